@@ -40,7 +40,10 @@ readable block of all of them. Secrets never get into a value: pass ``SecretStr`
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, final
+from typing import TYPE_CHECKING, ClassVar, Final, final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "AccountMismatch",
@@ -237,7 +240,28 @@ class MarketDataNotPermitted(FixRequest):
 
 
 class ConfigError(FixRequest):
-    """A setting is unknown, missing or wrong."""
+    """A setting is unknown, missing or wrong; `problems` lists them when there are several."""
+
+    problems: tuple[ConfigError, ...] = ()
+
+    @classmethod
+    def of(cls, problems: Sequence[ConfigError]) -> ConfigError:
+        """Return one error for several; its field, value and remedy are those of the first."""
+        first = problems[0]
+        error = cls(
+            f"{len(problems)} settings are wrong",
+            field=first.field,
+            value=first.value,
+            remedy=first.remedy,
+        )
+        error.problems = tuple(problems)
+        return error
+
+    def __str__(self) -> str:
+        if not self.problems:
+            return super().__str__()
+        blocks = (str(problem).replace("\n", "\n  ") for problem in self.problems)
+        return "\n- ".join([self.message, *blocks])
 
 
 class DataFileError(FixRequest):

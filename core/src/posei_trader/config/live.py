@@ -1,0 +1,208 @@
+"""The settings of a live trading node and of the clients that it runs."""
+
+# Annotations here are read at run time, by pydantic: no postponed evaluation.
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Protocol, Self, runtime_checkable
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SerializeAsAny,
+    StringConstraints,
+)
+
+from posei_trader.config.base import FrozenMapping, PoseiConfig
+from posei_trader.model.identifiers import InstrumentId, TraderId
+
+__all__ = [
+    "GatewayConfig",
+    "ImportableConfig",
+    "InstrumentProviderConfig",
+    "LiveDataClientConfig",
+    "LiveDataEngineConfig",
+    "LiveExecClientConfig",
+    "LiveExecEngineConfig",
+    "LiveRiskEngineConfig",
+    "LogLevel",
+    "LoggingConfig",
+    "RoutingConfig",
+    "TradingNodeConfig",
+]
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "OFF"],
+    BeforeValidator(_upper),
+]
+"""A log level, in any case of letters; OFF silences."""
+
+Reference = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+]
+"""Where something is found in Python: ``"package.module:Name"``."""
+
+
+@runtime_checkable
+class GatewayConfig(Protocol):
+    """Mark a gateway's configuration, so that a client can start the gateway it is given."""
+
+    @property
+    def provider(self) -> str:
+        """Name the provider in the plugin registry whose ``gateway`` part this configures."""
+
+
+class LoggingConfig(PoseiConfig):
+    """Say what is logged, where and how.
+
+    The console always gets ``log_level``. A file is written if ``log_level_file`` is set. A
+    component level replaces both thresholds for that component, whose name is its class name.
+    """
+
+    log_level: LogLevel = "INFO"
+    log_level_file: LogLevel | None = None
+    log_file_format: Literal["text", "json"] = "text"
+    log_component_levels: FrozenMapping[str, LogLevel] = Field(default_factory=dict)
+    log_directory: Path = Path("logs")
+    log_file_name: str | None = None
+    """Defaults to ``<trader id>_<UTC date and time of the start>.log`` (``.jsonl`` for json)."""
+    log_file_max_bytes: PositiveInt | None = None
+    """Start a new file at this size; None never does."""
+    log_file_backups: PositiveInt = 5
+    log_colors: bool | None = None
+    """None: colours if the console is a terminal."""
+
+
+class RoutingConfig(PoseiConfig):
+    """Say which instruments a client serves.
+
+    ``venues`` win over ``default``; a client named after the venue needs neither.
+    """
+
+    default: bool = False
+    venues: frozenset[str] = frozenset()
+
+
+class InstrumentProviderConfig(PoseiConfig):
+    """Say which instruments a provider loads when its client connects."""
+
+    load_all: bool = False
+    load_ids: frozenset[InstrumentId] = frozenset()
+    filters: FrozenMapping[str, JsonValue] = Field(default_factory=dict)
+
+
+class _LiveClientConfig(PoseiConfig):
+    provider: str | None = None
+    """The provider in the plugin registry; needed where no factory is added by hand."""
+    instrument_provider: SerializeAsAny[InstrumentProviderConfig] = InstrumentProviderConfig()
+    routing: RoutingConfig = RoutingConfig()
+
+
+class LiveDataClientConfig(_LiveClientConfig):
+    """Configure a data client; adapters subclass it."""
+
+    handle_revised_bars: bool = False
+    """Publish the venue's corrections of bars that were already published."""
+
+
+class LiveExecClientConfig(_LiveClientConfig):
+    """Configure an execution client; adapters subclass it."""
+
+
+class LiveDataEngineConfig(PoseiConfig):
+    """Configure the data engine.
+
+    Defaults follow the common convention of bars that are stamped when they close. IB stamps the
+    open: set ``time_bars_timestamp_on_close=False`` to see its bars as it sends them.
+    """
+
+    time_bars_timestamp_on_close: bool = True
+    time_bars_build_with_no_updates: bool = True
+    """Emit a bar for an interval without ticks, at the last close."""
+    validate_data_sequence: bool = False
+    """Drop, count and log bars that are older than the last one of their kind."""
+    queue_size: PositiveInt = 100_000
+    """Most items that wait for the engine; beyond, producers are slowed or drops are counted."""
+
+
+class LiveExecEngineConfig(PoseiConfig):
+    """Configure the execution engine."""
+
+    reconciliation: bool = True
+    """Compare orders and positions with the venue before strategies may trade."""
+    reconciliation_lookback_mins: PositiveInt | None = None
+    """How far back executions are asked for; None asks for all that the venue still has."""
+    store_path: Path | None = None
+    """Where orders and events survive a crash; None keeps them in memory."""
+    queue_size: PositiveInt = 100_000
+
+
+class LiveRiskEngineConfig(PoseiConfig):
+    """Configure the checks before an order leaves."""
+
+    bypass: bool = False
+    max_orders_per_second: PositiveInt = 100
+    max_notional_per_order: FrozenMapping[InstrumentId, Decimal] = Field(default_factory=dict)
+    """In the instrument's quote currency."""
+
+
+class ImportableConfig(PoseiConfig):
+    """Name a strategy or an actor and its settings, so that a file can ask for it."""
+
+    path: Reference
+    config: FrozenMapping[str, JsonValue] = Field(default_factory=dict)
+
+
+class TradingNodeConfig(PoseiConfig):
+    """Configure a live trading node.
+
+    Clients are keyed by client id, such as ``"IB"``. Timeouts are seconds.
+    """
+
+    trader_id: TraderId = TraderId("TRADER-001")
+    logging: LoggingConfig = LoggingConfig()
+    data_clients: FrozenMapping[str, SerializeAsAny[LiveDataClientConfig]] = Field(
+        default_factory=dict
+    )
+    exec_clients: FrozenMapping[str, SerializeAsAny[LiveExecClientConfig]] = Field(
+        default_factory=dict
+    )
+    data_engine: LiveDataEngineConfig = LiveDataEngineConfig()
+    exec_engine: LiveExecEngineConfig = LiveExecEngineConfig()
+    risk_engine: LiveRiskEngineConfig = LiveRiskEngineConfig()
+    strategies: tuple[ImportableConfig, ...] = ()
+    actors: tuple[ImportableConfig, ...] = ()
+    timeout_connection: PositiveFloat = 90.0
+    timeout_reconciliation: PositiveFloat = 30.0
+    timeout_portfolio: PositiveFloat = 10.0
+    timeout_disconnection: PositiveFloat = 10.0
+    timeout_post_stop: NonNegativeFloat = 2.0
+    plugin_pins: FrozenMapping[str, str] = Field(default_factory=dict)
+    """Provider name to the only distribution that may serve it: ``ib = "posei-trader-ib"``."""
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """Read the configuration from a TOML file.
+
+        A client's table names its provider (``provider = "ib"``; the lower-cased client id if
+        absent) and is checked by that provider's own config class. ``{env = "NAME"}`` stands for
+        the value of an environment variable, ``{env = "NAME", default = "..."}`` if it may be
+        unset; plugins may add sources beside ``env``. Relative paths in the file are relative to
+        the working directory.
+
+        Raises:
+            ConfigError: the file cannot be read, is not TOML, or a setting in it is wrong.
+            PluginError: a provider that it names is not installed, is broken or is claimed twice.
+        """
+        from posei_trader.config.loading import node_settings  # noqa: PLC0415 - only files need it
+
+        return cls.from_mapping(node_settings(Path(path)))

@@ -1,0 +1,150 @@
+"""Turn pydantic's validation errors into ours: the setting, the value, the remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import TYPE_CHECKING, Final, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+from posei_trader.errors import ABSENT, ConfigError, PoseiError
+from posei_trader.plugins.closest import closest, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+__all__ = ["dotted", "looks_secret", "translated"]
+
+_SECRET_NAME: Final = re.compile(
+    r"pass(word|wd|wrd|phrase)|pwd|secret|token|api_?key|credential", re.IGNORECASE
+)
+_MASK: Final = SecretStr("masked")
+
+
+def looks_secret(name: str) -> bool:
+    """Tell whether a setting of this name probably holds something that must not be shown."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def dotted(*parts: str | int) -> str:
+    """Join the steps to a setting: names with dots, positions in brackets."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text and part else str(part)
+    return text
+
+
+def translated(error: ValidationError, model: type[BaseModel], path: str = "") -> ConfigError:
+    """Return our error for pydantic's; several problems become one error that lists them all."""
+    details = error.errors(include_url=False)
+    problems = [_problem(detail, model, path) for detail in details]
+    return problems[0] if len(problems) == 1 else ConfigError.of(problems)
+
+
+def _problem(detail: ErrorDetails, model: type[BaseModel], path: str) -> ConfigError:
+    location = detail["loc"]
+    owner, annotation = _owner_of(model, location)
+    name = str(location[-1]) if location else ""
+    field = dotted(path, *location)
+    if detail["type"] == "extra_forbidden":
+        known = owner.model_fields if owner else {}
+        return ConfigError(
+            f"unknown setting {name!r}{_of(owner)}",
+            field=field,
+            value=_shown_unknown(name, detail["input"], known),
+            remedy=did_you_mean(name, known),
+        )
+    if detail["type"] == "missing":
+        return ConfigError(
+            f"required setting {name!r}{_of(owner)} is missing",
+            field=field,
+            remedy="give it a value",
+        )
+    value = _shown(name, detail["input"], annotation)
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, PoseiError):
+        return ConfigError(cause.message, field=field, value=value, remedy=cause.remedy)
+    return ConfigError(
+        f"wrong value for {name!r}{_of(owner)}" if name else f"wrong settings{_of(model)}",
+        field=field or None,
+        value=value,
+        remedy=_remedy(detail),
+    )
+
+
+def _of(model: type[BaseModel] | None) -> str:
+    return f" of {model.__name__}" if model else ""
+
+
+def _remedy(detail: ErrorDetails) -> str:
+    text = detail["msg"].removeprefix("Value error, ")
+    return text[:1].lower() + text[1:].replace("Input should", "it should")
+
+
+def _shown(name: str, value: object, annotation: object) -> object:
+    """Return what of a value may be shown: never a secret, and nothing that may contain one."""
+    if looks_secret(name) or any(kind in {SecretStr, SecretBytes} for kind in _types(annotation)):
+        return _MASK
+    if isinstance(value, Mapping | BaseModel):
+        return ABSENT
+    return value
+
+
+def _shown_unknown(name: str, value: object, known: Mapping[str, object]) -> object:
+    # Nobody knows what a text under an unknown name is: it may be a password under a misspelt key.
+    match = closest(name, known)
+    if isinstance(value, str):
+        return _MASK
+    return _shown(match or name, value, None)
+
+
+def _owner_of(
+    model: type[BaseModel], location: tuple[str | int, ...]
+) -> tuple[type[BaseModel] | None, object]:
+    """Return the model that the last step belongs to, and what is declared for that step."""
+    owner: type[BaseModel] | None = None
+    annotation: object = model
+    for part in location:
+        owner = _model_in(annotation)
+        annotation = _declared(annotation, part)
+    return owner, annotation
+
+
+def _declared(annotation: object, part: str | int) -> object:
+    model = _model_in(annotation)
+    if model is not None:
+        info = model.model_fields.get(str(part))
+        return info.annotation if info else None
+    for member in _members(annotation):
+        items = get_args(member)
+        if items and get_origin(member) not in {None, Union, UnionType}:
+            return items[-1] if items[-1] is not Ellipsis else items[0]
+    return None
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    for member in _members(annotation):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            return member
+    return None
+
+
+def _members(annotation: object) -> Iterator[object]:
+    """Yield the alternatives of an annotation, `Annotated` and unions taken apart."""
+    metadata = getattr(annotation, "__metadata__", None)
+    if metadata is not None:
+        yield from _members(get_args(annotation)[0])
+    elif get_origin(annotation) in {Union, UnionType}:
+        for member in get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation
+
+
+def _types(annotation: object) -> Iterator[object]:
+    yield annotation
+    for argument in get_args(annotation):
+        yield from _types(argument)
