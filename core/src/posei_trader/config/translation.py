@@ -81,7 +81,8 @@ def _of(model: type[BaseModel] | None) -> str:
 
 def _remedy(detail: ErrorDetails) -> str:
     text = detail["msg"].removeprefix("Value error, ")
-    return text[:1].lower() + text[1:].replace("Input should", "it should")
+    text = text.replace("Input should", "it should", 1)
+    return text[:1].lower() + text[1:]
 
 
 def _shown(name: str, value: object, annotation: object) -> object:

@@ -13,8 +13,7 @@ from posei_trader.errors import InvalidRequest
 FIXED_PRECISION: Final = 9
 """Digits behind the decimal point that a raw value can hold."""
 
-FIXED_POWERS: Final = tuple(10.0**p for p in range(FIXED_PRECISION + 1))
-_SCALAR: Final = 10**FIXED_PRECISION
+FIXED_SCALAR: Final = 10**FIXED_PRECISION
 """Raw units in 1.0."""
 
 RAW_MAX: Final = 2**63 - 1

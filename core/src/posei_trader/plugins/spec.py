@@ -20,6 +20,8 @@ __all__ = [
     "Support",
     "SupportLevel",
     "Tier",
+    "require_name",
+    "require_reference",
 ]
 
 API_VERSION: Final = 1
@@ -209,9 +211,9 @@ class ProviderSpec:
     tier: Tier = Tier.COMMUNITY
 
     def __post_init__(self) -> None:
-        _require(_NAME, "name", self.name, "use lower-case letters, digits and underscores")
+        require_name("ProviderSpec.name", self.name)
         for part, reference in self.parts().items():
-            _require(_REFERENCE, part, reference, "write 'package.module:attribute'")
+            require_reference(f"ProviderSpec.{part}", reference)
         object.__setattr__(self, "symbology", MappingProxyType(dict(self.symbology)))
         object.__setattr__(self, "capabilities", MappingProxyType(dict(self.capabilities)))
         object.__setattr__(self, "venues", tuple(self.venues))
@@ -228,6 +230,21 @@ class ProviderSpec:
         return self.capabilities.get(capability, Support.UNSUPPORTED)
 
 
-def _require(pattern: re.Pattern[str], what: str, text: object, remedy: str) -> None:
-    if not isinstance(text, str) or not pattern.fullmatch(text):
-        raise ValueError(f"ProviderSpec.{what} is {text!r}: {remedy}")
+def require_name(what: str, name: object) -> None:
+    """Refuse what is no lower-case identifier.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{what} is {name!r}: use lower-case letters, digits and underscores")
+
+
+def require_reference(what: str, reference: object) -> None:
+    """Refuse what is no ``"module:attr"`` reference.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
+        raise ValueError(f"{what} is {reference!r}: write 'package.module:attribute'")
