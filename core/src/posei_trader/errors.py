@@ -128,6 +128,8 @@ class PoseiError(Exception):
         self.value = value
         self.remedy = remedy
         self.code = code
+        self.source: str | None = None
+        """The file that the failure is about, if whoever read it knew."""
 
     @property
     def has_value(self) -> bool:
@@ -137,6 +139,8 @@ class PoseiError(Exception):
     def lines(self) -> list[tuple[str, str]]:
         """Return the labelled parts below the message, in reading order."""
         parts: list[tuple[str, str]] = []
+        if self.source is not None:
+            parts.append(("file", self.source))
         if self.field is not None:
             parts.append(("field", self.field))
         if self.has_value:
@@ -260,8 +264,9 @@ class ConfigError(FixRequest):
     def __str__(self) -> str:
         if not self.problems:
             return super().__str__()
+        head = self.message if self.source is None else f"{self.message} in {self.source}"
         blocks = (str(problem).replace("\n", "\n  ") for problem in self.problems)
-        return "\n- ".join([self.message, *blocks])
+        return "\n- ".join([head, *blocks])
 
 
 class DataFileError(FixRequest):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     JsonValue,
@@ -14,11 +15,12 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SerializeAsAny,
-    StringConstraints,
 )
 
 from posei_trader.config.base import FrozenMapping, PoseiConfig
+from posei_trader.errors import PoseiError
 from posei_trader.model.identifiers import InstrumentId, TraderId
+from posei_trader.plugins.spec import is_reference
 
 __all__ = [
     "GatewayConfig",
@@ -46,9 +48,14 @@ LogLevel = Annotated[
 ]
 """A log level, in any case of letters; OFF silences."""
 
-Reference = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
-]
+
+def _reference(value: str) -> str:
+    if not is_reference(value):
+        raise ValueError("write 'package.module:Name'")
+    return value
+
+
+Reference = Annotated[str, AfterValidator(_reference)]
 """Where something is found in Python: ``"package.module:Name"``."""
 
 
@@ -205,4 +212,8 @@ class TradingNodeConfig(PoseiConfig):
         """
         from posei_trader.config.loading import node_settings  # noqa: PLC0415 - only files need it
 
-        return cls.from_mapping(node_settings(Path(path)))
+        try:
+            return cls.from_mapping(node_settings(Path(path)))
+        except PoseiError as error:
+            error.source = str(path)
+            raise

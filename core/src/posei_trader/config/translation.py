@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-__all__ = ["dotted", "looks_secret", "translated"]
+__all__ = ["alternatives", "dotted", "looks_secret", "translated"]
 
 _SECRET_NAME: Final = re.compile(
     r"pass(word|wd|wrd|phrase)|pwd|secret|token|api_?key|credential", re.IGNORECASE
@@ -119,7 +119,7 @@ def _declared(annotation: object, part: str | int) -> object:
     if model is not None:
         info = model.model_fields.get(str(part))
         return info.annotation if info else None
-    for member in _members(annotation):
+    for member in alternatives(annotation):
         items = get_args(member)
         if items and get_origin(member) not in {None, Union, UnionType}:
             return items[-1] if items[-1] is not Ellipsis else items[0]
@@ -127,20 +127,19 @@ def _declared(annotation: object, part: str | int) -> object:
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
-    for member in _members(annotation):
+    for member in alternatives(annotation):
         if isinstance(member, type) and issubclass(member, BaseModel):
             return member
     return None
 
 
-def _members(annotation: object) -> Iterator[object]:
+def alternatives(annotation: object) -> Iterator[object]:
     """Yield the alternatives of an annotation, `Annotated` and unions taken apart."""
-    metadata = getattr(annotation, "__metadata__", None)
-    if metadata is not None:
-        yield from _members(get_args(annotation)[0])
+    if getattr(annotation, "__metadata__", None) is not None:
+        yield from alternatives(get_args(annotation)[0])
     elif get_origin(annotation) in {Union, UnionType}:
         for member in get_args(annotation):
-            yield from _members(member)
+            yield from alternatives(member)
     else:
         yield annotation
 

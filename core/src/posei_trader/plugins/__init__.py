@@ -19,6 +19,8 @@ from posei_trader.plugins.hooks import (
     hookimpl,
     hookspec,
 )
+from posei_trader.plugins.records import Conflict, Failure, Origin, Plugin, Stage
+from posei_trader.plugins.registry import Provider, Registry, default_registry
 from posei_trader.plugins.spec import (
     API_VERSION,
     SUPPORTED_API,
@@ -34,12 +36,20 @@ __all__ = [
     "SUPPORTED_API",
     "Capability",
     "CliRegister",
+    "Conflict",
+    "Failure",
     "LifecycleEvent",
     "LifecycleStage",
+    "Origin",
+    "Plugin",
+    "Provider",
     "ProviderSpec",
+    "Registry",
+    "Stage",
     "Support",
     "SupportLevel",
     "Tier",
+    "default_registry",
     "hookimpl",
     "hookspec",
 ]

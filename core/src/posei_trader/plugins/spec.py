@@ -20,6 +20,7 @@ __all__ = [
     "Support",
     "SupportLevel",
     "Tier",
+    "is_reference",
     "require_name",
     "require_reference",
 ]
@@ -38,8 +39,10 @@ PARTS: Final = (
     "gateway",
     "data_config",
     "exec_config",
+    "instruments_config",
     "data_factory",
     "exec_factory",
+    "instruments_factory",
 )
 """The fields of `ProviderSpec` that hold a single ``"module:attr"`` reference."""
 
@@ -178,8 +181,10 @@ class ProviderSpec:
         gateway: Class that implements `posei_trader.protocols.Gateway`.
         data_config: Subclass of `posei_trader.config.LiveDataClientConfig`.
         exec_config: Subclass of `posei_trader.config.LiveExecClientConfig`.
-        data_factory: Factory that a `TradingNode` builds the data client with.
-        exec_factory: Factory that a `TradingNode` builds the execution client with.
+        instruments_config: Subclass of `posei_trader.config.InstrumentProviderConfig`.
+        data_factory: `posei_trader.protocols.DataClientFactory` that a node builds clients with.
+        exec_factory: `posei_trader.protocols.ExecClientFactory`, likewise.
+        instruments_factory: `posei_trader.protocols.InstrumentProviderFactory`, likewise.
         symbology: Name to a class or object that implements `posei_trader.protocols.Symbology`.
         capabilities: What it can do; a capability that is not listed is `Support.UNSUPPORTED`.
         venues: Venue codes it serves, empty if it is not limited to a list.
@@ -201,8 +206,10 @@ class ProviderSpec:
     gateway: str | None = None
     data_config: str | None = None
     exec_config: str | None = None
+    instruments_config: str | None = None
     data_factory: str | None = None
     exec_factory: str | None = None
+    instruments_factory: str | None = None
     symbology: Mapping[str, str] = field(default_factory=dict, hash=False)
     capabilities: Mapping[Capability, Support] = field(default_factory=dict, hash=False)
     venues: tuple[str, ...] = ()
@@ -240,11 +247,16 @@ def require_name(what: str, name: object) -> None:
         raise ValueError(f"{what} is {name!r}: use lower-case letters, digits and underscores")
 
 
+def is_reference(reference: object) -> bool:
+    """Tell whether this is the text ``"module:attr"``."""
+    return isinstance(reference, str) and _REFERENCE.fullmatch(reference) is not None
+
+
 def require_reference(what: str, reference: object) -> None:
     """Refuse what is no ``"module:attr"`` reference.
 
     Raises:
         ValueError: it is not.
     """
-    if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
+    if not is_reference(reference):
         raise ValueError(f"{what} is {reference!r}: write 'package.module:attribute'")
