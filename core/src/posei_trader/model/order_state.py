@@ -36,6 +36,9 @@ TERMINAL: Final = frozenset(
 IN_FLIGHT: Final = frozenset({_S.SUBMITTED, _S.PENDING_UPDATE, _S.PENDING_CANCEL})
 """Statuses in which we wait for the venue."""
 
+PENDING: Final = frozenset({_S.PENDING_UPDATE, _S.PENDING_CANCEL})
+"""Statuses in which a change to a working order waits for the venue."""
+
 OPEN: Final = frozenset(
     {
         _S.ACCEPTED,

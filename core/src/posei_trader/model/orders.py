@@ -347,14 +347,14 @@ class Order:
             self.status = self._before_pending
         elif result != fsm.SAME:
             after = OrderStatus(result)
-            if after in fsm.IN_FLIGHT and self.status not in fsm.IN_FLIGHT:
+            if after in fsm.PENDING and self.status not in fsm.PENDING:
                 self._before_pending = self.status
             self.status = after
 
     def _move_filled(self) -> None:
         if self.filled_qty.raw >= self.quantity.raw:
             self.status = OrderStatus.FILLED
-        elif self.status in {OrderStatus.PENDING_UPDATE, OrderStatus.PENDING_CANCEL}:
+        elif self.status in fsm.PENDING:
             self._before_pending = OrderStatus.PARTIALLY_FILLED
         elif self.status not in fsm.TERMINAL:
             self.status = OrderStatus.PARTIALLY_FILLED
@@ -367,7 +367,7 @@ class Order:
         elif isinstance(event, ev.OrderAccepted):
             self.venue_order_id = event.venue_order_id
             self.account_id = event.account_id
-            if self.status in fsm.IN_FLIGHT and self._before_pending is OrderStatus.SUBMITTED:
+            if self.status in fsm.PENDING and self._before_pending is OrderStatus.SUBMITTED:
                 self._before_pending = OrderStatus.ACCEPTED
         elif isinstance(event, ev.OrderSubmitted):
             self.account_id = event.account_id
