@@ -19,7 +19,9 @@ FIXED_SCALAR: Final = 10**FIXED_PRECISION
 RAW_MAX: Final = 2**63 - 1
 RAW_MIN: Final = -(2**63)
 
-_UNITS: Final[tuple[int, ...]] = tuple(10 ** (FIXED_PRECISION - p) for p in range(FIXED_PRECISION + 1))
+_UNITS: Final[tuple[int, ...]] = tuple(
+    10 ** (FIXED_PRECISION - p) for p in range(FIXED_PRECISION + 1)
+)
 _POWERS: Final[tuple[float, ...]] = tuple(10.0**p for p in range(FIXED_PRECISION + 1))
 _SCALAR: Final = Decimal(FIXED_SCALAR)
 

@@ -35,6 +35,8 @@ def from_builtin(kind: type[T], value: object) -> T:
     Raises:
         TypeError: the type is not of the model; decoders expect this error.
     """
+    if kind is object and isinstance(value, kind):
+        return value  # `Instrument.info`: whatever JSON holds
     if isinstance(value, str):
         if issubclass(kind, Identifier):
             return kind(value)
