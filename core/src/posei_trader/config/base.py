@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from types import MappingProxyType
-from typing import Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    SerializerFunctionWrapHandler,
     ValidationError,
-    WrapSerializer,
 )
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from posei_trader.config.frozen import FrozenDict
 from posei_trader.config.translation import translated
+
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import IsInstanceSchema
 
 __all__ = ["FrozenMapping", "PoseiConfig"]
 
@@ -25,17 +26,7 @@ _Key = TypeVar("_Key")
 _Item = TypeVar("_Item")
 
 
-def _frozen(mapping: Mapping[_Key, _Item]) -> Mapping[_Key, _Item]:
-    return MappingProxyType(dict(mapping))
-
-
-def _plain(mapping: Mapping[_Key, _Item], serialize: SerializerFunctionWrapHandler) -> object:
-    return serialize(dict(mapping))
-
-
-FrozenMapping = Annotated[
-    Mapping[_Key, _Item], AfterValidator(_frozen), WrapSerializer(_plain, when_used="always")
-]
+FrozenMapping = Annotated[Mapping[_Key, _Item], AfterValidator(FrozenDict)]
 """A mapping that cannot be changed after validation, like the rest of a configuration."""
 
 
@@ -57,6 +48,7 @@ class PoseiConfig(BaseModel):
         allow_inf_nan=False,
         arbitrary_types_allowed=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     def __init__(self, /, **settings: object) -> None:
@@ -86,7 +78,7 @@ class PoseiConfig(BaseModel):
             raise translated(error, cls, path) from None
 
     @classmethod
-    def json_schema(cls) -> dict[str, Any]:
+    def json_schema(cls) -> JsonSchemaValue:
         """Return the JSON schema of the settings, nested configurations included."""
         return cls.model_json_schema(schema_generator=_Schema)
 
@@ -97,7 +89,8 @@ class PoseiConfig(BaseModel):
 class _Schema(GenerateJsonSchema):
     """Render settings that are known only by a protocol, such as a gateway's, as open objects."""
 
-    def is_instance_schema(self, schema: Any) -> JsonSchemaValue:
+    def is_instance_schema(self, schema: IsInstanceSchema) -> JsonSchemaValue:
+        """Describe a setting whose type is a protocol."""
         return {"type": "object", "title": schema["cls"].__name__}
 
 

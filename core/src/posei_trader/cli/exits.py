@@ -1,0 +1,53 @@
+"""What the program exits with, and how it reports what went wrong.
+
+==== ==========================================================================
+code meaning
+==== ==========================================================================
+0    done
+1    done, and the answer is "not well": a plugin failed, a check found a fault
+2    change the request: the command line, a setting, a file, a missing plugin
+3    nothing is wrong with the request: try again later
+4    stop and look: an account, a login or an order needs a person
+70   a fault in the program or in a plugin
+130  interrupted from the keyboard
+==== ==========================================================================
+
+An error is one block on the standard error stream; the traceback comes with ``posei --debug``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from posei_trader.errors import PoseiError
+
+__all__ = ["INTERNAL", "INTERRUPTED", "NOT_WELL", "OK", "USAGE", "report"]
+
+OK: Final = 0
+NOT_WELL: Final = 1
+USAGE: Final = 2
+INTERNAL: Final = 70
+INTERRUPTED: Final = 130
+
+
+def report(error: BaseException, *, debug: bool = False) -> int:
+    """Print an error as one readable block and return the exit code that it means."""
+    if debug:
+        import traceback  # noqa: PLC0415 - only for whoever asked for it
+
+        traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, PoseiError):
+        print(f"error: {error}{_cause(error)}", file=sys.stderr)
+        return error.exit_code
+    text = f"error: a fault in the program: {type(error).__name__}: {error}"
+    hint = "" if debug else "\n  remedy: run `posei --debug ...` and report what it prints"
+    print(f"{text}{hint}", file=sys.stderr)
+    return INTERNAL
+
+
+def _cause(error: PoseiError) -> str:
+    cause = error.__cause__
+    if cause is None or isinstance(cause, PoseiError) or str(cause) in error.message:
+        return ""
+    return f"\n  cause:  {type(cause).__name__}: {cause}"
