@@ -1,0 +1,1 @@
+"""The Interactive Brokers client: one connection to TWS or IB Gateway."""

@@ -1,0 +1,422 @@
+"""What the client delivers: immutable values, under IB's terms, in units that are written down.
+
+Sizes and volumes on market data are integers in units of 10^-9 (exact, fractional sizes included);
+None where IB left them unset. Prices are IB's own numbers, before any price magnifier. Times of
+ticks are whole seconds since 1970, UTC, as IB sends them. Order quantities are Decimals.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import IntFlag, StrEnum, unique
+from typing import Any
+
+import msgspec
+
+from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+
+__all__ = [
+    "AccountSnapshot",
+    "AccountValue",
+    "BarRecord",
+    "CommissionReport",
+    "CompletedOrder",
+    "ConnectionChange",
+    "ExecutionRecord",
+    "HistoricalBars",
+    "HistoricalMidpoint",
+    "HistoricalQuote",
+    "HistoricalSchedule",
+    "HistoricalTrade",
+    "MarketDataParameters",
+    "OpenOrder",
+    "OptionComputation",
+    "OrderProblem",
+    "OrderStatusUpdate",
+    "PnL",
+    "PortfolioPosition",
+    "Position",
+    "QuoteMask",
+    "TickKind",
+    "TradeMask",
+]
+
+
+@unique
+class TickKind(StrEnum):
+    """Name a tick-by-tick stream as IB does."""
+
+    LAST = "Last"
+    ALL_LAST = "AllLast"
+    BID_ASK = "BidAsk"
+    MID_POINT = "MidPoint"
+
+
+class QuoteMask(IntFlag):
+    """Marks of a quote; one meaning for streamed and historical ticks, whose bits IB swaps."""
+
+    NONE = 0
+    BID_PAST_LOW = 1
+    ASK_PAST_HIGH = 2
+
+
+class TradeMask(IntFlag):
+    """Marks of a trade."""
+
+    NONE = 0
+    PAST_LIMIT = 1
+    UNREPORTED = 2
+
+
+# --- history -------------------------------------------------------------------------------------
+
+
+class BarRecord(msgspec.Struct, frozen=True, gc=False):
+    """One bar as IB sent it.
+
+    Attributes:
+        date: IB's text: ``YYYYMMDD`` for daily and longer bars, else seconds since 1970.
+        volume: In units of 10^-9; None where unset, -10^9 (IB's -1) for data without volume.
+        wap: The volume-weighted average price, None where unset.
+        count: How many trades; -1 for data without trades.
+    """
+
+    date: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int | None
+    wap: float | None
+    count: int
+
+
+class HistoricalBars(msgspec.Struct, frozen=True):
+    """A complete answer to a request for bars, as parallel columns, ascending as IB sent them.
+
+    Columns serve Arrow and NumPy without an object a bar; :meth:`rows` makes the objects.
+
+    Attributes:
+        dates: See `BarRecord.date`, like the other columns.
+        start: What IB says is the start of the answer, empty where it does not.
+        end: What IB says is its end.
+    """
+
+    dates: list[str]
+    opens: list[float]
+    highs: list[float]
+    lows: list[float]
+    closes: list[float]
+    volumes: list[int | None]
+    waps: list[float | None]
+    counts: list[int]
+    start: str = ""
+    end: str = ""
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    def rows(self) -> list[BarRecord]:
+        """Return the bars as objects."""
+        return list(
+            map(
+                BarRecord,
+                self.dates,
+                self.opens,
+                self.highs,
+                self.lows,
+                self.closes,
+                self.volumes,
+                self.waps,
+                self.counts,
+            )
+        )
+
+
+class HistoricalTrade(msgspec.Struct, frozen=True, gc=False):
+    """A trade of the past."""
+
+    time_s: int
+    price: float
+    size: int | None
+    mask: int
+    exchange: str
+    conditions: str
+
+
+class HistoricalQuote(msgspec.Struct, frozen=True, gc=False):
+    """A quote of the past."""
+
+    time_s: int
+    bid: float
+    ask: float
+    bid_size: int | None
+    ask_size: int | None
+    mask: int
+
+
+class HistoricalMidpoint(msgspec.Struct, frozen=True, gc=False):
+    """A midpoint of the past."""
+
+    time_s: int
+    price: float
+    size: int | None
+
+
+class HistoricalSchedule(msgspec.Struct, frozen=True):
+    """The trading sessions of a contract.
+
+    Attributes:
+        time_zone: The zone of all times.
+        sessions: Start, end (``YYYYMMDD-HH:MM:SS``) and reference date (``YYYYMMDD``) of each.
+    """
+
+    start: str
+    end: str
+    time_zone: str
+    sessions: tuple[tuple[str, str, str], ...]
+
+
+# --- streams -------------------------------------------------------------------------------------
+
+
+class MarketDataParameters(msgspec.Struct, frozen=True):
+    """What IB says about a market data stream before its first tick."""
+
+    min_tick: float
+    bbo_exchange: str
+    snapshot_permissions: int
+
+
+class OptionComputation(msgspec.Struct, frozen=True):
+    """Greeks and implied volatility; None where IB could not compute a value.
+
+    Attributes:
+        tick_type: IB's number: 10 bid, 11 ask, 12 last, 13 model, 53 custom, 80 to 83 delayed.
+        is_price_based: Whether greeks are in price rather than return terms; None if not said.
+    """
+
+    tick_type: int
+    is_price_based: bool | None
+    implied_vol: float | None
+    delta: float | None
+    option_price: float | None
+    pv_dividend: float | None
+    gamma: float | None
+    vega: float | None
+    theta: float | None
+    underlying_price: float | None
+
+
+class ConnectionChange(msgspec.Struct, frozen=True):
+    """The connection changed.
+
+    Attributes:
+        state: The new state, see `posei_trader.adapters.interactive_brokers.client.states`.
+        previous: The state before.
+        reason: One line for people.
+        ready: Whether requests can be made now.
+        data_lost: Whether streams were interrupted: what came meanwhile did not reach us.
+    """
+
+    state: str
+    previous: str
+    reason: str
+    ready: bool
+    data_lost: bool
+
+
+# --- account -------------------------------------------------------------------------------------
+
+
+class AccountValue(msgspec.Struct, frozen=True):
+    """One number or text that IB keeps for an account."""
+
+    account: str
+    tag: str
+    value: str
+    currency: str
+
+
+class AccountSnapshot(msgspec.Struct, frozen=True):
+    """All values of all asked accounts that belong together.
+
+    Attributes:
+        values: In IB's order; one for each (account, tag, currency).
+    """
+
+    values: tuple[AccountValue, ...]
+
+    def of(self, account: str) -> dict[tuple[str, str], str]:
+        """Return the values of one account by (tag, currency)."""
+        return {
+            (row.tag, row.currency): row.value for row in self.values if row.account == account
+        }
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Return the accounts, each once, in IB's order."""
+        return tuple(dict.fromkeys(row.account for row in self.values))
+
+
+class Position(msgspec.Struct, frozen=True):
+    """What an account holds of a contract.
+
+    Attributes:
+        quantity: Negative when short.
+        avg_cost: Average cost of one unit times the multiplier, commission included, IB's units.
+    """
+
+    account: str
+    contract: IBContract
+    quantity: Decimal
+    avg_cost: float
+
+
+class PortfolioPosition(msgspec.Struct, frozen=True):
+    """What an account holds of a contract, valued."""
+
+    account: str
+    contract: IBContract
+    quantity: Decimal
+    market_price: float
+    market_value: float
+    avg_cost: float
+    unrealized_pnl: float | None
+    realized_pnl: float | None
+
+
+class PnL(msgspec.Struct, frozen=True):
+    """Profit and loss of an account or of one position, in the account's base currency.
+
+    Attributes:
+        quantity: The position; None for a whole account.
+        value: Its market value; None for a whole account.
+    """
+
+    daily: float | None
+    unrealized: float | None
+    realized: float | None
+    quantity: Decimal | None = None
+    value: float | None = None
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+class OpenOrder(msgspec.Struct, frozen=True):
+    """An order as IB has it.
+
+    Attributes:
+        order_id: The id of its client; 0 or negative for orders that were placed by hand.
+        contract: What it trades.
+        order: The `ibapi.order.Order`; its `permId`, `clientId`, `orderRef` and terms.
+        state: The `ibapi.order_state.OrderState`; margins of a what-if order, warning text.
+        status: IB's status text.
+    """
+
+    order_id: int
+    contract: IBContract
+    order: Any
+    state: Any
+    status: str
+
+
+class OrderStatusUpdate(msgspec.Struct, frozen=True):
+    """The status of an order; IB repeats it freely.
+
+    Attributes:
+        mkt_cap_price: Price at which IB caps the order, 0.0 for none.
+    """
+
+    order_id: int
+    status: str
+    filled: Decimal
+    remaining: Decimal
+    avg_fill_price: float
+    perm_id: int
+    parent_id: int
+    last_fill_price: float
+    client_id: int
+    why_held: str
+    mkt_cap_price: float
+
+
+class ExecutionRecord(msgspec.Struct, frozen=True):
+    """One execution.
+
+    Attributes:
+        exec_id: IB's id; a correction keeps it up to the last dot, with a higher suffix.
+        time: IB's text: ``20260413 15:27:04 US/Eastern`` or, in UTC, ``20260413-19:27:04``.
+        side: ``BOT`` or ``SLD``.
+        cum_quantity: Filled so far, this one included.
+        last_liquidity: 0 none, 1 added, 2 removed, 3 routed out.
+    """
+
+    contract: IBContract
+    exec_id: str
+    time: str
+    account: str
+    exchange: str
+    side: str
+    shares: Decimal
+    price: float
+    perm_id: int
+    client_id: int
+    order_id: int
+    is_liquidation: bool
+    cum_quantity: Decimal
+    avg_price: float
+    order_ref: str
+    last_liquidity: int
+    is_price_revision_pending: bool
+    model_code: str = ""
+    ev_rule: str = ""
+    ev_multiplier: float = 0.0
+
+
+class CommissionReport(msgspec.Struct, frozen=True):
+    """What an execution cost; comes after it, sometimes much later.
+
+    Attributes:
+        realized_pnl: None where IB does not say: openings have none.
+    """
+
+    exec_id: str
+    commission: float
+    currency: str
+    realized_pnl: float | None
+
+
+class CompletedOrder(msgspec.Struct, frozen=True):
+    """An order that is done: filled, cancelled or rejected. It has no order id any more.
+
+    Attributes:
+        order: The `ibapi.order.Order`; `permId` and `orderRef` identify it.
+        completed_time: IB's text.
+        completed_status: IB's text, for example ``Cancelled by Trader``.
+    """
+
+    contract: IBContract
+    order: Any
+    state: Any
+    status: str
+    completed_time: str
+    completed_status: str
+
+
+class OrderProblem(msgspec.Struct, frozen=True):
+    """IB reported a code for an order.
+
+    Attributes:
+        code: IB's number, see :mod:`posei_trader.adapters.interactive_brokers.error_codes`.
+        message: IB's text.
+        reject_json: IB's structured reasons, empty if there are none.
+        action: What the code means for the order, `error_codes.Action`.
+    """
+
+    order_id: int
+    code: int
+    message: str
+    reject_json: str
+    action: str
