@@ -1,0 +1,1 @@
+"""Part of the simulated IB Gateway."""

@@ -1,0 +1,20 @@
+"""Contracts of the simulated venue: database, sessions, market rules."""
+
+from posei_ib_sim.contracts.database import ContractDatabase
+from posei_ib_sim.contracts.hours import HOURS, HoursBook, Session
+from posei_ib_sim.contracts.market_rules import MARKET_RULES
+from posei_ib_sim.contracts.model import ContractQuery, SimContract
+from posei_ib_sim.contracts.seeds import ContractFactory, FuturesShelf, load_seeds
+
+__all__ = [
+    "HOURS",
+    "MARKET_RULES",
+    "ContractDatabase",
+    "ContractFactory",
+    "ContractQuery",
+    "FuturesShelf",
+    "HoursBook",
+    "Session",
+    "SimContract",
+    "load_seeds",
+]

@@ -1,0 +1,371 @@
+"""Trading and liquid hours of venues: session templates filled with the days of real calendars.
+
+A template says when a session opens and closes in the venue's own zone, relative to its trade date
+(a futures session opens the evening before). Which dates are sessions, and which close early, comes
+from `exchange_calendars`; spot forex and crypto follow fixed weeks. The calendar package takes two
+seconds to import, so it is loaded with the first question about a venue that needs it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import datetime as dt
+from typing import Final, final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from posei_ib_sim.errors import ConfigurationError
+
+__all__ = ["HOURS", "HoursBook", "HoursTemplate", "Session"]
+
+_DAY: Final = dt.timedelta(days=1)
+_MINUTE_NS: Final = 60_000_000_000
+
+
+class HoursTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """When a venue trades, as minutes from local midnight of the trade date.
+
+    Attributes:
+        zone: IB's name of the venue's time zone; an IANA name.
+        calendar: Code in `exchange_calendars`, or "week" (Monday to Friday) or "always".
+        trading: Segments (open, close) of all trading; negative minutes lie on the eve.
+        liquid: Segments of regular trading hours.
+        late_minutes: Minutes that extended trading goes on after an early close.
+    """
+
+    zone: str
+    calendar: str
+    trading: tuple[tuple[int, int], ...]
+    liquid: tuple[tuple[int, int], ...]
+    late_minutes: int = 0
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One trading session; segments are (open, close) in UNIX nanoseconds."""
+
+    date: dt.date
+    trading: tuple[tuple[int, int], ...]
+    liquid: tuple[tuple[int, int], ...]
+
+    @property
+    def open_ns(self) -> int:
+        """First moment of trading."""
+        return self.trading[0][0]
+
+    @property
+    def close_ns(self) -> int:
+        """End of trading."""
+        return self.trading[-1][1]
+
+
+def _at(hour: int, minute: int = 0) -> int:
+    return hour * 60 + minute
+
+
+def _eve(hour: int, minute: int = 0) -> int:
+    return _at(hour, minute) - 24 * 60
+
+
+def _day(open_: int, close: int) -> tuple[tuple[int, int], ...]:
+    return ((open_, close),)
+
+
+HOURS: Final[dict[str, HoursTemplate]] = {
+    "US_STOCK": HoursTemplate(
+        zone="US/Eastern",
+        calendar="XNYS",
+        trading=_day(_at(4), _at(20)),
+        liquid=_day(_at(9, 30), _at(16)),
+        late_minutes=240,
+    ),
+    "US_OPTION": HoursTemplate(
+        zone="US/Eastern",
+        calendar="XNYS",
+        trading=_day(_at(9, 30), _at(16)),
+        liquid=_day(_at(9, 30), _at(16)),
+    ),
+    "US_INDEX": HoursTemplate(
+        zone="US/Eastern",
+        calendar="XNYS",
+        trading=_day(_at(9, 30), _at(16, 15)),
+        liquid=_day(_at(9, 30), _at(16, 15)),
+    ),
+    "US_BOND": HoursTemplate(
+        zone="US/Eastern",
+        calendar="XNYS",
+        trading=_day(_at(8), _at(17)),
+        liquid=_day(_at(8), _at(17)),
+    ),
+    "CME_INDEX": HoursTemplate(
+        zone="US/Central",
+        calendar="CMES",
+        trading=_day(_eve(17), _at(16)),
+        liquid=_day(_at(8, 30), _at(16)),
+    ),
+    "CME_FX": HoursTemplate(
+        zone="US/Central",
+        calendar="CMES",
+        trading=_day(_eve(17), _at(16)),
+        liquid=_day(_at(7, 20), _at(14)),
+    ),
+    "CBOT_GRAIN": HoursTemplate(
+        zone="US/Central",
+        calendar="XNYS",
+        trading=((_eve(19), _at(7, 45)), (_at(8, 30), _at(13, 20))),
+        liquid=_day(_at(8, 30), _at(13, 20)),
+    ),
+    "NYMEX": HoursTemplate(
+        zone="US/Eastern",
+        calendar="CMES",
+        trading=_day(_eve(18), _at(17)),
+        liquid=_day(_at(9, 30), _at(17)),
+    ),
+    "NYBOT": HoursTemplate(
+        zone="US/Eastern",
+        calendar="XNYS",
+        trading=_day(_at(4, 15), _at(13, 30)),
+        liquid=_day(_at(4, 15), _at(13, 30)),
+    ),
+    "LSE": HoursTemplate(
+        zone="GB-Eire",
+        calendar="XLON",
+        trading=_day(_at(8), _at(16, 35)),
+        liquid=_day(_at(8), _at(16, 30)),
+    ),
+    "XETRA": HoursTemplate(
+        zone="MET",
+        calendar="XETR",
+        trading=_day(_at(9), _at(17, 35)),
+        liquid=_day(_at(9), _at(17, 30)),
+    ),
+    "EURONEXT": HoursTemplate(
+        zone="MET",
+        calendar="XPAR",
+        trading=_day(_at(9), _at(17, 35)),
+        liquid=_day(_at(9), _at(17, 30)),
+    ),
+    "SWISS": HoursTemplate(
+        zone="MET",
+        calendar="XSWX",
+        trading=_day(_at(9), _at(17, 30)),
+        liquid=_day(_at(9), _at(17, 20)),
+    ),
+    "EUREX": HoursTemplate(
+        zone="MET",
+        calendar="XEUR",
+        trading=_day(_at(1, 10), _at(22)),
+        liquid=_day(_at(9), _at(17, 30)),
+    ),
+    "ICEEU": HoursTemplate(
+        zone="GB-Eire",
+        calendar="XLON",
+        trading=_day(_at(1), _at(21)),
+        liquid=_day(_at(8), _at(17, 30)),
+    ),
+    "TORONTO": HoursTemplate(
+        zone="US/Eastern",
+        calendar="XTSE",
+        trading=_day(_at(9, 30), _at(16)),
+        liquid=_day(_at(9, 30), _at(16)),
+    ),
+    "HONG_KONG": HoursTemplate(
+        zone="Hongkong",
+        calendar="XHKG",
+        trading=((_at(9, 30), _at(12)), (_at(13), _at(16))),
+        liquid=((_at(9, 30), _at(12)), (_at(13), _at(16))),
+    ),
+    "HKFE": HoursTemplate(
+        zone="Hongkong",
+        calendar="XHKG",
+        trading=((_at(9, 15), _at(12)), (_at(13), _at(16, 30)), (_at(17, 15), _at(27))),
+        liquid=((_at(9, 15), _at(12)), (_at(13), _at(16, 30))),
+    ),
+    "TOKYO": HoursTemplate(
+        zone="Japan",
+        calendar="XTKS",
+        trading=((_at(9), _at(11, 30)), (_at(12, 30), _at(15))),
+        liquid=((_at(9), _at(11, 30)), (_at(12, 30), _at(15))),
+    ),
+    "SNFE": HoursTemplate(
+        zone="Australia/NSW",
+        calendar="XASX",
+        trading=((_eve(17, 10), _at(7)), (_at(9, 50), _at(16, 30))),
+        liquid=_day(_at(9, 50), _at(16, 30)),
+    ),
+    "FOREX": HoursTemplate(
+        zone="US/Eastern",
+        calendar="week",
+        trading=_day(_eve(17, 15), _at(17)),
+        liquid=_day(_eve(17, 15), _at(17)),
+    ),
+    "CRYPTO": HoursTemplate(
+        zone="US/Central",
+        calendar="always",
+        trading=_day(_at(0), _at(24)),
+        liquid=_day(_at(0), _at(24)),
+    ),
+}
+"""Session templates by name; every contract names one."""
+
+
+def _segment_ns(
+    date: dt.date, segment: tuple[int, int], zone: ZoneInfo, cap_ns: int | None
+) -> tuple[int, int] | None:
+    midnight = dt.datetime.combine(date, dt.time())
+    ends = []
+    for minutes in segment:
+        wall = midnight + dt.timedelta(minutes=minutes)
+        ends.append(int(wall.replace(tzinfo=zone).timestamp()) * 1_000_000_000)
+    start, end = ends
+    if cap_ns is not None:
+        end = min(end, cap_ns)
+    return (start, end) if end > start else None
+
+
+@final
+class _Days:
+    """The sessions of one template, filled decade by decade as they are asked for."""
+
+    def __init__(self, template: HoursTemplate) -> None:
+        self._template = template
+        self._zone = ZoneInfo(template.zone)
+        self._decades: set[int] = set()
+        self._sessions: list[Session] = []
+        self._dates: list[dt.date] = []
+
+    def between(self, first: dt.date, last: dt.date) -> list[Session]:
+        for decade in range(first.year // 10, last.year // 10 + 1):
+            self._fill(decade)
+        low = bisect.bisect_left(self._dates, first)
+        return self._sessions[low : bisect.bisect_right(self._dates, last)]
+
+    def _fill(self, decade: int) -> None:
+        if decade in self._decades:
+            return
+        self._decades.add(decade)
+        first, last = dt.date(decade * 10, 1, 1), dt.date(decade * 10 + 9, 12, 31)
+        fresh = [self._session(date, early) for date, early in self._dates_of(first, last)]
+        self._sessions = sorted(self._sessions + fresh, key=lambda session: session.date)
+        self._dates = [session.date for session in self._sessions]
+
+    def _dates_of(self, first: dt.date, last: dt.date) -> list[tuple[dt.date, int | None]]:
+        if self._template.calendar not in {"week", "always"}:
+            return _calendar_dates(self._template.calendar, first, last)
+        every = [first + _DAY * n for n in range((last - first).days + 1)]
+        if self._template.calendar == "always":
+            return [(date, None) for date in every]
+        holidays = {(1, 1), (12, 25)}  # spot forex rests on these two days and at weekends
+        return [(d, None) for d in every if d.weekday() < 5 and (d.month, d.day) not in holidays]
+
+    def _session(self, date: dt.date, early_close_ns: int | None) -> Session:
+        template = self._template
+        late_ns = None
+        if early_close_ns is not None:
+            late_ns = early_close_ns + template.late_minutes * _MINUTE_NS
+        trading = (_segment_ns(date, part, self._zone, late_ns) for part in template.trading)
+        liquid = (_segment_ns(date, part, self._zone, early_close_ns) for part in template.liquid)
+        return Session(
+            date,
+            tuple(part for part in trading if part is not None),
+            tuple(part for part in liquid if part is not None),
+        )
+
+
+def _calendar_dates(code: str, first: dt.date, last: dt.date) -> list[tuple[dt.date, int | None]]:
+    import exchange_calendars  # noqa: PLC0415 - two seconds of import, paid by its first user
+
+    try:
+        calendar = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
+    except ValueError as error:
+        message = (
+            f"no {code} calendar for {first} to {last}: {error}. "
+            "Choose data and a start time within the years the calendar covers"
+        )
+        raise ConfigurationError(message) from error
+    early = {stamp.date() for stamp in calendar.early_closes}
+    closes = calendar.closes_nanos.tolist()
+    dates = [stamp.date() for stamp in calendar.sessions]
+    return [
+        (date, close if date in early else None) for date, close in zip(dates, closes, strict=True)
+    ]
+
+
+@final
+class HoursBook:
+    """Sessions of every template; one book serves a whole simulation."""
+
+    def __init__(self) -> None:
+        self._days: dict[str, _Days] = {}
+
+    @staticmethod
+    def zone(template: str) -> ZoneInfo:
+        """Return the time zone of a template."""
+        return ZoneInfo(HOURS[template].zone)
+
+    def between(self, template: str, first: dt.date, last: dt.date) -> list[Session]:
+        """Return the sessions whose trade date lies in `first` to `last`, both included."""
+        days = self._days.get(template)
+        if days is None:
+            days = self._days[template] = _Days(HOURS[template])
+        return days.between(first, last)
+
+    def around(self, template: str, ts_ns: int, days: int = 5) -> list[Session]:
+        """Return the sessions within `days` calendar days of a moment, in order."""
+        date = self.local_date(template, ts_ns)
+        return self.between(template, date - _DAY * days, date + _DAY * days)
+
+    def local_date(self, template: str, ts_ns: int) -> dt.date:
+        """Return the calendar date of a moment in the venue's zone."""
+        zone = self.zone(template)
+        return dt.datetime.fromtimestamp(ts_ns // 1_000_000_000, zone).date()
+
+    def session_at(self, template: str, ts_ns: int) -> Session | None:
+        """Return the session that trades at a moment, `None` while the venue is closed."""
+        for session in self.around(template, ts_ns, 2):
+            if session.open_ns <= ts_ns < session.close_ns:
+                return session
+        return None
+
+    def is_open(self, template: str, ts_ns: int, *, liquid: bool = False) -> bool:
+        """Tell whether the venue trades at a moment, in regular hours only when `liquid`."""
+        session = self.session_at(template, ts_ns)
+        if session is None:
+            return False
+        segments = session.liquid if liquid else session.trading
+        return any(start <= ts_ns < end for start, end in segments)
+
+    def next_open(self, template: str, ts_ns: int) -> int | None:
+        """Return the next start of trading after a moment, `None` if none within 15 days."""
+        for session in self.around(template, ts_ns, 15):
+            for start, _ in session.trading:
+                if start > ts_ns:
+                    return start
+        return None
+
+    def trade_date(self, template: str, ts_ns: int) -> dt.date:
+        """Return the trade date a moment belongs to; between sessions, that of the next one."""
+        for session in self.around(template, ts_ns, 15):
+            if ts_ns < session.close_ns:
+                return session.date
+        return self.local_date(template, ts_ns)
+
+    def describe(self, template: str, ts_ns: int, *, liquid: bool, days: int = 6) -> str:
+        """Return the hours of the coming days as IB writes them in contract details."""
+        first = self.local_date(template, ts_ns)
+        known = {s.date: s for s in self.between(template, first, first + _DAY * days)}
+        zone = self.zone(template)
+        parts = []
+        for offset in range(days):
+            date = first + _DAY * offset
+            session = known.get(date)
+            if session is None:
+                parts.append(f"{date:%Y%m%d}:CLOSED")
+                continue
+            for start, end in session.liquid if liquid else session.trading:
+                parts.append(f"{_stamp(start, zone)}-{_stamp(end, zone)}")
+        return ";".join(parts)
+
+
+def _stamp(ts_ns: int, zone: ZoneInfo) -> str:
+    return f"{dt.datetime.fromtimestamp(ts_ns // 1_000_000_000, zone):%Y%m%d:%H%M}"

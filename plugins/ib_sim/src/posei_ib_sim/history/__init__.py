@@ -1,0 +1,26 @@
+"""History of the simulated venue."""
+
+from posei_ib_sim.history.aggregate import Bar, BarBuilder
+from posei_ib_sim.history.bar_sizes import (
+    BAR_SIZES,
+    WHAT_TO_SHOW,
+    BarSize,
+    format_time,
+    parse_bar_size,
+    parse_duration,
+    parse_moment,
+)
+from posei_ib_sim.history.service import HistoryService
+
+__all__ = [
+    "BAR_SIZES",
+    "WHAT_TO_SHOW",
+    "Bar",
+    "BarBuilder",
+    "BarSize",
+    "HistoryService",
+    "format_time",
+    "parse_bar_size",
+    "parse_duration",
+    "parse_moment",
+]

@@ -1,0 +1,110 @@
+"""The last state of one instrument: what a subscriber is told first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from posei_ib_sim.market.events import MarketEvent, Quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from posei_ib_sim.contracts.hours import HoursBook
+    from posei_ib_sim.contracts.model import SimContract
+
+__all__ = ["Board"]
+
+
+@final
+class Board:
+    """Quote, last trade and the day's figures of one contract.
+
+    The day is the venue's trading session; figures start anew with the first event of the next.
+    """
+
+    __slots__ = (
+        "_day_end_ns",
+        "close",
+        "contract",
+        "day_volume",
+        "high",
+        "hours",
+        "last",
+        "last_ns",
+        "last_size",
+        "low",
+        "open",
+        "quote",
+        "trade_count",
+        "turnover",
+    )
+
+    def __init__(self, contract: SimContract, hours: HoursBook) -> None:
+        self.contract: Final = contract
+        self.hours: Final = hours
+        self.quote: Quote | None = None
+        self.last: float | None = None
+        self.last_size = 0.0
+        self.last_ns = 0
+        self.open: float | None = None
+        self.high: float | None = None
+        self.low: float | None = None
+        self.close: float | None = None
+        self.day_volume = 0.0
+        self.trade_count = 0
+        self.turnover = 0.0
+        self._day_end_ns = 0
+
+    @property
+    def mark(self) -> float:
+        """The price positions are valued at: last trade, else the middle, else the reference."""
+        if self.last is not None:
+            return self.last
+        if self.quote is not None:
+            return self.quote.mid
+        if self.close is not None:
+            return self.close
+        return self.contract.reference_price
+
+    @property
+    def vwap(self) -> float:
+        """The day's volume-weighted average price, 0 before the first trade."""
+        return self.turnover / self.day_volume if self.day_volume else 0.0
+
+    def apply(self, event: MarketEvent) -> None:
+        """Take an event in."""
+        if event.ts_ns >= self._day_end_ns:
+            self._new_day(event.ts_ns)
+        if isinstance(event, Quote):
+            self.quote = event
+            if self.contract.has_trades:
+                return
+            price = event.mid
+        else:
+            price = event.price
+            self.last, self.last_size, self.last_ns = price, event.size, event.ts_ns
+            self.day_volume += event.size
+            self.turnover += price * event.size
+            self.trade_count += 1
+        if self.open is None or self.high is None or self.low is None:
+            self.open = self.high = self.low = price
+        elif price > self.high:
+            self.high = price
+        elif price < self.low:
+            self.low = price
+
+    def prime(self, events: Iterable[MarketEvent]) -> None:
+        """Take in the events of the past that lead to the present state."""
+        for event in events:
+            self.apply(event)
+
+    def _new_day(self, ts_ns: int) -> None:
+        if self._day_end_ns:
+            self.close = self.mark
+        template = self.contract.hours
+        sessions = [s for s in self.hours.around(template, ts_ns, 10) if s.close_ns > ts_ns]
+        # Past the last known session a plain day must do; data decides, not the calendar.
+        self._day_end_ns = sessions[0].close_ns if sessions else ts_ns + 86_400_000_000_000
+        self.open = self.high = self.low = None
+        self.day_volume = self.turnover = 0.0
+        self.trade_count = 0
