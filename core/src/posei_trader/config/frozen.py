@@ -28,6 +28,3 @@ class FrozenDict(dict[_Key, _Item]):
 
     def __reduce__(self) -> tuple[type, tuple[dict[_Key, _Item]]]:
         return type(self), (dict(self),)
-
-    def __hash__(self) -> int:  # type: ignore[override]  # equal ones hash alike, and none changes
-        return hash(frozenset(self.items()))
