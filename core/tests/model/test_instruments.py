@@ -18,7 +18,6 @@ from posei_trader.model.enums import (
 )
 from posei_trader.model.identifiers import InstrumentId, Symbol, TradeId
 from posei_trader.model.instruments import (
-    AnyInstrument,
     Bond,
     Cfd,
     Commodity,
@@ -30,6 +29,7 @@ from posei_trader.model.instruments import (
     FuturesContract,
     FuturesSpread,
     Index,
+    Instrument,
     OptionContract,
     OptionSpread,
     PriceBand,
@@ -99,7 +99,7 @@ EXAMPLES = [
 
 @pytest.mark.parametrize("instrument", EXAMPLES, ids=lambda i: i.kind)
 def test_an_instrument_makes_the_round_trip_through_json(instrument):
-    again = decode_json(encode_json(instrument), AnyInstrument)
+    again = decode_json(encode_json(instrument), Instrument)
     assert again == instrument
     assert type(again) is type(instrument)
     assert type(again.id) is InstrumentId

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
 from posei_trader.model.currencies import Currency
 from posei_trader.model.identifiers import Identifier
+from posei_trader.model.instruments import AnyInstrument, Instrument
 from posei_trader.model.values import Money, Price, Quantity
 
 if TYPE_CHECKING:
@@ -66,10 +67,11 @@ def encode_json(value: object) -> bytes:
 
 
 def decode_json(data: bytes | str, kind: type[T]) -> T:
-    """Decode what :func:`encode_json` made.
+    """Decode what :func:`encode_json` made; `Instrument` stands for every kind of it.
 
     Raises:
         msgspec.ValidationError: the data does not fit the type; names the path.
         msgspec.DecodeError: the data is no JSON.
     """
-    return msgspec.json.decode(data, type=kind, dec_hook=from_builtin)
+    wire_type = AnyInstrument if kind is Instrument else kind
+    return cast("T", msgspec.json.decode(data, type=wire_type, dec_hook=from_builtin))

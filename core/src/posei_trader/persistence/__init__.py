@@ -1,0 +1,1 @@
+"""What outlives the process: market data in Parquet that any reader understands."""

@@ -1,0 +1,302 @@
+"""The columns of each kind of record, and the way between our structs and Arrow.
+
+Prices are ``decimal128(19, 9)`` and sizes ``decimal128(19, 9)``: the 64-bit raw values with their
+scale, so DuckDB, Polars, pandas and Spark see exact numbers without knowing us. Timestamps are
+``timestamp[ns, UTC]``. What is constant for a directory (instrument, bar type) is in its name, not
+in the rows. The schema carries its version and units in its metadata.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import pyarrow as pa
+
+from posei_trader.model.bars import Bar, BarType
+from posei_trader.model.book import OrderBookDelta
+from posei_trader.model.enums import AggressorSide, BookAction, BookSide, RecordFlag, TradeFlag
+from posei_trader.model.identifiers import InstrumentId, TradeId
+from posei_trader.model.ticks import QuoteTick, TradeTick
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SCHEMA_VERSION: Final = 1
+
+RAW: Final = pa.decimal128(19, 9)
+_WHOLE: Final = pa.decimal128(19, 0)
+TIME: Final = pa.timestamp("ns", "UTC")
+
+REPEAT: Final = pa.field("repeat", pa.uint16(), nullable=False)
+"""0 for the first of several equal records, 1 for the second, and so on."""
+
+_METADATA: Final = {
+    b"posei.schema_version": str(SCHEMA_VERSION).encode(),
+    b"posei.prices": b"decimal128(19,9), in the quote currency",
+    b"posei.sizes": b"decimal128(19,9), in units of the instrument",
+    b"posei.times": b"nanoseconds since 1970-01-01 UTC",
+}
+
+T = TypeVar("T")
+
+
+def raw_to_arrow(values: Sequence[int]) -> pa.Array:
+    """Turn raw values into decimals: the same digits, read with nine of them behind the point."""
+    whole = pa.array(values, pa.int64()).cast(_WHOLE)
+    return pa.Array.from_buffers(RAW, len(whole), whole.buffers(), whole.null_count)
+
+
+def arrow_to_raw(column: pa.ChunkedArray) -> list[int]:
+    """Turn decimals back into raw values."""
+    out: list[int] = []
+    for chunk in column.chunks:
+        # A reader may choose another precision for the same scale.
+        exact = chunk.cast(RAW)
+        if exact.offset:
+            exact = pa.concat_arrays([exact])
+        whole = pa.Array.from_buffers(_WHOLE, len(exact), exact.buffers(), exact.null_count)
+        out += whole.cast(pa.int64()).to_pylist()
+    return out
+
+
+def time_to_arrow(values: Sequence[int]) -> pa.Array:
+    """Turn UNIX nanoseconds into timestamps."""
+    return pa.array(values, pa.int64()).cast(TIME)
+
+
+def arrow_to_time(column: pa.ChunkedArray) -> list[int]:
+    """Turn timestamps into UNIX nanoseconds."""
+    values: list[int] = column.cast(TIME).cast(pa.int64()).to_pylist()
+    return values
+
+
+class Kind(Generic[T]):
+    """One kind of record: its directory, its columns, and both conversions.
+
+    Attributes:
+        name: The directory, for example ``quote_ticks``.
+        record: The struct.
+        schema: The columns.
+        stored_schema: The columns of a file: those, and REPEAT.
+        identity: The columns that make two rows the same record.
+        encode: Structs to a table.
+        decode: A table and its key (instrument id or bar type) to structs.
+    """
+
+    __slots__ = ("decode", "encode", "identity", "name", "record", "schema", "stored_schema")
+
+    def __init__(
+        self,
+        name: str,
+        record: type[T],
+        fields: Sequence[tuple[str, pa.DataType]],
+        identity: tuple[str, ...],
+        encode: Callable[[Sequence[T]], list[pa.Array]],
+        decode: Callable[[pa.Table, InstrumentId | BarType], list[T]],
+    ) -> None:
+        self.name = name
+        self.record = record
+        self.schema = pa.schema(
+            [pa.field(label, kind, nullable=False) for label, kind in fields], metadata=_METADATA
+        )
+        self.stored_schema = self.schema.append(REPEAT)
+        self.identity = identity
+        self.encode = lambda items: pa.Table.from_arrays(encode(items), schema=self.schema)
+        self.decode = decode
+
+
+_TIMES: Final = [("ts_event", TIME), ("ts_init", TIME)]
+_PRECISIONS: Final = [("price_precision", pa.uint8()), ("size_precision", pa.uint8())]
+
+
+def _small(values: Sequence[int]) -> pa.Array:
+    return pa.array(values, pa.uint8())
+
+
+def _encode_quotes(items: Sequence[QuoteTick]) -> list[pa.Array]:
+    return [
+        time_to_arrow([t.ts_event for t in items]),
+        time_to_arrow([t.ts_init for t in items]),
+        raw_to_arrow([t.bid_raw for t in items]),
+        raw_to_arrow([t.ask_raw for t in items]),
+        raw_to_arrow([t.bid_size_raw for t in items]),
+        raw_to_arrow([t.ask_size_raw for t in items]),
+        _small([t.price_precision for t in items]),
+        _small([t.size_precision for t in items]),
+    ]
+
+
+def _decode_quotes(table: pa.Table, key: InstrumentId | BarType) -> list[QuoteTick]:
+    instrument_id = InstrumentId(str(key))
+    columns = zip(
+        arrow_to_raw(table["bid"]),
+        arrow_to_raw(table["ask"]),
+        arrow_to_raw(table["bid_size"]),
+        arrow_to_raw(table["ask_size"]),
+        table["price_precision"].to_pylist(),
+        table["size_precision"].to_pylist(),
+        arrow_to_time(table["ts_event"]),
+        arrow_to_time(table["ts_init"]),
+        strict=True,
+    )
+    return [QuoteTick(instrument_id, *row) for row in columns]
+
+
+def _encode_trades(items: Sequence[TradeTick]) -> list[pa.Array]:
+    return [
+        time_to_arrow([t.ts_event for t in items]),
+        time_to_arrow([t.ts_init for t in items]),
+        raw_to_arrow([t.price_raw for t in items]),
+        raw_to_arrow([t.size_raw for t in items]),
+        _small([t.price_precision for t in items]),
+        _small([t.size_precision for t in items]),
+        _small([int(t.aggressor_side) for t in items]),
+        pa.array([t.trade_id for t in items], pa.string()),
+        _small([int(t.flags) for t in items]),
+    ]
+
+
+def _decode_trades(table: pa.Table, key: InstrumentId | BarType) -> list[TradeTick]:
+    instrument_id = InstrumentId(str(key))
+    columns = zip(
+        arrow_to_raw(table["price"]),
+        arrow_to_raw(table["size"]),
+        table["price_precision"].to_pylist(),
+        table["size_precision"].to_pylist(),
+        map(AggressorSide, table["aggressor_side"].to_pylist()),
+        map(TradeId, table["trade_id"].to_pylist()),
+        arrow_to_time(table["ts_event"]),
+        arrow_to_time(table["ts_init"]),
+        map(TradeFlag, table["flags"].to_pylist()),
+        strict=True,
+    )
+    return [TradeTick(instrument_id, *row) for row in columns]
+
+
+def _encode_bars(items: Sequence[Bar]) -> list[pa.Array]:
+    return [
+        time_to_arrow([b.ts_event for b in items]),
+        time_to_arrow([b.ts_init for b in items]),
+        raw_to_arrow([b.open_raw for b in items]),
+        raw_to_arrow([b.high_raw for b in items]),
+        raw_to_arrow([b.low_raw for b in items]),
+        raw_to_arrow([b.close_raw for b in items]),
+        raw_to_arrow([b.volume_raw for b in items]),
+        _small([b.price_precision for b in items]),
+        _small([b.size_precision for b in items]),
+        pa.array([b.is_revision for b in items], pa.bool_()),
+    ]
+
+
+def _decode_bars(table: pa.Table, key: InstrumentId | BarType) -> list[Bar]:
+    bar_type = key if isinstance(key, BarType) else BarType.from_str(key)
+    columns = zip(
+        arrow_to_raw(table["open"]),
+        arrow_to_raw(table["high"]),
+        arrow_to_raw(table["low"]),
+        arrow_to_raw(table["close"]),
+        arrow_to_raw(table["volume"]),
+        table["price_precision"].to_pylist(),
+        table["size_precision"].to_pylist(),
+        arrow_to_time(table["ts_event"]),
+        arrow_to_time(table["ts_init"]),
+        table["is_revision"].to_pylist(),
+        strict=True,
+    )
+    return [Bar(bar_type, *row) for row in columns]
+
+
+def _encode_deltas(items: Sequence[OrderBookDelta]) -> list[pa.Array]:
+    return [
+        time_to_arrow([d.ts_event for d in items]),
+        time_to_arrow([d.ts_init for d in items]),
+        _small([int(d.action) for d in items]),
+        _small([int(d.side) for d in items]),
+        raw_to_arrow([d.price_raw for d in items]),
+        raw_to_arrow([d.size_raw for d in items]),
+        pa.array([d.order_id for d in items], pa.uint64()),
+        _small([d.price_precision for d in items]),
+        _small([d.size_precision for d in items]),
+        _small([int(d.flags) for d in items]),
+        pa.array([d.sequence for d in items], pa.uint64()),
+    ]
+
+
+def _decode_deltas(table: pa.Table, key: InstrumentId | BarType) -> list[OrderBookDelta]:
+    instrument_id = InstrumentId(str(key))
+    columns = zip(
+        map(BookAction, table["action"].to_pylist()),
+        map(BookSide, table["side"].to_pylist()),
+        arrow_to_raw(table["price"]),
+        arrow_to_raw(table["size"]),
+        table["order_id"].to_pylist(),
+        table["price_precision"].to_pylist(),
+        table["size_precision"].to_pylist(),
+        map(RecordFlag, table["flags"].to_pylist()),
+        table["sequence"].to_pylist(),
+        arrow_to_time(table["ts_event"]),
+        arrow_to_time(table["ts_init"]),
+        strict=True,
+    )
+    return [OrderBookDelta(instrument_id, *row) for row in columns]
+
+
+QUOTE_TICKS: Final = Kind(
+    "quote_ticks",
+    QuoteTick,
+    [*_TIMES, ("bid", RAW), ("ask", RAW), ("bid_size", RAW), ("ask_size", RAW), *_PRECISIONS],
+    ("ts_event", "bid", "ask", "bid_size", "ask_size"),
+    _encode_quotes,
+    _decode_quotes,
+)
+TRADE_TICKS: Final = Kind(
+    "trade_ticks",
+    TradeTick,
+    [
+        *_TIMES,
+        ("price", RAW),
+        ("size", RAW),
+        *_PRECISIONS,
+        ("aggressor_side", pa.uint8()),
+        ("trade_id", pa.string()),
+        ("flags", pa.uint8()),
+    ],
+    ("ts_event", "trade_id"),
+    _encode_trades,
+    _decode_trades,
+)
+BARS: Final = Kind(
+    "bars",
+    Bar,
+    [
+        *_TIMES,
+        ("open", RAW),
+        ("high", RAW),
+        ("low", RAW),
+        ("close", RAW),
+        ("volume", RAW),
+        *_PRECISIONS,
+        ("is_revision", pa.bool_()),
+    ],
+    ("ts_event", "open", "high", "low", "close", "volume"),
+    _encode_bars,
+    _decode_bars,
+)
+ORDER_BOOK_DELTAS: Final = Kind(
+    "order_book_deltas",
+    OrderBookDelta,
+    [
+        *_TIMES,
+        ("action", pa.uint8()),
+        ("side", pa.uint8()),
+        ("price", RAW),
+        ("size", RAW),
+        ("order_id", pa.uint64()),
+        *_PRECISIONS,
+        ("flags", pa.uint8()),
+        ("sequence", pa.uint64()),
+    ],
+    ("ts_event", "sequence", "action", "side", "price", "size", "order_id"),
+    _encode_deltas,
+    _decode_deltas,
+)
