@@ -180,8 +180,9 @@ def test_other_readers_see_exact_numbers_and_utc_times(tmp_path):
     catalog.write_data([bar(n, 1_234_567_891 + n) for n in range(3)])
     where = str(tmp_path / "bars" / "**" / "*.parquet")
     rows = duckdb.sql(
-        f"select instrument_id, spec, close, epoch_ns(ts_event) from "
-        f"read_parquet('{where}', hive_partitioning=true) order by ts_event"
+        "select instrument_id, spec, close, epoch_ns(ts_event) from "
+        "read_parquet($where, hive_partitioning=true) order by ts_event",
+        params={"where": where},
     ).fetchall()
     assert rows[0] == ("EUR/USD.IDEALPRO", "1-MINUTE-MID", Decimal("1.234567891"), T0)
     frame = pl.read_parquet(str(tmp_path / "bars"), hive_partitioning=True).sort("ts_event")
@@ -227,7 +228,8 @@ from posei_trader.errors import DataFileError
 import pyarrow as pa, random
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = FileStore(sys.argv[1])
-table = pa.table({"x": [random.Random(1).random() for _ in range(50_000)]})
+dice = random.Random(1)
+table = pa.table({"x": [dice.random() for _ in range(50_000)]})
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 try:
     store.write("bars", "instrument_id=X.Y", table, 1, 2)

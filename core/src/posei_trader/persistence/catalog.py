@@ -77,7 +77,7 @@ class ParquetDataCatalog:
     - **Idempotent**: rows that are there already are not stored again.
     - **Atomic**: a file is complete or absent, whatever kills the process; several processes may
       write at once.
-    - **Open**: hive-style partitions and plain columns; see :mod:`posei_trader.persistence.schemas`.
+    - **Open**: hive-style partitions, plain columns; see :mod:`posei_trader.persistence.schemas`.
 
     Spans are half open: ``start <= ts_event < end``. A time is UNIX nanoseconds, an aware datetime,
     or an ISO text; one without a zone is UTC.
@@ -283,7 +283,8 @@ class ParquetDataCatalog:
             import pandas as pd  # noqa: F401, PLC0415  optional; pyarrow imports it itself
         except ImportError as error:
             raise _missing("pandas") from error
-        return self.table(kind, key, start, end).to_pandas()
+        frame: pd.DataFrame = self.table(kind, key, start, end).to_pandas()
+        return frame
 
     def to_duckdb(
         self, kind: str, key: str | BarType, start: TimeLike = None, end: TimeLike = None

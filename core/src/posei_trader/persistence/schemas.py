@@ -83,6 +83,9 @@ class Kind(Generic[T]):
         decode: A table and its key (instrument id or bar type) to structs.
     """
 
+    encode: Callable[[Sequence[T]], pa.Table]
+    decode: Callable[[pa.Table, InstrumentId | BarType], list[T]]
+
     __slots__ = ("decode", "encode", "identity", "name", "record", "schema", "stored_schema")
 
     def __init__(
