@@ -17,7 +17,12 @@ from posei_ib_sim.wire.messages import ClientMessage, Record, ServerMessage
 from posei_ib_sim.wire.protobuf.converters import Converters, schema_name
 from posei_ib_sim.wire.protobuf.descriptors import message_class
 from posei_ib_sim.wire.text.dialect import TextBodies
-from posei_ib_sim.wire.text.fields import join_client_fields, join_server_fields, split_fields
+from posei_ib_sim.wire.text.fields import (
+    join_client_fields,
+    join_server_fields,
+    split_fields,
+    unescape,
+)
 
 _OFFSET = 200  # ids above it carry protobuf, the others the text they always carried
 _ID_BYTES = 4
@@ -89,7 +94,10 @@ class ProtobufDialect:
     def _read_text(self, message_type: type[Record], body: bytes) -> Record:
         if not self._text.supports(message_type):
             raise ValueError(f"{message_type.__name__} has no text form")
-        return self._text.read(message_type, split_fields(body))
+        fields = split_fields(body)
+        if issubclass(message_type, ServerMessage):
+            fields = [unescape(text) for text in fields]
+        return self._text.read(message_type, fields)
 
     def _read_protobuf(self, message_type: type[Record], body: bytes) -> Record:
         if message_type in TEXT_ONLY:

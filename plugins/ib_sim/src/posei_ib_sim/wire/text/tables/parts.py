@@ -44,7 +44,7 @@ ORDER_LEGS = (
 """The legs of orders with their prices, then the smart routing of combos."""
 
 DELTA_NEUTRAL_CONTRACT = scope(
-    "contract", optional("deltaNeutralContract", "conId delta|0 price|0")
+    "contract", optional("deltaNeutralContract", "conId|0 delta|0 price|0")
 )
 
 
