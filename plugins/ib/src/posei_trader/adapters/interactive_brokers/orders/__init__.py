@@ -1,0 +1,1 @@
+"""Orders between PoseiTrader and IB: pure functions and one total state machine, no I/O."""

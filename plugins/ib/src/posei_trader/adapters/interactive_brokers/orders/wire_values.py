@@ -1,0 +1,65 @@
+"""Prices and sizes between IB's units and ours.
+
+IB quotes some contracts in a smaller unit (pence, cents a bushel) and says so by the contract's
+`priceMagnifier`: IB's price is ours times the magnifier. This is the only place that knows it.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Final
+
+from posei_trader.model.fixed_point import FIXED_PRECISION, decimals_of
+from posei_trader.model.values import Price, Quantity
+
+_LARGEST: Final = 1e300
+_UNSET_DECIMAL: Final = Decimal(2**127 - 1)
+
+
+def price_to_wire(price: Price | Decimal, magnifier: int = 1) -> float:
+    """Return a price in IB's unit."""
+    value = price.as_decimal() if isinstance(price, Price) else price
+    return float(value * magnifier)
+
+
+def is_set(value: float | Decimal | None) -> bool:
+    """Return whether IB means a number: its largest values stand for "not set"."""
+    if value is None:
+        return False
+    if isinstance(value, Decimal):
+        return value.is_finite() and abs(value) < _UNSET_DECIMAL
+    return math.isfinite(value) and abs(value) < _LARGEST
+
+
+def decimal_from_wire(value: float | Decimal, magnifier: int = 1) -> Decimal:
+    """Return a number of IB's in our unit, exactly as it was written."""
+    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    return exact / magnifier if magnifier != 1 else exact
+
+
+def price_from_wire(value: float, magnifier: int, precision: int) -> Price:
+    """Return a price of IB's in our unit.
+
+    It keeps digits beyond the instrument's precision: fills at improved prices have them, and
+    money must be exact.
+    """
+    exact = decimal_from_wire(value, magnifier).normalize()
+    digits = min(FIXED_PRECISION, max(precision, decimals_of(exact)))
+    return Price(exact, digits)
+
+
+def optional_price(value: float | None, magnifier: int, precision: int) -> Price | None:
+    """Return a price of IB's, or None where it is not set or zero (IB's other "none")."""
+    if value is None or not is_set(value) or value == 0.0:
+        return None
+    return price_from_wire(value, magnifier, precision)
+
+
+def quantity_from_wire(value: Decimal | float, precision: int) -> Quantity:
+    """Return a size of IB's, with all its digits; not set is zero."""
+    if not is_set(value):
+        return Quantity.zero(precision)
+    exact = decimal_from_wire(value).normalize()
+    digits = min(FIXED_PRECISION, max(precision, decimals_of(exact)))
+    return Quantity(exact, digits)
