@@ -109,7 +109,7 @@ def test_every_ignored_lint_rule_has_its_reason(root):
 
 def test_nothing_shipped_names_this_machine_or_a_registry(root):
     done = run("git", "ls-files", "-z", cwd=root)
-    words = [f"/{'work'}/main", "/".join(("", "opt", "pypi")), "files.python" + "hosted.org"]
+    words = [str(root), "files.python" + "hosted.org", "pypi" + ".org/simple"]
     for name in filter(None, done.stdout.split("\0")):
         path = root / name
         if not path.is_file() or path.suffix in {".png", ".gz", ".parquet", ".svg"}:
