@@ -8,12 +8,22 @@ ticks are whole seconds since 1970, UTC, as IB sends them. Order quantities are 
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import IntFlag, StrEnum, unique
-from typing import Any
 
 import msgspec
+from ibapi.order import Order
+from ibapi.order_state import OrderState
 
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+from posei_trader.adapters.interactive_brokers.wire.records import (
+    BarRecord,
+    HistoricalBars,
+    HistoricalMidpoint,
+    HistoricalQuote,
+    HistoricalTrade,
+    QuoteMask,
+    TickKind,
+    TradeMask,
+)
 
 __all__ = [
     "AccountSnapshot",
@@ -42,125 +52,7 @@ __all__ = [
 ]
 
 
-@unique
-class TickKind(StrEnum):
-    """Name a tick-by-tick stream as IB does."""
-
-    LAST = "Last"
-    ALL_LAST = "AllLast"
-    BID_ASK = "BidAsk"
-    MID_POINT = "MidPoint"
-
-
-class QuoteMask(IntFlag):
-    """Marks of a quote; one meaning for streamed and historical ticks, whose bits IB swaps."""
-
-    NONE = 0
-    BID_PAST_LOW = 1
-    ASK_PAST_HIGH = 2
-
-
-class TradeMask(IntFlag):
-    """Marks of a trade."""
-
-    NONE = 0
-    PAST_LIMIT = 1
-    UNREPORTED = 2
-
-
 # --- history -------------------------------------------------------------------------------------
-
-
-class BarRecord(msgspec.Struct, frozen=True, gc=False):
-    """One bar as IB sent it.
-
-    Attributes:
-        date: IB's text: ``YYYYMMDD`` for daily and longer bars, else seconds since 1970.
-        volume: In units of 10^-9; None where unset, -10^9 (IB's -1) for data without volume.
-        wap: The volume-weighted average price, None where unset.
-        count: How many trades; -1 for data without trades.
-    """
-
-    date: str
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: int | None
-    wap: float | None
-    count: int
-
-
-class HistoricalBars(msgspec.Struct, frozen=True):
-    """A complete answer to a request for bars, as parallel columns, ascending as IB sent them.
-
-    Columns serve Arrow and NumPy without an object a bar; :meth:`rows` makes the objects.
-
-    Attributes:
-        dates: See `BarRecord.date`, like the other columns.
-        start: What IB says is the start of the answer, empty where it does not.
-        end: What IB says is its end.
-    """
-
-    dates: list[str]
-    opens: list[float]
-    highs: list[float]
-    lows: list[float]
-    closes: list[float]
-    volumes: list[int | None]
-    waps: list[float | None]
-    counts: list[int]
-    start: str = ""
-    end: str = ""
-
-    def __len__(self) -> int:
-        return len(self.dates)
-
-    def rows(self) -> list[BarRecord]:
-        """Return the bars as objects."""
-        return list(
-            map(
-                BarRecord,
-                self.dates,
-                self.opens,
-                self.highs,
-                self.lows,
-                self.closes,
-                self.volumes,
-                self.waps,
-                self.counts,
-            )
-        )
-
-
-class HistoricalTrade(msgspec.Struct, frozen=True, gc=False):
-    """A trade of the past."""
-
-    time_s: int
-    price: float
-    size: int | None
-    mask: int
-    exchange: str
-    conditions: str
-
-
-class HistoricalQuote(msgspec.Struct, frozen=True, gc=False):
-    """A quote of the past."""
-
-    time_s: int
-    bid: float
-    ask: float
-    bid_size: int | None
-    ask_size: int | None
-    mask: int
-
-
-class HistoricalMidpoint(msgspec.Struct, frozen=True, gc=False):
-    """A midpoint of the past."""
-
-    time_s: int
-    price: float
-    size: int | None
 
 
 class HistoricalSchedule(msgspec.Struct, frozen=True):
@@ -249,9 +141,7 @@ class AccountSnapshot(msgspec.Struct, frozen=True):
 
     def of(self, account: str) -> dict[tuple[str, str], str]:
         """Return the values of one account by (tag, currency)."""
-        return {
-            (row.tag, row.currency): row.value for row in self.values if row.account == account
-        }
+        return {(row.tag, row.currency): row.value for row in self.values if row.account == account}
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -317,8 +207,8 @@ class OpenOrder(msgspec.Struct, frozen=True):
 
     order_id: int
     contract: IBContract
-    order: Any
-    state: Any
+    order: Order
+    state: OrderState
     status: str
 
 
@@ -398,8 +288,8 @@ class CompletedOrder(msgspec.Struct, frozen=True):
     """
 
     contract: IBContract
-    order: Any
-    state: Any
+    order: Order
+    state: OrderState
     status: str
     completed_time: str
     completed_status: str

@@ -1,0 +1,278 @@
+"""Decoders for the text messages that come thousands of times a second, and for bulk history.
+
+Each takes the payload behind the message id and gives exactly what `ibapi`'s decoder would, without
+its reflection and its mutable objects. An empty number reads as zero, as it does there.
+
+What goes wrong shows as ValueError or IndexError: the message is malformed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
+from posei_trader.adapters.interactive_brokers.wire.records import (
+    BarRecord,
+    HistoricalBars,
+    HistoricalMidpoint,
+    HistoricalQuote,
+    HistoricalTrade,
+)
+from posei_trader.adapters.interactive_brokers.wire.sizes import Sizes, parse_average
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from posei_trader.adapters.interactive_brokers.wire.sink import FastSink
+
+__all__ = ["FastText", "text"]
+
+_SEPARATE_END_FROM: Final = 196
+_SMART_DEPTH_FROM: Final = 146
+_SWAPPED: Final = (0, 2, 1, 3)
+"""Historical quotes have the two bits of the mask in the other order."""
+
+
+def text(field: bytes) -> str:
+    """Return a text field; bytes that are no UTF-8 show as escapes."""
+    return field.decode("utf-8", "backslashreplace")
+
+
+def _escaped(field: bytes) -> str:
+    if b"\\" not in field:
+        return field.decode("latin-1")
+    try:
+        return field.decode("unicode-escape")
+    except UnicodeDecodeError:
+        return field.decode("latin-1")
+
+
+class FastText:
+    """Decode for one server version (157 to 200) and deliver to a sink."""
+
+    def __init__(self, server_version: int, sink: FastSink) -> None:
+        self._sink = sink
+        self._sizes = Sizes()
+        self._ends_apart = server_version >= _SEPARATE_END_FROM
+        self._has_smart_depth = server_version >= _SMART_DEPTH_FROM
+
+    def table(self) -> dict[int, Callable[[bytes], None]]:
+        """Return the decoders by message id on the wire."""
+        return {
+            1: self._tick_price,
+            2: self._tick_size,
+            12: self._depth,
+            13: self._depth_l2,
+            17: self._historical_bars,
+            45: self._tick_generic,
+            46: self._tick_string,
+            50: self._realtime_bar,
+            90: self._historical_update,
+            96: self._historical_midpoints,
+            97: self._historical_quotes,
+            98: self._historical_trades,
+            99: self._tick_by_tick,
+        }
+
+    # --- streams ----------------------------------------------------------------------------------
+
+    def _tick_by_tick(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        kind = fields[1]
+        if kind == b"3":
+            req_id, _, time_s, bid, ask, bid_size, ask_size, mask, *_ = fields
+            sizes = self._sizes
+            self._sink.tick_quote(
+                int(req_id or 0),
+                int(time_s or 0),
+                float(bid or 0),
+                float(ask or 0),
+                sizes[bid_size],
+                sizes[ask_size],
+                int(mask or 0) & 3,
+            )
+        elif kind in {b"1", b"2"}:
+            req_id, _, time_s, price, size, mask, exchange, conditions, *_ = fields
+            self._sink.tick_trade(
+                int(req_id or 0),
+                int(time_s or 0),
+                float(price or 0),
+                self._sizes[size],
+                int(mask or 0) & 3,
+                text(exchange),
+                text(conditions),
+            )
+        elif kind == b"4":
+            self._sink.tick_midpoint(
+                int(fields[0] or 0), int(fields[2] or 0), float(fields[3] or 0)
+            )
+        else:
+            raise MalformedMessage(f"tick-by-tick kind {kind[:20]!r} is unknown")
+
+    def _tick_price(self, payload: bytes) -> None:
+        _, req_id, tick_type, price, size, mask, *_ = payload.split(b"\0")
+        self._sink.tick_price(
+            int(req_id or 0),
+            int(tick_type or 0),
+            float(price or 0),
+            self._sizes[size],
+            int(mask or 0) & 7,
+        )
+
+    def _tick_size(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        self._sink.tick_size(int(fields[1] or 0), int(fields[2] or 0), self._sizes[fields[3]])
+
+    def _tick_generic(self, payload: bytes) -> None:
+        _, req_id, tick_type, value, _ = payload.split(b"\0")
+        self._sink.tick_generic(int(req_id), int(tick_type), float(value))
+
+    def _tick_string(self, payload: bytes) -> None:
+        _, req_id, tick_type, value, _ = payload.split(b"\0")
+        self._sink.tick_string(int(req_id), int(tick_type), _escaped(value))
+
+    def _realtime_bar(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        self._sink.realtime_bar(
+            int(fields[1] or 0),
+            int(fields[2] or 0),
+            float(fields[3] or 0),
+            float(fields[4] or 0),
+            float(fields[5] or 0),
+            float(fields[6] or 0),
+            self._sizes[fields[7]],
+            parse_average(fields[8]),
+            int(fields[9] or 0),
+        )
+
+    def _depth(self, payload: bytes) -> None:
+        _, req_id, position, operation, side, price, size, *_ = payload.split(b"\0")
+        self._sink.depth(
+            int(req_id or 0),
+            int(position or 0),
+            "",
+            int(operation or 0),
+            int(side or 0),
+            float(price or 0),
+            self._sizes[size],
+            False,
+        )
+
+    def _depth_l2(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        _, req_id, position, maker, operation, side, price, size, *rest = fields
+        self._sink.depth(
+            int(req_id or 0),
+            int(position or 0),
+            text(maker),
+            int(operation or 0),
+            int(side or 0),
+            float(price or 0),
+            self._sizes[size],
+            self._has_smart_depth and int(rest[0] or 0) != 0,
+        )
+
+    # --- history ----------------------------------------------------------------------------------
+
+    def _historical_bars(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        start = end = ""
+        at = 1
+        if not self._ends_apart:
+            start, end = text(fields[1]), text(fields[2])
+            at = 3
+        first = at + 1
+        stop = first + 8 * _count(fields[at], len(fields) - first - 1, 8)
+        bars = HistoricalBars(
+            [text(field) for field in fields[first:stop:8]],
+            _floats(fields[first + 1 : stop : 8]),
+            _floats(fields[first + 2 : stop : 8]),
+            _floats(fields[first + 3 : stop : 8]),
+            _floats(fields[first + 4 : stop : 8]),
+            list(map(self._sizes.__getitem__, fields[first + 5 : stop : 8])),
+            list(map(parse_average, fields[first + 6 : stop : 8])),
+            _ints(fields[first + 7 : stop : 8]),
+            start,
+            end,
+        )
+        self._sink.historical_bars(int(fields[0] or 0), bars, not self._ends_apart)
+
+    def _historical_update(self, payload: bytes) -> None:
+        req_id, count, date, open_, close, high, low, wap, volume, *_ = payload.split(b"\0")
+        bar = BarRecord(
+            text(date),
+            float(open_ or 0),
+            float(high or 0),
+            float(low or 0),
+            float(close or 0),
+            self._sizes[volume],
+            parse_average(wap),
+            int(count or 0),
+        )
+        self._sink.historical_update(int(req_id or 0), bar)
+
+    def _historical_midpoints(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        stop = 2 + 4 * _count(fields[1], len(fields) - 4, 4)
+        ticks = list(
+            map(
+                HistoricalMidpoint,
+                _ints(fields[2:stop:4]),
+                _floats(fields[4:stop:4]),
+                map(self._sizes.__getitem__, fields[5:stop:4]),
+            )
+        )
+        self._sink.historical_midpoints(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
+
+    def _historical_quotes(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        stop = 2 + 6 * _count(fields[1], len(fields) - 4, 6)
+        sizes = self._sizes.__getitem__
+        ticks = list(
+            map(
+                HistoricalQuote,
+                _ints(fields[2:stop:6]),
+                _floats(fields[4:stop:6]),
+                _floats(fields[5:stop:6]),
+                map(sizes, fields[6:stop:6]),
+                map(sizes, fields[7:stop:6]),
+                [_SWAPPED[mask & 3] for mask in _ints(fields[3:stop:6])],
+            )
+        )
+        self._sink.historical_quotes(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
+
+    def _historical_trades(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        stop = 2 + 6 * _count(fields[1], len(fields) - 4, 6)
+        ticks = list(
+            map(
+                HistoricalTrade,
+                _ints(fields[2:stop:6]),
+                _floats(fields[4:stop:6]),
+                map(self._sizes.__getitem__, fields[5:stop:6]),
+                [mask & 3 for mask in _ints(fields[3:stop:6])],
+                map(text, fields[6:stop:6]),
+                map(text, fields[7:stop:6]),
+            )
+        )
+        self._sink.historical_trades(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
+
+
+def _count(field: bytes, available: int, width: int) -> int:
+    """Return how many rows a message announces.
+
+    Raises:
+        MalformedMessage: it announces more than it has.
+    """
+    count = int(field or 0)
+    if count < 0 or count * width > available:
+        raise MalformedMessage(f"{count} rows are announced, {available // width} are there")
+    return count
+
+
+def _ints(fields: list[bytes]) -> list[int]:
+    return [int(field or 0) for field in fields]
+
+
+def _floats(fields: list[bytes]) -> list[float]:
+    return [float(field or 0) for field in fields]

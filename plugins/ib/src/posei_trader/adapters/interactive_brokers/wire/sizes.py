@@ -1,0 +1,75 @@
+"""Sizes off the wire: decimal text to exact integers in units of 10^-9, None where unset.
+
+The same few sizes come again and again, so a table remembers them.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Final
+
+from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
+
+__all__ = ["UNSET_TEXTS", "Sizes", "TextSizes", "parse_average", "parse_size"]
+
+SCALE: Final = Decimal(10**9)
+
+UNSET_TEXTS: Final = frozenset(
+    {
+        "",
+        "2147483647",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "1.7976931348623157E308",
+    }
+)
+"""How IB writes a decimal that has no value."""
+
+_UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
+_LARGEST_EXPONENT: Final = 30
+_REMEMBERED: Final = 32_768
+
+
+def parse_size(text: str) -> int | None:
+    """Return a size in units of 10^-9, None where it is unset.
+
+    Raises:
+        MalformedMessage: the text is no finite number of a sane size.
+    """
+    if text in UNSET_TEXTS:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise MalformedMessage(f"size {text[:40]!r} is no number") from error
+    if not value.is_finite() or value.adjusted() > _LARGEST_EXPONENT:
+        raise MalformedMessage(f"size {text[:40]!r} is out of range")
+    return int((value * SCALE).to_integral_value(ROUND_HALF_EVEN))
+
+
+def parse_average(text: bytes) -> float | None:
+    """Return an average price, None where it is unset."""
+    return None if text in _UNSET_BYTES else float(text)
+
+
+class Sizes(dict[bytes, "int | None"]):
+    """Sizes by their bytes on the wire, computed once each; bounded."""
+
+    def __missing__(self, key: bytes) -> int | None:
+        try:
+            size = parse_size(key.decode("ascii"))
+        except UnicodeDecodeError as error:
+            raise MalformedMessage("a size is no text") from error
+        if len(self) < _REMEMBERED:
+            self[key] = size
+        return size
+
+
+class TextSizes(dict[str, "int | None"]):
+    """Sizes by their text in protobuf messages, computed once each; bounded."""
+
+    def __missing__(self, key: str) -> int | None:
+        size = parse_size(key)
+        if len(self) < _REMEMBERED:
+            self[key] = size
+        return size
