@@ -28,7 +28,7 @@ from posei_trader.config import (
     TradingNodeConfig,
 )
 from posei_trader.errors import ConfigError
-from posei_trader.model.identifiers import InstrumentId
+from posei_trader.model.identifiers import InstrumentId, TraderId
 
 
 class AcmeGatewayConfig(PoseiConfig):
@@ -151,6 +151,9 @@ def test_the_documented_node_is_accepted_as_written():
     client = config.data_clients["IB"]
     assert isinstance(client, AcmeDataConfig)
     assert client.ibg_port == 7497
+    assert all(type(name) is InstrumentId for name in client.instrument_provider.load_ids)
+    assert type(config.trader_id) is TraderId
+    assert type(TradingNodeConfig().trader_id) is TraderId
     assert InstrumentId("^SPX.CBOE") in client.instrument_provider.load_ids
     assert '"ibg_port":7497' in config.model_dump_json()
 

@@ -40,6 +40,9 @@ def ring(key):
 def number(key):
     return 5
 
+def locked(key):
+    raise RuntimeError("the vault is locked")
+
 nothing = None
 """
 
@@ -64,6 +67,7 @@ class Acme:
             "keyring": f"{module}:ring",
             "number": f"{module}:number",
             "nothing": f"{module}:nothing",
+            "locked": f"{module}:locked",
         }
 
 
@@ -250,8 +254,8 @@ def test_each_mistake_in_a_file_has_its_place_and_its_remedy(read, case):
     assert remedy in caught.value.remedy
 
 
-@pytest.mark.parametrize("source", ["number", "nothing"])
-def test_a_source_that_does_not_give_text_is_the_plugin_s_fault(read, source):
+@pytest.mark.parametrize("source", ["number", "nothing", "locked"])
+def test_a_source_that_gives_no_text_is_the_plugin_s_fault(read, source):
     with pytest.raises(PluginBroken, match=f"config source '{source}'"):
         read(f'trader_id = {{ {source} = "x" }}')
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,7 @@ from posei_trader.plugins import default_registry
 from posei_trader.plugins.references import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     # What typer's own signatures name; only the type checker looks at it.
     from typer._click.core import Command, Context
@@ -30,12 +31,12 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: Context) -> list[str]:
         """Return the built-in names, then those of plugins; a built-in name always wins."""
         del ctx
-        return list(_rows())
+        return list(self._rows)
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         """Return a stand-in that help can list without importing the command."""
         del ctx
-        row = BUILT_IN.get(cmd_name) or _rows().get(cmd_name)
+        row = self._row(cmd_name)
         return TyperCommand(cmd_name, help=row.summary) if row else None
 
     def resolve_command(
@@ -46,10 +47,28 @@ class LazyGroup(TyperGroup):
         Raises:
             PluginError: it cannot be imported.
         """
-        self.commands = {name: TyperCommand(name) for name in _rows()}  # for "did you mean"
-        name, stand_in, rest = super().resolve_command(ctx, args)
-        command = _imported(name) if name and stand_in else stand_in
-        return name, command, rest
+        if self._row(args[0]) is None:
+            self.commands = {name: TyperCommand(name) for name in self._rows}  # "did you mean"
+        name, command, rest = super().resolve_command(ctx, args)
+        row = self._row(name) if name else None
+        return name, _imported(name, row.target) if name and row else command, rest
+
+    def _row(self, name: str) -> BuiltIn | None:
+        # A built-in command must work however many plugins are installed, or broken.
+        return BUILT_IN.get(name) or self._rows.get(name)
+
+    @cached_property
+    def _rows(self) -> Mapping[str, BuiltIn]:
+        rows = dict(BUILT_IN)
+        for command in default_registry().commands:
+            if command.name in BUILT_IN:
+                print(
+                    f"warning: a plugin's command {command.name!r} is hidden by the built-in one",
+                    file=sys.stderr,
+                )
+            else:
+                rows[command.name] = BuiltIn(command.target, command.summary)
+        return rows
 
 
 app = typer.Typer(
@@ -94,21 +113,7 @@ def invoke(arguments: Sequence[str]) -> int:
     return OK
 
 
-def _rows() -> dict[str, BuiltIn]:
-    rows = dict(BUILT_IN)
-    for command in default_registry().commands:
-        if command.name in BUILT_IN:
-            print(
-                f"warning: a plugin's command {command.name!r} is hidden by the built-in one",
-                file=sys.stderr,
-            )
-        else:
-            rows[command.name] = BuiltIn(command.target, command.summary)
-    return rows
-
-
-def _imported(name: str) -> Command:
-    target = _rows()[name].target
+def _imported(name: str, target: str) -> Command:
     found = resolve(target, owner=f"command {name!r}")
     if not isinstance(found, typer.Typer):
         raise PluginBroken(

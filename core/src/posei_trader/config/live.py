@@ -59,6 +59,13 @@ Reference = Annotated[str, AfterValidator(_reference)]
 """Where something is found in Python: ``"package.module:Name"``."""
 
 
+InstrumentName = Annotated[str, AfterValidator(InstrumentId)]
+"""Written as a text or an `InstrumentId`; always an `InstrumentId` once it is checked."""
+
+TraderName = Annotated[str, AfterValidator(TraderId)]
+"""Written as a text or a `TraderId`; always a `TraderId` once it is checked."""
+
+
 @runtime_checkable
 class GatewayConfig(Protocol):
     """Mark a gateway's configuration, so that a client can start the gateway it is given."""
@@ -103,7 +110,7 @@ class InstrumentProviderConfig(PoseiConfig):
     """Say which instruments a provider loads when its client connects."""
 
     load_all: bool = False
-    load_ids: frozenset[InstrumentId] = frozenset()
+    load_ids: frozenset[InstrumentName] = frozenset()
     filters: FrozenMapping[str, JsonValue] = Field(default_factory=dict)
 
 
@@ -158,7 +165,7 @@ class LiveRiskEngineConfig(PoseiConfig):
 
     bypass: bool = False
     max_orders_per_second: PositiveInt = 100
-    max_notional_per_order: FrozenMapping[InstrumentId, Decimal] = Field(default_factory=dict)
+    max_notional_per_order: FrozenMapping[InstrumentName, Decimal] = Field(default_factory=dict)
     """In the instrument's quote currency."""
 
 
@@ -175,7 +182,7 @@ class TradingNodeConfig(PoseiConfig):
     Clients are keyed by client id, such as ``"IB"``. Timeouts are seconds.
     """
 
-    trader_id: TraderId = TraderId("TRADER-001")
+    trader_id: TraderName = "TRADER-001"
     logging: LoggingConfig = LoggingConfig()
     data_clients: FrozenMapping[str, SerializeAsAny[LiveDataClientConfig]] = Field(
         default_factory=dict

@@ -106,7 +106,17 @@ class Sources:
                 value=type(look_up).__name__,
                 remedy="report it to the plugin's owner",
             )
-        found = look_up(key)
+        try:
+            found = look_up(key)
+        except LookupError:
+            raise
+        except Exception as error:
+            raise PluginBroken(
+                f"config source {source!r} failed: {type(error).__name__}: {error}",
+                field=source,
+                value=key,
+                remedy="run with --debug for the traceback, and report it to the plugin's owner",
+            ) from error
         if not isinstance(found, str):
             raise PluginBroken(
                 f"config source {source!r} returned something that is no text",
