@@ -1,0 +1,134 @@
+"""``posei catalog``: list, show, check and plot what a data catalog holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json as jsonlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from posei_trader.cli.exits import NOT_WELL
+from posei_trader.cli.text import table
+from posei_trader.errors import DataFileError, InvalidRequest
+from posei_trader.persistence.catalog import ParquetDataCatalog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+app = typer.Typer(
+    help="List, show, check and plot what a data catalog holds.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_Path = Annotated[Path, typer.Argument(help="The catalog's directory.")]
+_Key = Annotated[str, typer.Argument(help="An instrument id, or a bar type for bars.")]
+_Start = Annotated[str | None, typer.Option(help="First moment, ISO 8601; UTC without a zone.")]
+_End = Annotated[str | None, typer.Option(help="End, ISO 8601, exclusive.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+_PICTURES: Final = {".png", ".svg", ".pdf"}
+
+
+def _opened(path: Path) -> ParquetDataCatalog:
+    if not path.is_dir():
+        raise DataFileError(
+            "there is no catalog here",
+            field="path",
+            value=str(path),
+            remedy="give the directory that ParquetDataCatalog wrote to",
+        )
+    return ParquetDataCatalog(path)
+
+
+def _iso(nanos: int) -> str:
+    seconds, rest = divmod(nanos, 1_000_000_000)
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{rest:09d}Z" if rest else f"{moment}Z"
+
+
+@app.command()
+def ls(path: _Path, *, json: _Json = False) -> None:
+    """List every stream: its kind, its name, its span, its files."""
+    catalog = _opened(path)
+    rows: list[dict[str, str | int]] = [
+        {"kind": kind, "name": str(key), "files": files, "first": _iso(first), "last": _iso(last)}
+        for kind, key, files, first, last in catalog.contents()
+    ]
+    instruments = catalog.instruments()
+    if json:
+        names = [{"id": i.id, "kind": i.kind} for i in instruments]
+        typer.echo(jsonlib.dumps({"instruments": names, "streams": rows}, indent=2))
+        return
+    typer.echo(f"{len(instruments)} instruments: {', '.join(i.id for i in instruments) or 'none'}")
+    if rows:
+        header = list(rows[0])
+        typer.echo(table(header, [[str(value) for value in row.values()] for row in rows]))
+
+
+@app.command()
+def show(
+    path: _Path,
+    kind: Annotated[str, typer.Argument(help="bars, quote_ticks, trade_ticks, ...")],
+    key: _Key,
+    *,
+    start: _Start = None,
+    end: _End = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 20,
+    json: _Json = False,
+) -> None:
+    """Show the first rows of a stream."""
+    rows = _opened(path).table(kind, key, start, end)
+    shown: list[Mapping[str, object]] = rows.slice(0, limit).to_pylist()
+    texts = [{name: str(value) for name, value in row.items()} for row in shown]
+    if json:
+        typer.echo(jsonlib.dumps({"rows": rows.num_rows, "shown": texts}, indent=2))
+        return
+    if texts:
+        typer.echo(table(list(texts[0]), [list(row.values()) for row in texts]))
+    typer.echo(f"{len(texts)} of {rows.num_rows} rows")
+
+
+@app.command()
+def check(path: _Path, *, json: _Json = False) -> None:
+    """Read everything once; exits with 1 when something is wrong."""
+    problems = _opened(path).check()
+    if json:
+        typer.echo(jsonlib.dumps({"problems": problems}, indent=2))
+    else:
+        typer.echo("\n".join(problems) or "all is well")
+    if problems:
+        raise typer.Exit(NOT_WELL)
+
+
+@app.command()
+def plot(
+    path: _Path,
+    bar_type: Annotated[str, typer.Argument(help="A bar type, as `posei catalog ls` shows it.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .png, .svg or .pdf.")],
+    start: _Start = None,
+    end: _End = None,
+) -> None:
+    """Draw candlesticks and volume."""
+    if output.suffix not in _PICTURES:
+        raise InvalidRequest(
+            "a picture is a .png, .svg or .pdf",
+            field="output",
+            value=str(output),
+            remedy=f"write {output.with_suffix('.svg')}",
+        )
+    bars = _opened(path).bars([bar_type], start=start, end=end)
+    if not bars:
+        raise InvalidRequest(
+            "there are no such bars in the catalog",
+            field="bar_type",
+            value=bar_type,
+            remedy=f"choose one that `posei catalog ls {path}` shows",
+        )
+    from posei_trader.cli.candles import draw_candles  # noqa: PLC0415 - imports matplotlib
+
+    draw_candles(bars, output)
+    typer.echo(f"{len(bars)} bars drawn to {output}")
