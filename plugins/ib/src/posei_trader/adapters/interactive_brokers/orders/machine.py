@@ -59,6 +59,9 @@ def advance(state: t.TrackedOrder, happening: t.Happening, ts: int) -> Step:
 def _change_asked(state: t.TrackedOrder, happening: t.ChangeAsked, ts: int) -> Step:
     if state.phase.is_done:
         return state, ()
+    if state.is_cancel_asked:
+        reason = "a cancel of the order is on its way"
+        return state, (ev.OrderModifyRejected(**_about(state, ts), reason=reason),)
     event = ev.OrderPendingUpdate(**_about(state, ts))
     return replace(state, asked=happening.terms), (event,)
 

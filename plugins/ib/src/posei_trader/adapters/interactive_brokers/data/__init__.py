@@ -1,0 +1,1 @@
+"""Market data of IB: live streams and history."""

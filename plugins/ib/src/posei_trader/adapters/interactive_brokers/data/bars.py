@@ -1,0 +1,322 @@
+"""Live bars: IB's 5-second bars, bars that IB keeps up to date, and seconds made of ticks.
+
+A bar goes out exactly once, when it is complete: by the clock, or earlier when the next one begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from msgspec.structs import replace
+
+from posei_trader.adapters.interactive_brokers.data.streams import Stream
+from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns, open_ns
+from posei_trader.adapters.interactive_brokers.historical.conversion import Discarded, convert_bars
+from posei_trader.model.bars import NANOS_PER_SECOND, Bar
+from posei_trader.model.enums import PriceType
+
+if TYPE_CHECKING:
+    from posei_trader.adapters.interactive_brokers.client.messages import BarRecord, HistoricalBars
+    from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
+    from posei_trader.model.bars import BarType
+    from posei_trader.protocols import TimerHandle
+
+GRACE_NS: Final = NANOS_PER_SECOND
+"""How long after its end a bar waits for IB's last word on it."""
+
+
+@final
+class RealTimeBars(Stream):
+    """Publishes IB's 5-second bars, which come complete."""
+
+    __slots__ = ("_bar_type",)
+
+    def __init__(self, context: StreamContext, bar_type: BarType) -> None:
+        super().__init__(context)
+        self._bar_type = bar_type
+
+    def realtime_bar(
+        self,
+        time_s: int,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: int | None,
+        wap: float | None,
+        count: int,
+    ) -> None:
+        """Take a bar of IB's, stamped when it opened."""
+        del wap, count
+        scale = self.scale
+        factor = scale.factor
+        o, h, lo, c = (
+            round(open_ * factor),
+            round(high * factor),
+            round(low * factor),
+            round(close * factor),
+        )
+        if not lo <= o <= h or not lo <= c <= h:
+            self.context.count("bars that contradict themselves left out")
+            return
+        traded = volume if volume is not None and volume > 0 else 0
+        self.sink.bar(
+            Bar(
+                self._bar_type,
+                o,
+                h,
+                lo,
+                c,
+                traded,
+                scale.price_precision(o, h, lo, c),
+                scale.volume_precision(traded),
+                time_s * NANOS_PER_SECOND,
+                self.clock.timestamp_ns(),
+            )
+        )
+
+
+@final
+class UpToDateBars(Stream):
+    """Publishes bars that IB keeps up to date.
+
+    What IB says of a bar after it went out is a revision: published, marked, when they are wanted,
+    else counted. After an interruption the bars that were missed are published from the new
+    history, and none twice.
+    """
+
+    __slots__ = (
+        "_bar_type",
+        "_current",
+        "_current_close",
+        "_last_open",
+        "_last_published",
+        "_timer",
+        "handle_revised_bars",
+    )
+
+    def __init__(
+        self, context: StreamContext, bar_type: BarType, *, handle_revised_bars: bool
+    ) -> None:
+        super().__init__(context)
+        self._bar_type = bar_type
+        self.handle_revised_bars = handle_revised_bars
+        self._current: Bar | None = None
+        self._current_close = 0
+        self._last_open = -1
+        self._last_published: Bar | None = None
+        self._timer: TimerHandle | None = None
+
+    @property
+    def last_open_ns(self) -> int:
+        """Return when the newest published bar opened, -1 before the first."""
+        return self._last_open
+
+    def bars(self, bars: HistoricalBars) -> None:
+        """Take the history up to now: it tells which bar is current, and which were missed."""
+        discarded = Discarded()
+        known = convert_bars(bars, self._bar_type, self.scale, discarded)
+        if discarded:
+            self.context.count("bars that contradict themselves left out")
+        is_first = self._last_open < 0
+        now = self.clock.timestamp_ns()
+        for bar in known:
+            ends = bar.ts_init
+            if ends > now:
+                self._begin(bar, ends)
+            elif is_first:
+                self._last_open = bar.ts_event
+            elif bar.ts_event > self._last_open:
+                self._publish(replace(bar, ts_init=now))
+
+    def bar_update(self, bar: BarRecord) -> None:
+        """Take the current bar as it is now."""
+        converted = self._converted(bar)
+        if converted is None:
+            return
+        opened = converted.ts_event
+        if opened <= self._last_open:
+            self._revise(converted)
+            return
+        current = self._current
+        if current is not None and opened > current.ts_event:
+            self._publish(current)
+        if self._current is None or opened > self._current.ts_event:
+            self._begin(converted, close_ns(bar.date, self._bar_type.spec))
+        else:
+            self._current = converted
+
+    def _converted(self, bar: BarRecord) -> Bar | None:
+        factor = self.scale.factor
+        o, h, lo, c = (
+            round(bar.open * factor),
+            round(bar.high * factor),
+            round(bar.low * factor),
+            round(bar.close * factor),
+        )
+        if not lo <= o <= h or not lo <= c <= h:
+            self.context.count("bars that contradict themselves left out")
+            return None
+        volume = bar.volume if bar.volume is not None and bar.volume > 0 else 0
+        return Bar(
+            self._bar_type,
+            o,
+            h,
+            lo,
+            c,
+            volume,
+            self.scale.price_precision(o, h, lo, c),
+            self.scale.volume_precision(volume),
+            open_ns(bar.date, self._bar_type.spec),
+            self.clock.timestamp_ns(),
+        )
+
+    def _begin(self, bar: Bar, ends: int) -> None:
+        self._current = bar
+        self._current_close = ends
+        self._stop_timer()
+        self._timer = self.clock.call_at(ends + GRACE_NS, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        if self._current is not None:
+            self._publish(self._current)
+
+    def _publish(self, bar: Bar) -> None:
+        if bar is self._current:
+            self._current = None
+            self._stop_timer()
+        self._last_open = bar.ts_event
+        self._last_published = bar
+        self.sink.bar(replace(bar, ts_init=max(bar.ts_init, self.clock.timestamp_ns())))
+
+    def _revise(self, bar: Bar) -> None:
+        published = self._last_published
+        if published is None or bar.ts_event != published.ts_event:
+            self.context.count("updates of old bars left out")
+            return
+        if _same(bar, published):
+            return
+        self._last_published = bar
+        if self.handle_revised_bars:
+            self.sink.bar(replace(bar, is_revision=True))
+        else:
+            self.context.count("bar revisions left out, as configured")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def stream_restarted(self, reason: str) -> None:
+        """Forget the unfinished bar: the new history has it, complete."""
+        self._current = None
+        self._stop_timer()
+        super().stream_restarted(reason)
+
+    def close(self) -> None:
+        """Stop the clock."""
+        self._current = None
+        self._stop_timer()
+
+
+def _same(one: Bar, other: Bar) -> bool:
+    return (one.open_raw, one.high_raw, one.low_raw, one.close_raw, one.volume_raw) == (
+        other.open_raw,
+        other.high_raw,
+        other.low_raw,
+        other.close_raw,
+        other.volume_raw,
+    )
+
+
+@final
+class SecondBars(Stream):
+    """Makes bars of one second from ticks, which IB does not stream as bars.
+
+    A bar goes out when a tick of a later second comes, or by the clock; a second without a tick
+    has no bar.
+    """
+
+    __slots__ = ("_bar_type", "_close", "_high", "_low", "_open", "_second", "_timer", "_volume")
+
+    def __init__(self, context: StreamContext, bar_type: BarType) -> None:
+        super().__init__(context)
+        self._bar_type = bar_type
+        self._second = -1
+        self._open = self._high = self._low = self._close = self._volume = 0
+        self._timer: TimerHandle | None = None
+
+    def trade(
+        self, time_s: int, price: float, size: int | None, mask: int, exchange: str, conditions: str
+    ) -> None:
+        """Take a trade; those that the tape does not count make no bar."""
+        del exchange, conditions
+        if size and not mask:
+            self._add(time_s, round(price * self.scale.factor), size)
+
+    def quote(
+        self,
+        time_s: int,
+        bid: float,
+        ask: float,
+        bid_size: int | None,
+        ask_size: int | None,
+        mask: int,
+    ) -> None:
+        """Take a quote."""
+        del mask
+        kind = self._bar_type.spec.price_type
+        factor = self.scale.factor
+        if kind is PriceType.BID and bid_size:
+            self._add(time_s, round(bid * factor), 0)
+        elif kind is PriceType.ASK and ask_size:
+            self._add(time_s, round(ask * factor), 0)
+        elif kind is PriceType.MID and bid_size and ask_size:
+            self._add(time_s, round((bid + ask) * factor / 2), 0)
+
+    def _add(self, time_s: int, raw: int, size: int) -> None:
+        if time_s > self._second:
+            self._finish()
+            self._second = time_s
+            self._open = self._high = self._low = raw
+            self._volume = 0
+            ends = (time_s + 1) * NANOS_PER_SECOND
+            self._timer = self.clock.call_at(ends + GRACE_NS, self._finish)
+        elif time_s < self._second or self._timer is None:
+            self.context.count("ticks of a published second left out")
+            return
+        self._high = max(self._high, raw)
+        self._low = min(self._low, raw)
+        self._close = raw
+        self._volume += size
+
+    def _finish(self) -> None:
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        scale = self.scale
+        prices = (self._open, self._high, self._low, self._close)
+        self.sink.bar(
+            Bar(
+                self._bar_type,
+                *prices,
+                self._volume,
+                scale.price_precision(*prices),
+                scale.volume_precision(self._volume),
+                self._second * NANOS_PER_SECOND,
+                self.clock.timestamp_ns(),
+            )
+        )
+
+    def stream_restarted(self, reason: str) -> None:
+        """Publish what there was before the gap."""
+        self._finish()
+        super().stream_restarted(reason)
+
+    def close(self) -> None:
+        """Stop the clock; an unfinished bar is not published."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,196 @@
+"""Quotes from IB's two kinds of streams: tick by tick, and level one assembled from its parts.
+
+Hot path: everything that a tick needs was resolved when the stream was opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from posei_trader.adapters.interactive_brokers.data.streams import Stream
+from posei_trader.adapters.interactive_brokers.historical.conversion import is_absent
+from posei_trader.model.bars import NANOS_PER_SECOND
+from posei_trader.model.ticks import QuoteTick
+
+if TYPE_CHECKING:
+    from posei_trader.adapters.interactive_brokers.client.messages import (
+        MarketDataParameters,
+        OptionComputation,
+    )
+    from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
+
+BID: Final = frozenset({1, 66})
+ASK: Final = frozenset({2, 67})
+BID_SIZE: Final = frozenset({0, 69})
+ASK_SIZE: Final = frozenset({3, 70})
+LAST: Final = frozenset({4, 68})
+"""IB's tick types, live and delayed."""
+
+_SIDES: Final[dict[int, bool]] = {1: True, 66: True, 2: False, 67: False}
+_SIZE_SIDES: Final[dict[int, bool]] = {0: True, 69: True, 3: False, 70: False}
+
+
+@final
+class Prevailing:
+    """The best bid and ask of an instrument now, to infer the aggressor of its trades."""
+
+    __slots__ = ("ask_raw", "bid_raw")
+
+    def __init__(self) -> None:
+        self.bid_raw: int | None = None
+        self.ask_raw: int | None = None
+
+
+@final
+class TickByTickQuotes(Stream):
+    """Turns IB's `BidAsk` ticks into quotes."""
+
+    __slots__ = ()
+
+    def quote(
+        self,
+        time_s: int,
+        bid: float,
+        ask: float,
+        bid_size: int | None,
+        ask_size: int | None,
+        mask: int,
+    ) -> None:
+        """Take a quote of IB's."""
+        del mask  # marks of the day's range, nothing that a quote could carry
+        bids, asks = bid_size or 0, ask_size or 0
+        if (not bids and is_absent(bid, bids)) or (not asks and is_absent(ask, asks)):
+            self.context.count("one-sided quotes left out")
+            return
+        scale = self.scale
+        factor, unit = scale.factor, scale.unit
+        bid_raw, ask_raw = round(bid * factor), round(ask * factor)
+        digits = scale.precision
+        if bid_raw % unit or ask_raw % unit:
+            digits = scale.price_precision(bid_raw, ask_raw)
+        prevailing = self.prevailing
+        prevailing.bid_raw, prevailing.ask_raw = bid_raw, ask_raw
+        self.sink.quote_tick(
+            QuoteTick(
+                self.instrument_id,
+                bid_raw,
+                ask_raw,
+                bids,
+                asks,
+                digits,
+                scale.size_precision,
+                time_s * NANOS_PER_SECOND,
+                self.clock.timestamp_ns(),
+            )
+        )
+
+
+@final
+class LevelOneQuotes(Stream):
+    """Assembles quotes from level-one prices and sizes, live, frozen or delayed.
+
+    IB sends a price with its size, and then the same size again: a quote goes out when something is
+    new, never for a repetition, and never with a price and the size of another price. A side
+    without a quote ends quoting until it is back.
+    """
+
+    __slots__ = ("_ask", "_ask_size", "_bid", "_bid_size", "_pending", "ignore_size_updates")
+
+    def __init__(self, context: StreamContext, *, ignore_size_updates: bool) -> None:
+        super().__init__(context)
+        self.ignore_size_updates = ignore_size_updates
+        self._reset()
+
+    def _reset(self) -> None:
+        self._bid: int | None = None
+        self._ask: int | None = None
+        self._bid_size: int | None = None
+        self._ask_size: int | None = None
+        self._pending = False
+
+    def tick_price(self, tick_type: int, price: float, size: int | None, attributes: int) -> None:
+        """Take a price and the size that came with it."""
+        del attributes
+        is_bid = _SIDES.get(tick_type)
+        if is_bid is None:
+            return
+        raw = None if is_absent(price, size or 0) else round(price * self.scale.factor)
+        if is_bid:
+            is_new = raw != self._bid
+            self._bid = raw
+        else:
+            is_new = raw != self._ask
+            self._ask = raw
+        if raw is None:
+            return
+        if size is None:
+            # The price's size follows; a quote with the old price's size would be wrong.
+            self._pending = self._pending or is_new
+            return
+        is_size_new = self._take_size(size, is_bid=is_bid)
+        if is_new or (is_size_new and not self.ignore_size_updates):
+            self._publish()
+
+    def tick_size(self, tick_type: int, size: int | None) -> None:
+        """Take a size."""
+        is_bid = _SIZE_SIDES.get(tick_type)
+        if is_bid is None or size is None:
+            return
+        is_new = self._take_size(size, is_bid=is_bid)
+        if self._pending or (is_new and not self.ignore_size_updates):
+            self._publish()
+
+    def _take_size(self, size: int, *, is_bid: bool) -> bool:
+        if is_bid:
+            is_new = size != self._bid_size
+            self._bid_size = size
+        else:
+            is_new = size != self._ask_size
+            self._ask_size = size
+        return is_new
+
+    def _publish(self) -> None:
+        bid, ask, bid_size, ask_size = self._bid, self._ask, self._bid_size, self._ask_size
+        if bid is None or ask is None or bid_size is None or ask_size is None:
+            return
+        self._pending = False
+        scale = self.scale
+        digits = scale.precision
+        if bid % scale.unit or ask % scale.unit:
+            digits = scale.price_precision(bid, ask)
+        self.prevailing.bid_raw, self.prevailing.ask_raw = bid, ask
+        now = self.clock.timestamp_ns()
+        self.sink.quote_tick(
+            QuoteTick(
+                self.instrument_id,
+                bid,
+                ask,
+                bid_size,
+                ask_size,
+                digits,
+                scale.size_precision,
+                now,
+                now,
+            )
+        )
+
+    def tick_string(self, tick_type: int, value: str) -> None:
+        """Take a text: nothing of a quote."""
+
+    def tick_generic(self, tick_type: int, value: float) -> None:
+        """Take a number: nothing of a quote."""
+
+    def option_computation(self, computation: OptionComputation) -> None:
+        """Take greeks: nothing of a quote."""
+
+    def market_data_type(self, market_data_type: int) -> None:
+        """Take the kind of data that follows."""
+        self.context.note_market_data_type(market_data_type)
+
+    def parameters(self, parameters: MarketDataParameters) -> None:
+        """Take the stream's parameters: the instrument has them already."""
+
+    def stream_restarted(self, reason: str) -> None:
+        """Forget everything: sizes and prices of before the gap prove nothing."""
+        self._reset()
+        super().stream_restarted(reason)

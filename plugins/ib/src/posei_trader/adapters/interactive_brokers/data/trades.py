@@ -1,0 +1,161 @@
+"""Trades from IB's tick-by-tick stream, and from level one's real-time volume as the fallback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from posei_trader.adapters.interactive_brokers.data.streams import Stream
+from posei_trader.adapters.interactive_brokers.historical.conversion import trade_flags
+from posei_trader.model.bars import NANOS_PER_SECOND
+from posei_trader.model.enums import AggressorSide, MarketStatus, TradeFlag
+from posei_trader.model.fixed_point import FIXED_SCALAR
+from posei_trader.model.identifiers import TradeId
+from posei_trader.model.ticks import InstrumentStatus, TradeTick
+
+if TYPE_CHECKING:
+    from posei_trader.adapters.interactive_brokers.client.messages import (
+        MarketDataParameters,
+        OptionComputation,
+    )
+    from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
+    from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
+
+_PAST_LIMIT: Final = 1
+_RT_VOLUME: Final = frozenset({48, 77})
+_NANOS_PER_MILLI: Final = 1_000_000
+
+_BUYER: Final = AggressorSide.BUYER
+_SELLER: Final = AggressorSide.SELLER
+_NOBODY: Final = AggressorSide.NO_AGGRESSOR
+_INFERRED: Final = TradeFlag.AGGRESSOR_INFERRED
+
+_new_id = str.__new__
+
+
+def aggressor_of(price_raw: int, prevailing: Prevailing) -> AggressorSide:
+    """Infer who crossed the spread: at the ask or above a buyer, at the bid or below a seller."""
+    ask, bid = prevailing.ask_raw, prevailing.bid_raw
+    if ask is not None and price_raw >= ask and (bid is None or price_raw > bid):
+        return _BUYER
+    if bid is not None and price_raw <= bid and (ask is None or price_raw < ask):
+        return _SELLER
+    return _NOBODY
+
+
+class _Trades(Stream):
+    """What both kinds share: unique ids and the inferred aggressor."""
+
+    __slots__ = ("_number", "_prefix")
+
+    def __init__(self, context: StreamContext) -> None:
+        super().__init__(context)
+        # The moment of subscribing tells this run's ids from those of any other run.
+        self._prefix = f"{context.clock.timestamp_ns():x}"
+        self._number = 0
+
+    def _deliver(self, price: float, size: int, ts_event: int, flags: TradeFlag) -> None:
+        scale = self.scale
+        raw = round(price * scale.factor)
+        digits = scale.precision
+        if raw % scale.unit:
+            digits = scale.price_precision(raw)
+        side = aggressor_of(raw, self.prevailing)
+        if side is not _NOBODY:
+            flags |= _INFERRED
+        self._number += 1
+        self.sink.trade_tick(
+            TradeTick(
+                self.instrument_id,
+                raw,
+                size,
+                digits,
+                scale.size_precision,
+                side,
+                _new_id(TradeId, f"{self._prefix}-{self._number}"),
+                ts_event,
+                self.clock.timestamp_ns(),
+                flags,
+            )
+        )
+
+
+@final
+class TickByTickTrades(_Trades):
+    """Turns IB's `AllLast` ticks into trades."""
+
+    __slots__ = ("_is_halted",)
+
+    def __init__(self, context: StreamContext) -> None:
+        super().__init__(context)
+        self._is_halted = False
+
+    def trade(
+        self, time_s: int, price: float, size: int | None, mask: int, exchange: str, conditions: str
+    ) -> None:
+        """Take a trade of IB's."""
+        del exchange, conditions
+        ts_event = time_s * NANOS_PER_SECOND
+        if not size:
+            self._empty_print(price, mask, ts_event)
+            return
+        if self._is_halted:
+            self._say(MarketStatus.OPEN, ts_event)
+        self._deliver(price, size, ts_event, trade_flags(mask))
+
+    def _empty_print(self, price: float, mask: int, ts_event: int) -> None:
+        if mask & _PAST_LIMIT and not price:
+            # This is how IB prints a halt.
+            if not self._is_halted:
+                self._say(MarketStatus.HALTED, ts_event)
+            return
+        self.context.count("trades without a size left out")
+
+    def _say(self, status: MarketStatus, ts_event: int) -> None:
+        self._is_halted = status is MarketStatus.HALTED
+        self.sink.instrument_status(
+            InstrumentStatus(self.instrument_id, status, ts_event, self.clock.timestamp_ns())
+        )
+
+
+@final
+class RealTimeVolumeTrades(_Trades):
+    """Turns level one's real-time volume into trades: used when tick-by-tick slots run out.
+
+    IB joins trades that happen within a quarter of a second, so there are fewer of them.
+    """
+
+    __slots__ = ()
+
+    def tick_string(self, tick_type: int, value: str) -> None:
+        """Take ``price;size;milliseconds;total;vwap;single``."""
+        if tick_type not in _RT_VOLUME:
+            return
+        parts = value.split(";")
+        if len(parts) < 3 or not parts[0] or not parts[1]:
+            # Odd lots come without a price.
+            self.context.count("real-time volumes without a price left out")
+            return
+        size = round(float(parts[1]) * FIXED_SCALAR)
+        if size <= 0:
+            self.context.count("trades without a size left out")
+            return
+        self._deliver(float(parts[0]), size, int(parts[2]) * _NANOS_PER_MILLI, TradeFlag.NONE)
+
+    def tick_price(self, tick_type: int, price: float, size: int | None, attributes: int) -> None:
+        """Take a price: trades come as texts."""
+
+    def tick_size(self, tick_type: int, size: int | None) -> None:
+        """Take a size: trades come as texts."""
+
+    def tick_generic(self, tick_type: int, value: float) -> None:
+        """Take a number: trades come as texts."""
+
+    def option_computation(self, computation: OptionComputation) -> None:
+        """Take greeks: trades come as texts."""
+
+    def market_data_type(self, market_data_type: int) -> None:
+        """Take the kind of data that follows."""
+        self.context.note_market_data_type(market_data_type)
+
+    def parameters(self, parameters: MarketDataParameters) -> None:
+        """Take the stream's parameters: the instrument has them already."""

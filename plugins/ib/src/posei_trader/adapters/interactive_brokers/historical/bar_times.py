@@ -1,0 +1,71 @@
+"""When a bar of IB opened and when it could be known: from its text and the size alone.
+
+Intraday bars carry the second they opened at. Bars of a day and longer carry a date: for days it is
+the trading day, for weeks and months the last day that they cover.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from typing import TYPE_CHECKING, Final
+
+from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
+from posei_trader.adapters.interactive_brokers.orders.venue_time import parse_time
+from posei_trader.model.bars import NANOS_PER_SECOND
+from posei_trader.model.enums import BarAggregation
+
+if TYPE_CHECKING:
+    from posei_trader.model.bars import BarSpecification
+
+_DAY_NS: Final = 86_400 * NANOS_PER_SECOND
+_EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
+
+
+def open_ns(date: str, spec: BarSpecification) -> int:
+    """Return when a bar opened, UNIX ns UTC; a day starts at midnight UTC of its date.
+
+    Raises:
+        InvalidRequest: IB's text is no time.
+    """
+    if spec.aggregation not in CALENDAR_BARS:
+        # Streams and bulk answers carry epoch seconds: ten digits, the quick way.
+        if len(date) >= 9 and date.isdecimal():
+            return int(date) * NANOS_PER_SECOND
+        return parse_time(date)
+    return _period(date[:8], spec.aggregation)[0]
+
+
+def close_ns(date: str, spec: BarSpecification) -> int:
+    """Return when a bar is complete, UNIX ns UTC: the first moment after it, less one for dates.
+
+    Raises:
+        InvalidRequest: IB's text is no time.
+    """
+    if spec.aggregation not in CALENDAR_BARS:
+        return open_ns(date, spec) + (spec.nanos or 0)
+    return _period(date[:8], spec.aggregation)[1]
+
+
+@functools.lru_cache(maxsize=8192)
+def _period(date: str, unit: BarAggregation) -> tuple[int, int]:
+    last = parse_time(date)
+    day = dt.date.fromordinal(last // _DAY_NS + _EPOCH_ORDINAL)
+    first = last
+    if unit is BarAggregation.WEEK:
+        first = last - day.weekday() * _DAY_NS
+    elif unit is BarAggregation.MONTH:
+        first = last - (day.day - 1) * _DAY_NS
+    return first, last + _DAY_NS - 1
+
+
+def floor_to_period(moment_ns: int, spec: BarSpecification) -> int:
+    """Return where the period begins in which a moment lies; the moment itself for intraday bars.
+
+    A request from noon on wants that day's daily bar too.
+    """
+    if spec.aggregation not in CALENDAR_BARS:
+        return moment_ns
+    midnight = moment_ns - moment_ns % _DAY_NS
+    day = dt.date.fromordinal(midnight // _DAY_NS + _EPOCH_ORDINAL)
+    return _period(day.strftime("%Y%m%d"), spec.aggregation)[0]

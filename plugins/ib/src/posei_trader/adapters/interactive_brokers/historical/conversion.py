@@ -1,0 +1,190 @@
+"""IB's history as our structs: pure functions over columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from posei_trader.adapters.interactive_brokers.client.messages import QuoteMask, TradeMask
+from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
+from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns, open_ns
+from posei_trader.model.bars import NANOS_PER_SECOND, Bar
+from posei_trader.model.enums import AggressorSide, TradeFlag
+from posei_trader.model.identifiers import TradeId
+from posei_trader.model.ticks import QuoteTick, TradeTick
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from posei_trader.adapters.interactive_brokers.client.messages import (
+        HistoricalBars,
+        HistoricalQuote,
+        HistoricalTrade,
+    )
+    from posei_trader.adapters.interactive_brokers.historical.scales import Scale
+    from posei_trader.model.bars import BarType
+    from posei_trader.model.identifiers import InstrumentId
+
+_TRADE_FLAGS: Final = {
+    int(TradeMask.NONE): TradeFlag.NONE,
+    int(TradeMask.PAST_LIMIT): TradeFlag.PAST_LIMIT,
+    int(TradeMask.UNREPORTED): TradeFlag.UNREPORTED,
+    int(TradeMask.PAST_LIMIT | TradeMask.UNREPORTED): TradeFlag.PAST_LIMIT | TradeFlag.UNREPORTED,
+}
+
+PAST_EITHER: Final = int(QuoteMask.BID_PAST_LOW | QuoteMask.ASK_PAST_HIGH)
+
+
+class Discarded(msgspec.Struct):
+    """Records that IB sent and that cannot be: counted, and named by the first of each kind.
+
+    Attributes:
+        bars: Bars whose prices contradict each other.
+        quotes: Quotes without a price.
+        trades: Trades without a price or size.
+        example: The first of them.
+    """
+
+    bars: int = 0
+    quotes: int = 0
+    trades: int = 0
+    example: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.bars or self.quotes or self.trades)
+
+    def note(self, record: object) -> None:
+        """Keep the first record as an example."""
+        if not self.example:
+            self.example = str(record)
+
+
+def trade_flags(mask: int) -> TradeFlag:
+    """Return the marks of a trade."""
+    return _TRADE_FLAGS[mask & 3]
+
+
+def convert_bars(
+    history: HistoricalBars, bar_type: BarType, scale: Scale, discarded: Discarded
+) -> list[Bar]:
+    """Return the bars of an answer, in its order.
+
+    A volume of -1 (data without trades) becomes 0. Bars that contradict themselves are left out,
+    and counted in `discarded`.
+
+    Raises:
+        InvalidRequest: IB's text for a time is none.
+    """
+    spec = bar_type.spec
+    length = spec.nanos or 0
+    is_calendar = spec.aggregation in CALENDAR_BARS
+    factor, unit = scale.factor, scale.unit
+    precision, size_precision = scale.precision, scale.size_precision
+    bars: list[Bar] = []
+    for date, open_, high, low, close, volume in zip(
+        history.dates,
+        history.opens,
+        history.highs,
+        history.lows,
+        history.closes,
+        history.volumes,
+        strict=True,
+    ):
+        o, h, lo, c = (
+            round(open_ * factor),
+            round(high * factor),
+            round(low * factor),
+            round(close * factor),
+        )
+        if not lo <= o <= h or not lo <= c <= h:
+            discarded.bars += 1
+            discarded.note((date, open_, high, low, close))
+            continue
+        traded = volume if volume is not None and volume > 0 else 0
+        ts_event = open_ns(date, spec)
+        ts_init = close_ns(date, spec) if is_calendar else ts_event + length
+        digits = precision
+        if o % unit or h % unit or lo % unit or c % unit:
+            digits = scale.price_precision(o, h, lo, c)
+        size_digits = scale.volume_precision(traded) if traded else size_precision
+        bars.append(Bar(bar_type, o, h, lo, c, traded, digits, size_digits, ts_event, ts_init))
+    return bars
+
+
+def convert_quotes(
+    quotes: Iterable[HistoricalQuote],
+    instrument_id: InstrumentId,
+    scale: Scale,
+    discarded: Discarded,
+) -> list[QuoteTick]:
+    """Return quotes of the past; those without a price on a side are counted in `discarded`."""
+    ticks: list[QuoteTick] = []
+    factor, unit = scale.factor, scale.unit
+    for quote in quotes:
+        bid_size, ask_size = quote.bid_size or 0, quote.ask_size or 0
+        if is_absent(quote.bid, bid_size) or is_absent(quote.ask, ask_size):
+            discarded.quotes += 1
+            discarded.note(quote)
+            continue
+        bid, ask = round(quote.bid * factor), round(quote.ask * factor)
+        digits = scale.precision
+        if bid % unit or ask % unit:
+            digits = scale.price_precision(bid, ask)
+        ts = quote.time_s * NANOS_PER_SECOND
+        ticks.append(
+            QuoteTick(
+                instrument_id, bid, ask, bid_size, ask_size, digits, scale.size_precision, ts, ts
+            )
+        )
+    return ticks
+
+
+def convert_trades(
+    trades: Sequence[HistoricalTrade],
+    instrument_id: InstrumentId,
+    scale: Scale,
+    discarded: Discarded,
+) -> list[TradeTick]:
+    """Return trades of the past.
+
+    A trade's id is its second and its number in that second: unique, and the same whenever the
+    whole second is fetched. Prints without a price are counted in `discarded`.
+    """
+    ticks: list[TradeTick] = []
+    factor, unit = scale.factor, scale.unit
+    second = number = 0
+    for trade in trades:
+        number = number + 1 if trade.time_s == second else 0
+        second = trade.time_s
+        size = trade.size or 0
+        if size <= 0:
+            discarded.trades += 1
+            discarded.note(trade)
+            continue
+        price = round(trade.price * factor)
+        digits = scale.price_precision(price) if price % unit else scale.precision
+        ts = second * NANOS_PER_SECOND
+        ticks.append(
+            TradeTick(
+                instrument_id,
+                price,
+                size,
+                digits,
+                scale.size_precision,
+                AggressorSide.NO_AGGRESSOR,
+                TradeId(f"{second}-{number}"),
+                ts,
+                ts,
+                trade_flags(trade.mask),
+            )
+        )
+    return ticks
+
+
+def is_absent(price: float, size: int) -> bool:
+    """Return whether IB says that a side has no quote: a price of -1 (or 0) and no size.
+
+    A spread may well be quoted at -1, with a size.
+    """
+    return size == 0 and price in {-1.0, 0.0}

@@ -1,0 +1,144 @@
+"""How a span of history is cut into requests that IB accepts, without a gap between them.
+
+Rules of IB: a request names its end and a duration; each bar size has a longest duration; durations
+in seconds reach to one day; bars of a day or longer need durations of whole days or more; a
+continuous future can only be asked up to now.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS, bar_size
+from posei_trader.errors import InvalidRequest
+from posei_trader.model.bars import NANOS_PER_SECOND, BarSpecification
+from posei_trader.model.enums import BarAggregation
+
+_DAY: Final = 86_400
+_WEEK: Final = 7 * _DAY
+_YEAR: Final = 365 * _DAY
+_SHORTEST: Final = 30
+
+LONGEST_SECONDS: Final[dict[str, int]] = {
+    "1 secs": 1_800,
+    "5 secs": 3_600,
+    "10 secs": 14_400,
+    "15 secs": 14_400,
+    "30 secs": 28_800,
+    "1 min": _DAY,
+    "2 mins": 2 * _DAY,
+    "3 mins": _WEEK,
+    "5 mins": _WEEK,
+    "10 mins": _WEEK,
+    "15 mins": _WEEK,
+    "20 mins": _WEEK,
+    # IB says a month; four weeks are never more than one, whatever its length.
+    "30 mins": 4 * _WEEK,
+    "1 hour": 4 * _WEEK,
+    "2 hours": 4 * _WEEK,
+    "3 hours": 4 * _WEEK,
+    "4 hours": 4 * _WEEK,
+    "8 hours": 4 * _WEEK,
+    "1 day": _YEAR,
+    "1 week": _YEAR,
+    "1 month": _YEAR,
+}
+"""IB's published longest duration of one request, by bar size."""
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """One request: the bars of `duration` before `end_ns`.
+
+    Attributes:
+        start_ns: Where what is wanted of it starts; IB may send more.
+        end_ns: Where it ends; 0 for now, which is the only end a continuous future may have.
+        duration: IB's text, for example ``5 D``; at least as long as the segment.
+    """
+
+    start_ns: int
+    end_ns: int
+    duration: str
+
+
+def segments(start_ns: int, end_ns: int, spec: BarSpecification) -> list[Segment]:
+    """Return the requests that cover a span, newest first, each as long as IB allows.
+
+    Neighbours meet exactly: the start of one is the end of the next.
+
+    Raises:
+        InvalidRequest: the span is empty.
+        Unsupported: IB has no such bars.
+    """
+    size = bar_size(spec)
+    check_span(start_ns, end_ns)
+    longest = LONGEST_SECONDS[size] * NANOS_PER_SECOND
+    parts: list[Segment] = []
+    end = end_ns
+    while end > start_ns:
+        start = max(start_ns, end - longest)
+        parts.append(Segment(start, end, duration_text(_seconds(end - start), spec)))
+        end = start
+    return parts
+
+
+def open_ended(start_ns: int, now_ns: int, spec: BarSpecification) -> Segment:
+    """Return the one request for everything from a start until now.
+
+    Raises:
+        InvalidRequest: the start lies ahead, or more is wanted than one request may bring.
+        Unsupported: IB has no such bars.
+    """
+    size = bar_size(spec)
+    check_span(start_ns, now_ns)
+    seconds = _seconds(now_ns - start_ns)
+    if seconds > LONGEST_SECONDS[size]:
+        raise InvalidRequest(
+            "Interactive Brokers serves a continuous future up to now only, in one request",
+            field="start",
+            value=f"{seconds // _DAY} days of {spec}",
+            remedy=f"ask for {LONGEST_SECONDS[size] // _DAY or 1} days at most, for longer bars, "
+            "or for the single contracts",
+        )
+    return Segment(start_ns, 0, duration_text(seconds, spec))
+
+
+def check_span(start_ns: int, end_ns: int) -> None:
+    """Check that a span is not empty.
+
+    Raises:
+        InvalidRequest: its end does not lie after its start.
+    """
+    if end_ns <= start_ns:
+        raise InvalidRequest(
+            "the end must lie after the start",
+            field="start, end",
+            value=(start_ns, end_ns),
+            remedy="exchange them, or leave the end out for now",
+        )
+
+
+def duration_text(seconds: int, spec: BarSpecification) -> str:
+    """Return the shortest duration of IB's that covers so many seconds of such bars."""
+    if spec.aggregation is BarAggregation.MONTH:
+        months = -(-seconds // (28 * _DAY))
+        return f"{months} M" if months <= 12 else f"{_ceil(seconds, _YEAR)} Y"
+    if spec.aggregation is BarAggregation.WEEK:
+        # A week's bar needs its whole week.
+        weeks = _ceil(seconds, _WEEK) + 1
+        return f"{weeks} W" if weeks <= 52 else f"{_ceil(seconds, _YEAR)} Y"
+    if seconds <= _DAY and spec.aggregation not in CALENDAR_BARS:
+        return f"{max(_SHORTEST, seconds)} S"
+    if seconds % _WEEK == 0 and seconds < _YEAR:
+        return f"{seconds // _WEEK} W"
+    days = _ceil(seconds, _DAY)
+    return f"{days} D" if days < 365 else f"{_ceil(seconds, _YEAR)} Y"
+
+
+def _seconds(nanos: int) -> int:
+    return _ceil(nanos, NANOS_PER_SECOND)
+
+
+def _ceil(value: int, unit: int) -> int:
+    return -(-value // unit)
