@@ -45,6 +45,8 @@ _PROVIDER_FIELDS: Final = frozenset(
         "options_chain_exchange",
         "min_expiry_days",
         "max_expiry_days",
+        "min_strike",
+        "max_strike",
     }
 )
 _CONTRACT_PARTS: Final = frozenset({"comboLegs", "deltaNeutralContract", "strike"})

@@ -108,6 +108,8 @@ class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         options_chain_exchange: Take the options of this exchange instead of the contract's own.
         min_expiry_days: First expiry to load, in days from today; 0 includes today's.
         max_expiry_days: Last expiry to load, in days from today.
+        min_strike: Lowest strike to load; `right` on the underlying's contract picks calls or puts.
+        max_strike: Highest strike to load.
 
     Raises:
         InvalidRequest: a field has the wrong type, or the expiry window is empty.
@@ -139,20 +141,44 @@ class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     options_chain_exchange: str | None = None
     min_expiry_days: int | None = None
     max_expiry_days: int | None = None
+    min_strike: float | None = None
+    max_strike: float | None = None
 
     def __post_init__(self) -> None:
-        for name in _TEXTS:
-            if not isinstance(getattr(self, name), str):
-                raise InvalidRequest(
-                    f"{name} of an IBContract must be a text",
-                    field=f"IBContract.{name}",
-                    value=getattr(self, name),
-                    remedy=f"write {name}={str(getattr(self, name))!r}",
+        try:
+            # The cheapest way to ask whether all are texts: contracts are made by the thousand.
+            "".join(
+                (
+                    self.secType,
+                    self.symbol,
+                    self.exchange,
+                    self.primaryExchange,
+                    self.currency,
+                    self.localSymbol,
+                    self.tradingClass,
+                    self.lastTradeDateOrContractMonth,
+                    self.right,
+                    self.multiplier,
+                    self.secIdType,
+                    self.secId,
                 )
+            )
+        except TypeError as error:
+            raise self._wrong_text() from error
         # A list is what people write; a tuple can be hashed.
         if type(self.comboLegs) is not tuple:
             msgspec.structs.force_setattr(self, "comboLegs", tuple(self.comboLegs))
-        self._check_window()
+        if self.min_expiry_days is not None or self.max_expiry_days is not None:
+            self._check_window()
+
+    def _wrong_text(self) -> InvalidRequest:
+        wrong = next(name for name in _TEXTS if not isinstance(getattr(self, name), str))
+        return InvalidRequest(
+            f"{wrong} of an IBContract must be a text",
+            field=f"IBContract.{wrong}",
+            value=getattr(self, wrong),
+            remedy=f"write {wrong}={str(getattr(self, wrong))!r}",
+        )
 
     def _check_window(self) -> None:
         low, high = self.min_expiry_days, self.max_expiry_days
@@ -181,6 +207,8 @@ class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             options_chain_exchange=None,
             min_expiry_days=None,
             max_expiry_days=None,
+            min_strike=None,
+            max_strike=None,
         )
 
     def __str__(self) -> str:
