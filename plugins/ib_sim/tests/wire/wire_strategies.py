@@ -1,5 +1,6 @@
 """Any message that could travel: values of every field of every struct."""
 
+import math
 import random
 from decimal import Decimal
 from functools import cache
@@ -107,11 +108,21 @@ def _some(owner: str, name: str, kind: mi.Type, chance: random.Random) -> object
         case mi.StructType(cls=nested):
             return saturated(nested, chance)
         case mi.FloatType():
-            return chance.choice([chance.randrange(1, 10**6) / 64, float("inf")])
+            return _some_double(name, chance)
         case mi.DecimalType():
             return Decimal(chance.randrange(1, 10**9)) / 1000
         case mi.DictType():
             return {f"tag{chance.randrange(99)}": "one", "last": str(chance.randrange(99))}
     if isinstance(kind, mi.StrType):
+        if name == "yieldRedemptionDate":
+            return "20301231"  # clients take it for a number
         return f"{name[:8]}{chance.randrange(1000)}"
     return True if isinstance(kind, mi.BoolType) else chance.randrange(1, 10**6)
+
+
+def _some_double(name: str, chance: random.Random) -> float:
+    if name == "evMultiplier":
+        return float(chance.randrange(1, 100))  # clients take it for an integer
+    if name == "competeAgainstBestOffset" and chance.random() < 0.5:
+        return math.inf  # up to the midpoint
+    return chance.randrange(1, 10**6) / 64

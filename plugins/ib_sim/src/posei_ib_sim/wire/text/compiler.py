@@ -37,6 +37,9 @@ _KINDS = {
     ValueKind.OPTIONS: values.OPTIONS,
 }
 
+# Clients take the first for a text and the second for an integer.
+_WHOLE_IF_POSSIBLE = frozenset({"multiplier", "evMultiplier"})
+
 
 @dataclass(slots=True)
 class Group:
@@ -327,7 +330,7 @@ class _Compiler:
 
 
 def _kind_of(name: str, info: FieldInfo) -> Kind:
-    if name == "multiplier" and info.kind is ValueKind.DOUBLE:
+    if name in _WHOLE_IF_POSSIBLE and info.kind is ValueKind.DOUBLE:
         return values.PLAIN_DOUBLE
     return _KINDS[info.kind]
 
