@@ -145,24 +145,23 @@ class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_strike: float | None = None
 
     def __post_init__(self) -> None:
+        texts = (
+            self.secType,
+            self.symbol,
+            self.exchange,
+            self.primaryExchange,
+            self.currency,
+            self.localSymbol,
+            self.tradingClass,
+            self.lastTradeDateOrContractMonth,
+            self.right,
+            self.multiplier,
+            self.secIdType,
+            self.secId,
+        )
         try:
             # The cheapest way to ask whether all are texts: contracts are made by the thousand.
-            "".join(
-                (
-                    self.secType,
-                    self.symbol,
-                    self.exchange,
-                    self.primaryExchange,
-                    self.currency,
-                    self.localSymbol,
-                    self.tradingClass,
-                    self.lastTradeDateOrContractMonth,
-                    self.right,
-                    self.multiplier,
-                    self.secIdType,
-                    self.secId,
-                )
-            )
+            "".join(texts)
         except TypeError as error:
             raise self._wrong_text() from error
         # A list is what people write; a tuple can be hashed.

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.symbology import option_codes as options
 from posei_trader.adapters.interactive_brokers.symbology.contract_parts import (
@@ -28,7 +26,7 @@ from posei_trader.adapters.interactive_brokers.symbology.futures_codes import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from posei_trader.adapters.interactive_brokers.symbology.futures_codes import FuturesSymbol
 
@@ -39,6 +37,7 @@ _FUTURES_OPTION: Final = re.compile(
 )
 _CONTINUOUS: Final = re.compile(r"[A-Z0-9][A-Z0-9.&_-]*")
 _LONE_LETTER_ROOT: Final = 1
+_SHORTEST_OPTION: Final = 12
 
 # -- options --
 
@@ -86,6 +85,8 @@ def _terms(contract: IBContract) -> options.OptionTerms:
 
 def read_option(symbol: str, exchange: str, _: Callable[[], dt.date]) -> tuple[IBContract, ...]:
     """Read an option: OCC padded or not, EUREX's long form, or ours."""
+    if len(symbol) < _SHORTEST_OPTION:
+        return ()
     if occ := options.padded_occ(symbol):
         where = exchange if exchange not in EXCHANGES or _lists(exchange, "OPT") else "SMART"
         return (IBContract(secType="OPT", exchange=where, localSymbol=occ),)
@@ -130,12 +131,13 @@ def spell_raw_future(contract: IBContract) -> str:
     return contract.localSymbol.strip() or spell_future(contract)
 
 
-def read_future(symbol: str, exchange: str, today: Callable[[], dt.date]) -> tuple[IBContract, ...]:
+def read_future(symbol: str, exchange: str, today: Callable[[], dt.date]) -> Iterable[IBContract]:
     """Read a future: by code, by named month, or by symbol, class and date."""
-    if match := _DATED_FUTURE.fullmatch(symbol):
-        return _read_dated_future(match, exchange)
-    if _EUREX_FUTURE.fullmatch(symbol):
-        return (IBContract(secType="FUT", exchange=exchange, localSymbol=symbol),)
+    if " " in symbol:
+        if match := _DATED_FUTURE.fullmatch(symbol):
+            return _read_dated_future(match, exchange)
+        if _EUREX_FUTURE.fullmatch(symbol):
+            return (IBContract(secType="FUT", exchange=exchange, localSymbol=symbol),)
     spelt = parse_futures_symbol(symbol, today())
     if spelt is None or (len(spelt.root) == _LONE_LETTER_ROOT and _lists(exchange, "STK")):
         # BN4.SGX and its like are shares; futures with one letter trade elsewhere.
@@ -152,23 +154,26 @@ def read_raw_derivative(sec_type: str, symbol: str, exchange: str) -> IBContract
     return None if terms is None else _of_terms(sec_type, terms, exchange)
 
 
-def _read_month(spelt: FuturesSymbol, exchange: str, today: dt.date) -> tuple[IBContract, ...]:
-    by_code = IBContract(secType="FUT", exchange=exchange, localSymbol=spelt.code)
-    by_month = IBContract(
+def _read_month(spelt: FuturesSymbol, exchange: str, today: dt.date) -> Iterator[IBContract]:
+    month, past = spelt.contract_month, spelt.is_past(today)
+    if spelt.year_digits == 1 or spelt.is_named_by_code(today):
+        yield IBContract(secType="FUT", exchange=exchange, localSymbol=spelt.code)
+    else:
+        # The one-digit spelling means another decade today: IB has to be told the month too.
+        yield IBContract(
+            secType="FUT",
+            exchange=exchange,
+            localSymbol=spelt.code,
+            lastTradeDateOrContractMonth=month,
+            includeExpired=past,
+        )
+    yield IBContract(
         secType="FUT",
         exchange=exchange,
         tradingClass=spelt.root,
-        lastTradeDateOrContractMonth=spelt.contract_month,
-        includeExpired=spelt.is_past(today),
+        lastTradeDateOrContractMonth=month,
+        includeExpired=past,
     )
-    if spelt.year_digits == 1 or spelt.is_named_by_code(today):
-        return by_code, by_month
-    exact = msgspec.structs.replace(
-        by_code,
-        lastTradeDateOrContractMonth=spelt.contract_month,
-        includeExpired=spelt.is_past(today),
-    )
-    return exact, by_month
 
 
 def _read_dated_future(match: re.Match[str], exchange: str) -> tuple[IBContract, ...]:
@@ -207,13 +212,21 @@ def read_futures_option(
     symbol: str, exchange: str, today: Callable[[], dt.date]
 ) -> tuple[IBContract, ...]:
     """Read an option on a future: by code or by fields."""
+    if " " not in symbol:
+        return ()
     if match := _FUTURES_OPTION.fullmatch(symbol):
         code, right, strike = match.groups()
         spelt = parse_futures_symbol(code, today())
         if spelt is None:
             return ()
-        local = f"{spelt.code} {right}{strike}"
-        return (IBContract(secType="FOP", exchange=exchange, localSymbol=local),)
+        named = spelt.year_digits == 1 or spelt.is_named_by_code(today())
+        option = IBContract(
+            secType="FOP",
+            exchange=exchange,
+            localSymbol=f"{spelt.code} {right}{strike}",
+            lastTradeDateOrContractMonth="" if named else spelt.contract_month,
+        )
+        return (option,)
     if terms := options.parse_terms(symbol):
         return (_of_terms("FOP", terms, exchange),)
     return ()

@@ -231,8 +231,8 @@ class RawSymbology(_TableSymbology):
                 yield read_explicit(*explicit, exchange)
 
     def _tried(self, venue: str) -> Iterable[tuple[str, str]]:
-        form = f"{{localSymbol}}={{secType}}.{venue} with one of the types {', '.join(sorted(SEC_TYPES))}"
-        return [("raw", form)]
+        types = ", ".join(sorted(SEC_TYPES))
+        return [("raw", f"{{localSymbol}}={{secType}}.{venue} with one of the types {types}")]
 
 
 def _date_source(as_of: dt.date | Callable[[], dt.date] | None) -> Callable[[], dt.date]:

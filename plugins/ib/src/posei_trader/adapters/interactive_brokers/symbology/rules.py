@@ -16,7 +16,7 @@ from posei_trader.adapters.interactive_brokers.symbology import listed_rules as 
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 
@@ -26,7 +26,7 @@ Today = Callable[[], "dt.date"]
 """Asks for the date to which one-digit years are relative."""
 
 Spell = Callable[["IBContract"], str]
-Read = Callable[[str, str, Today], "tuple[IBContract, ...]"]
+Read = Callable[[str, str, Today], "Iterable[IBContract]"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ _ORDER: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*@#"
 
 def security_id_type(text: str) -> str | None:
     """Return IB's `secIdType` of a text: ``CUSIP``, ``ISIN`` or None."""
+    if len(text) not in {9, 12}:
+        return None
     if _CUSIP.fullmatch(text):
         return "CUSIP"
     if _ISIN.fullmatch(text):
