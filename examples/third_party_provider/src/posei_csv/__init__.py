@@ -1,0 +1,1 @@
+"""Daily bars from CSV files, as a PoseiTrader provider."""
