@@ -3,6 +3,16 @@
 import math
 from decimal import Decimal
 
+from ibapi import order_condition
+from ibapi.client import EClient
+from ibapi.common import WshEventData
+from ibapi.contract import ComboLeg, Contract, DeltaNeutralContract
+from ibapi.execution import ExecutionFilter
+from ibapi.order import Order
+from ibapi.order_cancel import OrderCancel
+from ibapi.scanner import ScannerSubscription
+from ibapi.softdollartier import SoftDollarTier
+from ibapi.tag_value import TagValue
 from ibapi.wrapper import EWrapper
 
 from posei_ib_sim.wire import messages as m
@@ -140,3 +150,67 @@ def _same(ours, theirs):
 
 def _is_nan(value):
     return isinstance(value, float | Decimal) and math.isnan(value)
+
+
+def official(record):
+    """Build the official client's object that means the same as one of our structs."""
+    owner = type(record).__name__
+    is_condition = owner == "OrderCondition"
+    theirs = order_condition.Create(record.type) if is_condition else OFFICIAL[owner]()
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        their_name = RENAMED.get(owner, {}).get(name, name)
+        if value not in (None, ()) and hasattr(theirs, their_name) and name != "type":
+            setattr(theirs, their_name, argument(value))
+    if owner == "Order":
+        theirs.softDollarTier = SoftDollarTier(
+            record.softDollarTier.name, record.softDollarTier.value, ""
+        )
+    return theirs
+
+
+def argument(value):
+    """Turn a value into what the official client takes."""
+    if isinstance(value, m.Record):
+        return official(value)
+    if isinstance(value, dict):
+        return [TagValue(tag, text) for tag, text in value.items()]
+    if isinstance(value, tuple):
+        return [argument(element) for element in value]
+    return value
+
+
+OFFICIAL = {
+    "Contract": Contract,
+    "ComboLeg": ComboLeg,
+    "DeltaNeutralContract": DeltaNeutralContract,
+    "Order": Order,
+    "SoftDollarTier": lambda: SoftDollarTier("", "", ""),
+    "OrderCancel": OrderCancel,
+    "ExecutionFilter": ExecutionFilter,
+    "ScannerSubscription": ScannerSubscription,
+    "WshEventDataRequest": WshEventData,
+}
+
+
+class CapturingClient(EClient):
+    """The official client at a server version, connected to a list."""
+
+    def __init__(self, version):
+        self.recorder = Recorder()
+        super().__init__(self.recorder)
+        self.serverVersion_ = version
+        self.clientId = 7
+        self.optCapab = ""
+        self.conn = self
+        self.connState = EClient.CONNECTED
+        self.sent = b""
+
+    def isConnected(self):
+        return True
+
+    def sendMsg(self, *message):  # as client: id and text; as connection: a whole frame
+        if len(message) == 1:
+            self.sent += message[0]
+        else:
+            super().sendMsg(*message)
