@@ -118,6 +118,8 @@ class DockerizedIBGatewayConfig(PoseiConfig):
     """Pause between handshakes while starting."""
     health_interval: Seconds = 30.0
     """Pause between handshakes while serving."""
+    handshake_timeout: Seconds = 5.0
+    """How long the API may take to answer one handshake; three silences in a row are a loss."""
     crash_restarts: NonNegativeInt = 1
     """How often per hour a container that ended by itself is started again."""
     on_mismatch: Literal["error", "recreate", "adopt"] = "error"
@@ -139,7 +141,7 @@ class DockerizedIBGatewayConfig(PoseiConfig):
     """Name of this gateway on the engine; the trading mode when not set."""
     docker_url: str | None = None
     """The engine; else DOCKER_HOST, the Docker context, the usual sockets."""
-    secret_delivery: Literal["auto", "file", "exec"] = "auto"  # noqa: S105 - a way, no secret
+    credential_delivery: Literal["auto", "file", "exec"] = "auto"
     """How the password gets in: a read-only file of this host, or written into a tmpfs."""
     restart_policy: Literal["no", "on-failure", "unless-stopped"] = "no"
     """What the engine does by itself; "no" leaves it to this program, which knows why it ended."""

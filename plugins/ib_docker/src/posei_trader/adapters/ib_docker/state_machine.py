@@ -78,6 +78,7 @@ class GatewayMachine:
     def __init__(self, rules: MachineRules, now: float) -> None:
         self.rules = rules
         self.state = GatewayState.ABSENT
+        self._failed_in = GatewayState.ABSENT
         self.failure: Failure | None = None
         self.session = LoginSession(
             rules.mode, two_fa_seconds=rules.two_fa_timeout, two_fa_pushes=rules.two_fa_pushes
@@ -101,6 +102,11 @@ class GatewayMachine:
     def logged_in(self) -> bool:
         """Whether the login of the present life of the program was completed."""
         return self.session.logged_in and self.state not in IDLE
+
+    @property
+    def last_working_state(self) -> GatewayState:
+        """The state now, or for a failed gateway the one in which it failed."""
+        return self._failed_in if self.state is GatewayState.FAILED else self.state
 
     @property
     def wants_probe(self) -> bool:
@@ -139,7 +145,12 @@ class GatewayMachine:
 
     def restarting(self, reason: str, now: float) -> list[Notice]:
         """Note that we are about to restart the container ourselves."""
-        return self._run(now, lambda: self._begin_restart(reason))
+
+        def begin() -> None:
+            self.failure = None
+            self._begin_restart(reason)
+
+        return self._run(now, begin)
 
     def fail(self, failure: Failure, now: float) -> list[Notice]:
         """Note a failure that the controller found itself."""
@@ -206,6 +217,7 @@ class GatewayMachine:
         if self.state in TERMINAL:
             return
         self.failure = failure
+        self._failed_in = self.state
         self._restart_began = None
         self._enter(GatewayState.FAILED)
 

@@ -1,0 +1,121 @@
+"""A real container engine and the test image, for the tests marked `docker`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from posei_trader.adapters.ib_docker.config import DockerizedIBGatewayConfig
+from posei_trader.adapters.ib_docker.engine.docker_engine import DockerEngine
+from posei_trader.adapters.ib_docker.errors import GatewayError
+
+sys.path.insert(0, str(Path(__file__).parent))  # the image's builder is no package
+
+PASSWORD = "correct horse\\battery ü"
+USERNAME = "alice4711"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "docker" in item.keywords:
+            # One engine and two cores: tests of one file share a worker under pytest-xdist.
+            item.add_marker(pytest.mark.xdist_group("docker"))
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The engine that answers; without one the tests are skipped, or fail where one is required."""
+    engine = DockerEngine()
+    try:
+        engine.info()
+    except GatewayError as error:
+        reason = f"{error.message} (start one: plugins/ib_docker/tests/engine.sh start)"
+        if os.environ.get("POSEI_REQUIRE_DOCKER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def docker_api(engine):
+    """A client of the package itself, to look at the engine independently of our code."""
+    import docker
+
+    with docker.APIClient(base_url=engine.address.url, version="auto", timeout=60) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def image(engine, docker_api):
+    """The test image, built when this engine does not have it."""
+    return built(engine, docker_api, simulator=False)
+
+
+@pytest.fixture(scope="session")
+def simulator_image(engine, docker_api):
+    """The test image with the simulated Gateway inside."""
+    return built(engine, docker_api, simulator=True)
+
+
+def built(engine, docker_api, *, simulator):
+    from image.build import build, tag
+
+    reference = tag(simulator=simulator)
+    if engine.image(reference) is None:
+        content, changes = build(simulator=simulator)
+        repository, _, version = reference.rpartition(":")
+        docker_api.import_image_from_data(
+            content, repository=repository, tag=version, changes=changes
+        )
+    assert engine.image(reference) is not None
+    return reference
+
+
+@pytest.fixture
+def run_id():
+    return f"t{uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def make_config(image, run_id, tmp_path):
+    """Make configurations of the test image: a free port, quick steps, an instance of its own."""
+
+    def make(scenario="ok", *, environment=None, **settings):
+        stub = {
+            "STUB_SCENARIO": scenario,
+            "STUB_PASSWORD_SHA256": hashlib.sha256(PASSWORD.encode()).hexdigest(),
+        }
+        defaults = {
+            "username": USERNAME,
+            "password": PASSWORD,
+            "container_image": image,
+            "pull_policy": "never",
+            "instance": run_id,
+            "api_port": 0,
+            "timeout": 20,
+            "stop_grace": 5,
+            "probe_interval": 0.05,
+            "health_interval": 0.1,
+            "memory_mb": 1024,
+            "java_heap_mb": 256,
+            "state_dir": tmp_path / "state",
+            "environment": stub | (environment or {}),
+        }
+        return DockerizedIBGatewayConfig(**(defaults | settings))
+
+    return make
+
+
+@pytest.fixture
+def cleaned(engine, run_id):
+    """Remove whatever the test leaves behind, and complain about what should not be there."""
+    yield
+    left = engine.find({"io.posei.instance": run_id})
+    for container in left:
+        engine.remove(container.id)

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Make sure that a Docker engine answers, for the tests marked `docker`.
+#
+#   eval "$(plugins/ib_docker/tests/engine.sh start)"   uses the engine that answers, or starts a
+#                                                       private one; sets DOCKER_HOST for it
+#   plugins/ib_docker/tests/engine.sh stop              stops the private one, if there is one
+#
+# The private engine needs root on Linux. It leaves the machine's firewall alone, and its containers
+# reach no network: published loopback ports are all that the tests use. Nothing but the `export`
+# line goes to standard output.
+set -u
+
+# Short on purpose: containerd's socket path below it must stay under 108 bytes.
+dir=${POSEI_ENGINE_DIR:-/run/posei-eng}
+
+say() { printf '%s\n' "engine: $*" >&2; }
+
+answers() { DOCKER_HOST=$1 python3 - "$1" <<'PY' 2>/dev/null
+import socket, sys
+address = sys.argv[1]
+if not address.startswith("unix://"):
+    host, _, port = address.partition("://")[2].partition(":")
+    connection = socket.create_connection((host, int(port or 2375)), 2)
+else:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(2)
+    connection.connect(address.removeprefix("unix://"))
+connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+sys.exit(0 if b" 200 " in connection.recv(64) else 1)
+PY
+}
+
+install_engine() {
+  command -v dockerd >/dev/null && return 0
+  command -v apt-get >/dev/null || { say "dockerd is not installed, and there is no apt-get"; return 1; }
+  say "installing docker.io"
+  { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io; } \
+    >"$dir/apt.log" 2>&1 || { say "could not install docker.io: $(tail -n 1 "$dir/apt.log")"; return 1; }
+  # policy-rc.d and a missing init keep the service from starting, which is what we want.
+}
+
+mount_cgroups() {
+  [ -e /sys/fs/cgroup/cgroup.controllers ] || [ -d /sys/fs/cgroup/devices ] && return 0
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends cgroupfs-mount >>"$dir/apt.log" 2>&1
+  cgroupfs-mount
+}
+
+launch() { # launch [storage driver option]
+  setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" \
+    --host "unix://$dir/s" --iptables=false --ip6tables=false --ip-masq=false "$@" \
+    >"$dir/log" 2>&1 </dev/null &
+  local daemon=$!
+  for _ in $(seq 300); do
+    answers "unix://$dir/s" && return 0
+    kill -0 "$daemon" 2>/dev/null || break
+    sleep 0.1
+  done
+  say "dockerd did not start: $(tail -n 3 "$dir/log" | tr '\n' ' ')"
+  return 1
+}
+
+start() {
+  for address in "${DOCKER_HOST:-}" unix:///var/run/docker.sock "unix://$dir/s"; do
+    [ -n "$address" ] && answers "$address" && { echo "export DOCKER_HOST=$address"; return 0; }
+  done
+  [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] || { say "no engine answers; a private one needs root on Linux"; return 1; }
+  mkdir -p "$dir" || return 1
+  install_engine && mount_cgroups || return 1
+  # The second try helps after a killed predecessor; the third where overlay cannot lie on overlay.
+  launch || launch || launch --storage-driver vfs || return 1
+  say "private engine in $dir"
+  echo "export DOCKER_HOST=unix://$dir/s"
+}
+
+stop() {
+  [ -s "$dir/pid" ] || return 0
+  local daemon
+  daemon=$(cat "$dir/pid")
+  kill -TERM "$daemon" 2>/dev/null
+  for _ in $(seq 200); do kill -0 "$daemon" 2>/dev/null || break; sleep 0.1; done
+  umount "$dir"/exec/netns/* "$dir/data" 2>/dev/null
+  rm -rf "$dir"
+}
+
+case "${1:-}" in
+  start) start ;;
+  stop) stop ;;
+  *) say "usage: $0 start|stop"; exit 2 ;;
+esac

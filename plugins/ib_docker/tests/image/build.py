@@ -1,0 +1,139 @@
+"""Build the test image from this machine's own Python: no registry, no network, a second or two.
+
+The image holds the interpreter, its standard library, the shared libraries both need, a shell with
+`sleep` and `rm`, the stub, and if it is asked for the simulated Gateway with its dependencies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import io
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+
+REPOSITORY = "localhost/posei-test/ib-gateway"
+LABEL = "io.posei.test-image"
+_SKIPPED = {"__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip"}
+_SKIPPED |= {"site-packages", "dist-packages", "config-3.11-x86_64-linux-gnu", "lib2to3"}
+_STUB = Path(__file__).with_name("stub_gateway.py")
+_HOME = "home/ibgateway"
+_SIMULATOR = "posei-ib-sim"
+_UNNEEDED = {"..", "tests", "include", "libarrow_flight.so.2600", "libarrow_s3.so.2600"}
+
+
+def tag(*, simulator: bool = False) -> str:
+    """Return the name of the image: it changes with everything that goes into it."""
+    digest = hashlib.sha256(f"{sys.version}{sys.base_prefix}{simulator}".encode())
+    for file in (Path(__file__), _STUB, *(simulator_files() if simulator else ())):
+        digest.update(file.read_bytes())
+    return f"{REPOSITORY}:{digest.hexdigest()[:12]}"
+
+
+def simulator_files() -> list[Path]:
+    """Return the source files of the simulated Gateway, if it is installed."""
+    spec = importlib.util.find_spec("posei_ib_sim")
+    if spec is None or spec.origin is None:
+        return []
+    return sorted(Path(spec.origin).parent.rglob("*.py"))
+
+
+def build(*, simulator: bool = False) -> tuple[bytes, list[str]]:
+    """Return the image as one tar archive, and the settings of the image."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        paths = [*_interpreter(), *_tools()]
+        for path in (*paths, *_libraries(paths)):
+            _add(tar, path, str(path))
+        _add(tar, _STUB, f"/{_HOME}/stub_gateway.py")
+        for source, target in _packages() if simulator else ():
+            _add(tar, source, target)
+        for directory, mode in (("tmp", 0o1777), (_HOME, 0o777)):
+            entry = tarfile.TarInfo(directory)
+            entry.type, entry.mode = tarfile.DIRTYPE, mode
+            tar.addfile(entry)
+    command = f'["{_python()}", "/{_HOME}/stub_gateway.py"]'
+    changes = ["USER 1000:1000", f"WORKDIR /{_HOME}", f"CMD {command}", f"LABEL {LABEL}=1"]
+    changes += [f"ENV PYTHONPATH=/{_HOME}/packages", f"ENV HOME=/{_HOME}"]
+    return archive.getvalue(), [*changes, "ENV PYTHONUNBUFFERED=1"]
+
+
+def _python() -> Path:
+    return Path(sysconfig.get_config_var("BINDIR")) / f"python3.{sys.version_info.minor}"
+
+
+def _interpreter() -> list[Path]:
+    library = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
+    files = [
+        path
+        for path in library.rglob("*")
+        if path.is_file() and not _SKIPPED & set(path.relative_to(library).parts)
+    ]
+    return [_python(), *(path for path in files if path.suffix in {".py", ".so"})]
+
+
+def _tools() -> list[Path]:
+    return [Path("/bin/sh"), Path("/bin/sleep"), Path("/bin/rm")]
+
+
+def _libraries(paths: list[Path]) -> list[Path]:
+    binaries = [path for path in paths if path.suffix in {".so", ""} or path == _python()]
+    found = subprocess.run(
+        ["ldd", *map(str, binaries)], capture_output=True, text=True, check=False
+    ).stdout
+    names = set(re.findall(r"(?:=> |^\s+)(/\S+) \(0x", found, re.MULTILINE))
+    return [Path(name) for name in sorted(names)]
+
+
+def _packages() -> list[tuple[Path, str]]:
+    """Return the simulator and what it needs, with their places in the image."""
+    sources = simulator_files()
+    if not sources:
+        return []
+    root = Path(importlib.util.find_spec("posei_ib_sim").origin).parent.parent
+    target = f"/{_HOME}/packages"
+    files = [(path, f"{target}/{path.relative_to(root)}") for path in sources]
+    seen = {_SIMULATOR}
+    waiting = _needs(_SIMULATOR)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        waiting += _needs(name)
+        files += [
+            (Path(str(part.locate())), f"{target}/{part}")
+            for part in importlib.metadata.files(name) or ()
+            if not _UNNEEDED & set(part.parts) and part.suffix not in {".pyc", ".pth", ".h", ".a"}
+        ]
+    return [(path, place) for path, place in files if path.is_file()]
+
+
+def _needs(name: str) -> list[str]:
+    wanted = []
+    for line in importlib.metadata.requires(name) or ():
+        requirement = re.match(r"[A-Za-z0-9._-]+", line)
+        if requirement and "extra ==" not in line and _installed(requirement[0]):
+            wanted.append(requirement[0].lower().replace("_", "-"))
+    return wanted
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _add(tar: tarfile.TarFile, path: Path, target: str) -> None:
+    entry = tar.gettarinfo(str(path.resolve()), arcname=target.lstrip("/"))
+    entry.uid = entry.gid = 0
+    entry.mtime = 0
+    with path.open("rb") as content:
+        tar.addfile(entry, content)

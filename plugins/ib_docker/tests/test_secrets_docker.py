@@ -1,0 +1,142 @@
+"""Where the credentials are, and above all where they are not: in a real container engine."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from conftest import PASSWORD, USERNAME
+
+from posei_trader.adapters.ib_docker import errors
+from posei_trader.adapters.ib_docker.gateway import DockerizedIBGateway
+from posei_trader.adapters.ib_docker.secret_files import escaped
+
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("cleaned")]
+
+FORMS = [PASSWORD, escaped(PASSWORD), PASSWORD.encode().hex()]
+
+
+@pytest.fixture(params=["file", "exec"])
+async def gateway(request, make_config):
+    gateway = DockerizedIBGateway(make_config(credential_delivery=request.param))
+    await gateway.start_async()
+    yield gateway
+    await gateway.stop_async()
+
+
+def processes_of(docker_api, container_id):
+    rows = docker_api.top(container_id, ps_args="-eo pid")["Processes"]
+    return [Path("/proc") / row[0].strip() for row in rows]
+
+
+def assert_secret_free(text, where):
+    for form in FORMS:
+        assert form not in text, f"the password is in {where}"
+
+
+async def test_the_password_is_nowhere_the_engine_shows(gateway, docker_api):
+    details = docker_api.inspect_container(gateway.container.id)
+    assert_secret_free(json.dumps(details, ensure_ascii=False), "docker inspect")
+    assert_secret_free(docker_api.logs(gateway.container.id).decode(), "docker logs")
+    changed = docker_api.diff(gateway.container.id) or []
+    assert all("config.ini" not in change["Path"] for change in changed)
+
+
+async def test_no_process_carries_the_password(gateway, docker_api):
+    for process in processes_of(docker_api, gateway.container.id):
+        for name in ("cmdline", "environ"):
+            text = (process / name).read_bytes().decode(errors="replace")
+            assert_secret_free(text, f"{process}/{name}")
+
+
+async def test_no_process_of_this_machine_shows_the_password(gateway):
+    for process in Path("/proc").glob("[0-9]*"):
+        for name in ("cmdline", "environ"):
+            try:
+                text = (process / name).read_bytes().decode(errors="replace")
+            except OSError:
+                continue  # it has ended, or is not ours to read
+            assert_secret_free(text, f"{process}/{name}")
+
+
+async def test_the_secret_files_are_wiped_once_the_gateway_is_ready(gateway, docker_api):
+    directory = gateway.config.profile.secrets_dir
+    command = ["/bin/sh", "-c", f"for f in {directory}/*; do [ -s $f ] && echo $f; done; true"]
+    execution = docker_api.exec_create(gateway.container.id, command)["Id"]
+    assert docker_api.exec_start(execution) == b""
+    mounts = docker_api.inspect_container(gateway.container.id)["Mounts"]
+    for mount in mounts:
+        assert list(Path(mount["Source"]).iterdir()) == []
+
+
+async def test_nothing_is_left_on_this_host_after_the_stop(gateway):
+    before = [path for path in Path("/dev/shm").glob("posei-gw-*")]  # noqa: S108 - looked at only
+    name = gateway.config.instance_name
+    await gateway.stop_async()
+    left = [path for path in Path("/dev/shm").glob(f"posei-gw-{name}-*")]  # noqa: S108 - same
+    assert left == []
+    assert len(before) <= 1
+
+
+async def test_our_own_logs_and_errors_are_free_of_secrets(make_config, caplog):
+    caplog.set_level(logging.DEBUG)
+    gateway = DockerizedIBGateway(make_config("leaky"))
+    await gateway.start_async()
+    shown = gateway.container.logs()
+    await gateway.stop_async()
+    assert "IBC: IbPassword=" in shown
+    assert "DU1234567" not in shown
+    assert "1BNDHFSC1G8" not in shown
+    for text in (shown, caplog.text, repr(gateway), repr(gateway.config)):
+        assert_secret_free(text, "our own output")
+        assert USERNAME not in text
+
+
+async def test_the_evidence_of_a_failure_is_free_of_secrets(make_config):
+    gateway = DockerizedIBGateway(
+        make_config("leaky", timeout=1, environment={"STUB_API_DELAY": "30"})
+    )
+    with pytest.raises(errors.StartTimeout) as caught:
+        await gateway.start_async()
+    text = f"{caught.value}{caught.value!r}{caught.value.diagnosis!r}"
+    assert "IBC: IbPassword=" in text
+    assert_secret_free(text, "an error")
+    assert USERNAME not in text
+
+
+async def test_a_password_with_every_kind_of_character_arrives_unchanged(make_config):
+    # The stub compares the hash of what it reads as Java does with the hash of this password.
+    gateway = DockerizedIBGateway(make_config())
+    await gateway.start_async()
+    assert gateway.is_ready()
+    await gateway.stop_async()
+
+
+async def test_vnc_gets_a_password_of_its_own_and_a_loopback_port(
+    make_config, docker_api, unused_tcp_port
+):
+    gateway = DockerizedIBGateway(make_config(vnc_port=unused_tcp_port))
+    await gateway.start_async()
+    details = docker_api.inspect_container(gateway.container.id)
+    await gateway.stop_async()
+    assert len(gateway.vnc_password) == 8
+    assert gateway.vnc_password not in json.dumps(details)
+    assert details["HostConfig"]["PortBindings"]["5900/tcp"] == [
+        {"HostIp": "127.0.0.1", "HostPort": str(unused_tcp_port)}
+    ]
+
+
+async def test_the_limits_and_the_hardening_reach_the_engine(make_config, docker_api):
+    gateway = DockerizedIBGateway(make_config(hardened=True, cpus=1.5, pids_limit=99))
+    await gateway.start_async()
+    host = docker_api.inspect_container(gateway.container.id)["HostConfig"]
+    await gateway.stop_async()
+    assert host["Memory"] == 1024 * 1024 * 1024
+    assert host["NanoCpus"] == 1_500_000_000
+    assert host["PidsLimit"] == 99
+    assert host["CapDrop"] == ["ALL"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["RestartPolicy"]["Name"] in {"", "no"}
+    assert [binding[0]["HostIp"] for binding in host["PortBindings"].values()] == ["127.0.0.1"]
