@@ -7,12 +7,14 @@ Times are nanoseconds of any clock that never goes backwards.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.errors import ResourceExhausted
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 __all__ = [
     "HistoricalBudget",
@@ -52,7 +54,7 @@ class PacingLimits:
     order_reserve: int = 5
     historical_simultaneous: int = 50
     identical_s: float = 15.0
-    burst: int = 5
+    burst: int = 6
     burst_s: float = 2.0
     small_bar_requests: int = 60
     small_bar_s: float = 600.0
@@ -117,7 +119,7 @@ class _Window:
 
 @final
 class MessageBudget:
-    """The rate of messages to the gateway; orders may use all of it, everything else leaves some."""
+    """The rate of messages to the gateway; what is no order leaves a reserve for orders."""
 
     def __init__(self, limits: PacingLimits) -> None:
         self.limit = limits.message_limit

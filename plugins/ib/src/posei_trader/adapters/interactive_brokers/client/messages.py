@@ -47,6 +47,7 @@ __all__ = [
     "PortfolioPosition",
     "Position",
     "QuoteMask",
+    "ReportedExecution",
     "TickKind",
     "TradeMask",
 ]
@@ -203,6 +204,7 @@ class OpenOrder(msgspec.Struct, frozen=True):
         order: The `ibapi.order.Order`; its `permId`, `clientId`, `orderRef` and terms.
         state: The `ibapi.order_state.OrderState`; margins of a what-if order, warning text.
         status: IB's status text.
+        last_status: The status that came with it, in an answer to `get_open_orders`.
     """
 
     order_id: int
@@ -210,6 +212,7 @@ class OpenOrder(msgspec.Struct, frozen=True):
     order: Order
     state: OrderState
     status: str
+    last_status: OrderStatusUpdate | None = None
 
 
 class OrderStatusUpdate(msgspec.Struct, frozen=True):
@@ -263,6 +266,13 @@ class ExecutionRecord(msgspec.Struct, frozen=True):
     model_code: str = ""
     ev_rule: str = ""
     ev_multiplier: float = 0.0
+
+
+class ReportedExecution(msgspec.Struct, frozen=True):
+    """An execution and, if IB has told it, what it cost."""
+
+    execution: ExecutionRecord
+    commission: CommissionReport | None
 
 
 class CommissionReport(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
     "MAX_SERVER_VERSION",
@@ -244,8 +244,9 @@ class MessageDecoder:
     def __init__(self, server_version: int) -> None:
         self._recorder = _Recorder()
         self._decoder: Any = Decoder(self._recorder, server_version)
-        self._text: dict[int, Any] = self._decoder.msgId2handleInfo
-        self._binary: dict[int, Any] = getattr(Decoder, "msgId2handleInfoProtoBuf", {})
+        table: Any = Decoder.msgId2handleInfo
+        self._text: Mapping[int, Any] = table
+        self._binary: Mapping[int, Any] = getattr(self._decoder, "msgId2handleInfoProtoBuf", {})
 
     def decode(self, message_id: int, payload: bytes) -> list[Call]:
         """Return the callbacks of one message, in order.

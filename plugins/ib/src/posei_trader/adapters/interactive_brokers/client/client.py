@@ -1,0 +1,219 @@
+"""The client: six parts, one connection, one gateway for every message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+
+from posei_trader.adapters.interactive_brokers.client.account import (
+    InteractiveBrokersClientAccountMixin,
+)
+from posei_trader.adapters.interactive_brokers.client.clock import LoopClock
+from posei_trader.adapters.interactive_brokers.client.connection import (
+    ConnectionOptions,
+    InteractiveBrokersClientConnectionMixin,
+    _ConnectionState,
+)
+from posei_trader.adapters.interactive_brokers.client.contract import (
+    InteractiveBrokersClientContractMixin,
+)
+from posei_trader.adapters.interactive_brokers.client.error import (
+    InteractiveBrokersClientErrorMixin,
+)
+from posei_trader.adapters.interactive_brokers.client.market_data import (
+    InteractiveBrokersClientMarketDataMixin,
+)
+from posei_trader.adapters.interactive_brokers.client.order import (
+    InteractiveBrokersClientOrderMixin,
+)
+from posei_trader.adapters.interactive_brokers.client.session import Session
+from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
+from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
+from posei_trader.adapters.interactive_brokers.wire.fast_text import FastText
+from posei_trader.adapters.interactive_brokers.wire.ibapi_border import (
+    BINARY_FROM,
+    MessageDecoder,
+    check_installation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from posei_trader.adapters.interactive_brokers.client.streams import StreamStatus
+    from posei_trader.adapters.interactive_brokers.pacing import PacingStatus
+    from posei_trader.protocols import Clock, Gateway
+
+__all__ = ["ClientHealth", "InteractiveBrokersClient"]
+
+_VERSION_REPLY: Final = -1
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ClientHealth:
+    """The client as it is now.
+
+    Args:
+        state: Where the connection stands.
+        server_version: The negotiated version, None without a connection.
+        reconnects: How often the connection was lost and opened again.
+        broken_farms: Data farms out of reach.
+        messages: Messages received since the client was made.
+        malformed: Messages that did not decode.
+        late: Messages for requests and streams that have ended.
+        handler_errors: Exceptions of handlers.
+        requests: What is being asked.
+        streams: What is streamed.
+        pacing: How much of IB's limits is used.
+        loop_lag_s: How late the event loop was when last looked at.
+        round_trip_s: How long the last probe took, None if there was none.
+        error_counts: How often each code came.
+    """
+
+    state: str
+    server_version: int | None
+    reconnects: int
+    broken_farms: tuple[str, ...]
+    messages: int
+    malformed: int
+    late: int
+    handler_errors: int
+    requests: tuple[str, ...]
+    streams: tuple[StreamStatus, ...]
+    pacing: PacingStatus
+    loop_lag_s: float
+    round_trip_s: float | None
+    error_counts: dict[int, int]
+
+
+class InteractiveBrokersClient(
+    InteractiveBrokersClientConnectionMixin,
+    InteractiveBrokersClientErrorMixin,
+    InteractiveBrokersClientAccountMixin,
+    InteractiveBrokersClientContractMixin,
+    InteractiveBrokersClientMarketDataMixin,
+    InteractiveBrokersClientOrderMixin,
+):
+    """Talk to TWS or IB Gateway over one connection.
+
+    Everything runs on the event loop that `connect` is called on; there are no threads. To follow
+    what arrives, start at `_process_message`: every message passes it.
+
+    Args:
+        host: Where TWS or IB Gateway runs.
+        port: Its API port: TWS 7497 (paper) or 7496 (live), Gateway 4002 (paper) or 4001 (live).
+        client_id: Tells this connection from others to the same gateway; 0 also receives orders
+            that were placed by hand.
+        clock: Time; None for the system's.
+        connection_timeout: Seconds that `connect` may take.
+        request_timeout: Seconds that an answer may take.
+        max_connection_attempts: Give up after so many failures in a row; 0 for never.
+        gateway: Something to start first; host and port are then its own.
+        limits: IB's limits for this login; None for the published ones.
+        options: Everything about patience; wins over `connection_timeout` and
+            `max_connection_attempts`.
+
+    Raises:
+        PluginError: `ibapi` is too old, or installed by several distributions at once.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 7497,
+        client_id: int = 1,
+        *,
+        clock: Clock | None = None,
+        connection_timeout: float = 300.0,
+        request_timeout: float = 60.0,
+        max_connection_attempts: int = 0,
+        gateway: Gateway | None = None,
+        limits: PacingLimits | None = None,
+        options: ConnectionOptions | None = None,
+    ) -> None:
+        check_installation()
+        options = options or ConnectionOptions(
+            connection_timeout=connection_timeout, max_attempts=max_connection_attempts
+        )
+        session = Session(clock or LoopClock(), limits or PacingLimits(), request_timeout)
+        self._session = session
+        self._fast: dict[int, Callable[[bytes], None]] = {}
+        self._decoder: MessageDecoder | None = None
+        self._init_connection(
+            session, _ConnectionState(host, port, client_id, options, gateway, self)
+        )
+        self._init_error(session)
+        self._init_account(session)
+        self._init_contract(session)
+        self._init_market_data(session)
+        self._init_order(session)
+
+    def health(self) -> ClientHealth:
+        """Return how the client is; cheap enough to ask every second."""
+        session, connection, streams = self._session, self._connection, self._session.streams
+        socket = connection.socket
+        return ClientHealth(
+            state=connection.state,
+            server_version=session.server_version if session.is_open else None,
+            reconnects=connection.reconnects,
+            broken_farms=tuple(sorted(connection.broken_farms)),
+            messages=connection.frames_before + (socket.frames if socket is not None else 0),
+            malformed=self._errors.malformed,
+            late=streams.late,
+            handler_errors=streams.handler_errors,
+            requests=tuple(session.requests.subjects()),
+            streams=tuple(streams.status()),
+            pacing=session.scheduler.status(),
+            loop_lag_s=self._watchdog.loop_lag_s,
+            round_trip_s=self._watchdog.round_trip_s,
+            error_counts=self.error_counts(),
+        )
+
+    def pacing(self) -> PacingStatus:
+        """Return how much of IB's limits is used, and what waits for them."""
+        return self._session.scheduler.status()
+
+    # --- the gateway of all messages --------------------------------------------------------------
+
+    def _process_message(self, message_id: int, payload: bytes) -> None:
+        """Decode one message and hand it to whom it concerns; never raises.
+
+        Args:
+            message_id: As on the wire: above 200 the payload is protobuf; -1 for the version reply
+                of the handshake, which has none.
+            payload: What follows the id.
+        """
+        decode = self._fast.get(message_id)
+        try:
+            if decode is not None:
+                decode(payload)
+            elif message_id == _VERSION_REPLY:
+                self._version_reply(payload)
+            else:
+                self._process_other(message_id, payload)
+        except Exception as error:  # noqa: BLE001 - whatever the bytes are, the next message is unharmed
+            self._malformed(message_id, payload, error)
+
+    def _process_other(self, message_id: int, payload: bytes) -> None:
+        if self._decoder is None:
+            raise MalformedMessage("a message came before the handshake")
+        for name, arguments in self._decoder.decode(message_id, payload):
+            try:
+                is_handled = self._session.dispatch(name, arguments)
+            except Exception:  # noqa: BLE001 - our own fault: it must be seen, and must stop nothing
+                self._session.streams.handler_failed(name)
+            else:
+                if not is_handled:
+                    self._unhandled(name)
+
+    def _opened(self, server_version: int) -> None:
+        """Choose the decoders for the negotiated version."""
+        self._decoder = MessageDecoder(server_version)
+        router = self._market_data.router
+        self._fast = FastText(server_version, router).table()
+        if server_version >= BINARY_FROM:
+            from posei_trader.adapters.interactive_brokers.wire.fast_protobuf import (  # noqa: PLC0415 - older releases of ibapi have no protobuf
+                FastProtobuf,
+            )
+
+            self._fast |= FastProtobuf(router).table()

@@ -1,0 +1,385 @@
+"""Orders: placing, cancelling, and everything that IB says about them."""
+
+# ruff: noqa: ASYNC109 - a timeout here starts when IB's pacing lets the request go: no caller's scope
+# can know that moment
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, final
+
+import msgspec
+from ibapi.execution import ExecutionFilter
+from ibapi.order_cancel import OrderCancel
+
+from posei_trader.adapters.interactive_brokers.client.base import ClientPart
+from posei_trader.adapters.interactive_brokers.client.messages import (
+    CommissionReport,
+    CompletedOrder,
+    ExecutionRecord,
+    OpenOrder,
+    OrderProblem,
+    OrderStatusUpdate,
+    ReportedExecution,
+)
+from posei_trader.adapters.interactive_brokers.client.requests import Question
+from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane
+from posei_trader.adapters.interactive_brokers.contract_conversion import (
+    contract_from_ibapi,
+    contract_to_ibapi,
+)
+from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+from posei_trader.adapters.interactive_brokers.error_codes import Action, ErrorRule
+
+if TYPE_CHECKING:
+    from ibapi.contract import Contract
+    from ibapi.order import Order
+
+    from posei_trader.adapters.interactive_brokers.client.handlers import OrderHandler
+    from posei_trader.adapters.interactive_brokers.client.session import Session
+    from posei_trader.errors import PoseiError
+
+__all__ = ["InteractiveBrokersClientOrderMixin"]
+
+_OPEN_ORDERS: Final = "open orders"
+_COMPLETED_ORDERS: Final = "completed orders"
+_UNSOLICITED: Final = -1
+_NOT_CONNECTED: Final = 504
+_LARGEST: Final = 1e300
+_UNSET_DECIMAL: Final = Decimal(2**127 - 1)
+
+
+@final
+@dataclass(slots=True)
+class _OrderState:
+    """The order part's state."""
+
+    handler: OrderHandler | None = None
+    commissions: dict[str, CommissionReport] = field(default_factory=dict)
+    """Reports that came while executions were being asked for."""
+    executions_asked: int = 0
+    undelivered: int = 0
+
+
+class InteractiveBrokersClientOrderMixin(ClientPart):
+    """Place and cancel orders; deliver what IB says to one order handler."""
+
+    _orders: _OrderState
+
+    def _init_order(self, session: Session) -> None:
+        self._orders = _OrderState()
+        session.on_order_code = self._order_code
+        session.callbacks.update(
+            nextValidId=self._next_valid_id,
+            openOrder=self._open_order,
+            openOrderEnd=self._open_order_end,
+            orderStatus=self._order_status,
+            execDetails=self._exec_details,
+            execDetailsEnd=self._exec_details_end,
+            commissionAndFeesReport=self._commission,
+            completedOrder=self._completed_order,
+            completedOrdersEnd=self._completed_orders_end,
+            orderBound=self._order_bound,
+        )
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def set_order_handler(self, handler: OrderHandler | None) -> None:
+        """Set who receives everything about orders; None for nobody."""
+        self._orders.handler = handler
+
+    def next_order_id(self) -> int:
+        """Return a new order id: above every id that IB or we have used. No round trip."""
+        return self._session.ids.order_id()
+
+    def place_order(self, order_id: int, contract: IBContract | Contract, order: Order) -> None:
+        """Send an order, or change the working order that has this id.
+
+        Plain: it is written at once unless IB's message rate is used up; then as soon as it allows,
+        before anything else. If the connection goes first, the handler gets an `OrderProblem` with
+        `Action.ORDER_NOT_SENT`.
+
+        Source: `placeOrder`.
+
+        Raises:
+            NotConnected: nothing was sent.
+            Unsupported: the gateway's version does not know a term of the order; nothing was sent.
+            InvalidRequest: a term cannot be written on the wire; nothing was sent.
+        """
+        target = contract_to_ibapi(contract) if isinstance(contract, IBContract) else contract
+        self._command(
+            order_id, self._session.encode(lambda ib: ib.placeOrder(order_id, target, order))
+        )
+        self._session.ids.order_id_seen(order_id)
+
+    def cancel_order(self, order_id: int, *, manual_cancel_time: str = "") -> None:
+        """Ask IB to cancel an order of this client id. Sent like `place_order`.
+
+        Source: `cancelOrder`.
+
+        Raises:
+            NotConnected: nothing was sent.
+        """
+        terms = OrderCancel()
+        terms.manualOrderCancelTime = manual_cancel_time
+        self._command(order_id, self._session.encode(lambda ib: ib.cancelOrder(order_id, terms)))
+
+    def _command(self, order_id: int, data: bytes) -> None:
+        def dropped(error: PoseiError) -> None:
+            problem = OrderProblem(
+                order_id, _NOT_CONNECTED, error.message, "", Action.ORDER_NOT_SENT
+            )
+            self._deliver_order("order_problem", problem)
+
+        self._session.scheduler.submit(Command(data, Lane.ORDER, on_dropped=dropped))
+
+    # --- questions --------------------------------------------------------------------------------
+
+    async def get_open_orders(
+        self, *, all_clients: bool = False, timeout: float | None = None
+    ) -> list[OpenOrder]:
+        """Return the working orders, each once, with the status that came with it.
+
+        What comes is also delivered to the order handler, as IB does not say what is an answer.
+
+        Source: `reqOpenOrders`, or `reqAllOpenOrders` for those of every client and of TWS.
+
+        Raises:
+            RetryLater: the answer did not come.
+        """
+        rows = await self._ask(
+            Question[OpenOrder | OrderStatusUpdate](
+                key=(_OPEN_ORDERS, all_clients),
+                subject="open orders of all clients" if all_clients else "open orders",
+                ask=lambda ib, _req_id: (
+                    ib.reqAllOpenOrders() if all_clients else ib.reqOpenOrders()
+                ),
+                channel=_OPEN_ORDERS,
+            ),
+            timeout,
+        )
+        orders: dict[tuple[int, int, int], OpenOrder] = {}
+        for row in rows:
+            if isinstance(row, OpenOrder):
+                orders[row.order.permId, row.order.clientId, row.order_id] = row
+                continue
+            key = (row.perm_id, row.client_id, row.order_id)
+            if key in orders:
+                orders[key] = msgspec.structs.replace(orders[key], last_status=row)
+        return list(orders.values())
+
+    async def get_completed_orders(
+        self, *, api_only: bool = False, timeout: float | None = None
+    ) -> list[CompletedOrder]:
+        """Return today's orders that are done.
+
+        Source: `reqCompletedOrders`.
+
+        Raises:
+            RetryLater: the answer did not come.
+        """
+        return await self._ask(
+            Question[CompletedOrder](
+                key=(_COMPLETED_ORDERS, api_only),
+                subject="completed orders",
+                ask=lambda ib, _req_id: ib.reqCompletedOrders(api_only),
+                channel=_COMPLETED_ORDERS,
+            ),
+            timeout,
+        )
+
+    async def get_executions(
+        self, *, since_ns: int = 0, account: str = "", timeout: float | None = None
+    ) -> list[ReportedExecution]:
+        """Return the executions that IB still has, at least today's, of every client.
+
+        They are not delivered to the order handler; commission reports are, as they come.
+
+        Source: `reqExecutions`.
+
+        Args:
+            since_ns: Only from this moment on, UNIX ns UTC; 0 for all.
+            account: Only of this account; empty for all.
+            timeout: Seconds; None for the client's.
+
+        Raises:
+            RetryLater: the answer did not come.
+        """
+        wanted = ExecutionFilter()
+        wanted.acctCode = account
+        if since_ns:
+            moment = datetime.fromtimestamp(since_ns // 1_000_000_000, UTC)
+            wanted.time = moment.strftime("%Y%m%d-%H:%M:%S")
+        state = self._orders
+        state.executions_asked += 1
+        try:
+            rows = await self._ask(
+                Question[ExecutionRecord](
+                    key=("executions", since_ns, account),
+                    subject="executions",
+                    ask=lambda ib, req_id: ib.reqExecutions(req_id, wanted),
+                ),
+                timeout,
+            )
+            return [ReportedExecution(row, state.commissions.get(row.exec_id)) for row in rows]
+        finally:
+            state.executions_asked -= 1
+            if state.executions_asked == 0:
+                state.commissions.clear()
+
+    # --- what IB says -----------------------------------------------------------------------------
+
+    def _next_valid_id(self, order_id: int) -> None:
+        self._session.ids.order_ids_from(order_id)
+        if self._session.handshake is not None:
+            self._session.handshake.got("next order id")
+
+    def _open_order(self, order_id: int, contract: Any, order: Any, state: Any) -> None:
+        row = OpenOrder(order_id, contract_from_ibapi(contract), order, state, state.status)
+        request = self._session.requests.on_channel(_OPEN_ORDERS)
+        if request is not None:
+            request.add(row)
+        self._deliver_order("open_order", row)
+
+    def _order_status(
+        self,
+        order_id: int,
+        status: str,
+        filled: Decimal,
+        remaining: Decimal,
+        avg_fill_price: float,
+        perm_id: int,
+        parent_id: int,
+        last_fill_price: float,
+        client_id: int,
+        why_held: str,
+        mkt_cap_price: float | None,
+    ) -> None:
+        row = OrderStatusUpdate(
+            order_id,
+            status,
+            _quantity(filled),
+            _quantity(remaining),
+            _price(avg_fill_price),
+            perm_id,
+            parent_id,
+            _price(last_fill_price),
+            client_id,
+            why_held,
+            _price(mkt_cap_price),
+        )
+        request = self._session.requests.on_channel(_OPEN_ORDERS)
+        if request is not None:
+            request.add(row)
+        self._deliver_order("order_status", row)
+
+    def _open_order_end(self) -> None:
+        request = self._session.requests.on_channel(_OPEN_ORDERS)
+        if request is not None:
+            self._session.requests.complete(request)
+
+    def _exec_details(self, req_id: int, contract: Any, execution: Any) -> None:
+        row = _execution(contract, execution)
+        if req_id == _UNSOLICITED:
+            self._deliver_order("execution", row)
+            return
+        request = self._session.requests.find(req_id)
+        if request is not None:
+            request.add(row)
+        else:
+            self._deliver_order("execution", row)
+
+    def _exec_details_end(self, req_id: int) -> None:
+        request = self._session.requests.find(req_id)
+        if request is not None:
+            self._session.requests.complete(request)
+
+    def _commission(self, report: Any) -> None:
+        cost = getattr(report, "commissionAndFees", None)
+        row = CommissionReport(
+            report.execId,
+            report.commission if cost is None else cost,
+            report.currency,
+            _known(report.realizedPNL),
+        )
+        if self._orders.executions_asked:
+            self._orders.commissions[row.exec_id] = row
+        self._deliver_order("commission", row)
+
+    def _completed_order(self, contract: Any, order: Any, state: Any) -> None:
+        request = self._session.requests.on_channel(_COMPLETED_ORDERS)
+        if request is not None:
+            request.add(
+                CompletedOrder(
+                    contract_from_ibapi(contract),
+                    order,
+                    state,
+                    state.status,
+                    state.completedTime,
+                    state.completedStatus,
+                )
+            )
+
+    def _completed_orders_end(self) -> None:
+        request = self._session.requests.on_channel(_COMPLETED_ORDERS)
+        if request is not None:
+            self._session.requests.complete(request)
+
+    def _order_bound(self, perm_id: int, client_id: int, order_id: int) -> None:
+        self._deliver_order("order_bound", perm_id, client_id, order_id)
+
+    def _order_code(
+        self, order_id: int, code: int, message: str, reject_json: str, rule: ErrorRule
+    ) -> bool:
+        if order_id <= 0 or self._session.ids.is_retired(order_id):
+            return False
+        self._deliver_order(
+            "order_problem", OrderProblem(order_id, code, message, reject_json, rule.order)
+        )
+        return True
+
+    def _deliver_order(self, method: str, *arguments: Any) -> None:
+        handler = self._orders.handler
+        if handler is None:
+            self._orders.undelivered += 1
+            return
+        self._session.streams.guarded(getattr(handler, method), *arguments)
+
+
+def _execution(contract: Any, execution: Any) -> ExecutionRecord:
+    return ExecutionRecord(
+        contract_from_ibapi(contract),
+        execution.execId,
+        execution.time,
+        execution.acctNumber,
+        execution.exchange,
+        execution.side,
+        _quantity(execution.shares),
+        execution.price,
+        execution.permId,
+        execution.clientId,
+        execution.orderId,
+        bool(execution.liquidation),
+        _quantity(execution.cumQty),
+        execution.avgPrice,
+        execution.orderRef,
+        execution.lastLiquidity,
+        bool(getattr(execution, "pendingPriceRevision", False)),
+        execution.modelCode,
+        execution.evRule,
+        execution.evMultiplier,
+    )
+
+
+def _quantity(value: Decimal) -> Decimal:
+    return Decimal(0) if value == _UNSET_DECIMAL else value
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or abs(value) > _LARGEST else value
+
+
+def _price(value: float | None) -> float:
+    return _known(value) or 0.0

@@ -1,0 +1,275 @@
+"""Requests that have an answer: asked once however many want it, and whole or failed.
+
+An answer is never empty because nothing is known.
+"""
+
+# ruff: noqa: ASYNC109 - a timeout here starts when IB's pacing lets the request go: no caller's scope
+# can know that moment
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
+
+from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane, Scheduler
+from posei_trader.errors import PoseiError, RequestTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from ibapi.client import EClient
+
+    from posei_trader.adapters.interactive_brokers.client.ids import IdAllocator
+    from posei_trader.adapters.interactive_brokers.pacing import HistoricalCost
+
+__all__ = ["Question", "Request", "RequestTable"]
+
+RowT = TypeVar("RowT")
+
+_TRIES: Final = 4
+_FIRST_PAUSE_S: Final = 5.0
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class Question(Generic[RowT]):
+    """What is asked.
+
+    Args:
+        key: Equal for questions that share one answer.
+        subject: For people: ``"contract details of STK AAPL"``.
+        ask: Makes the request with `EClient`, given an id.
+        cancel: Cancels it with `EClient`, where IB has such a request.
+        channel: For requests without an id: the name under which the answer comes. One question
+            at a time.
+        cost: What it counts for, if it is a historical request.
+        ends_itself: Whether IB forgets the request once it is answered; else it is cancelled.
+    """
+
+    key: Hashable
+    subject: str
+    ask: Callable[[EClient, int], object]
+    cancel: Callable[[EClient, int], object] | None = None
+    channel: str | None = None
+    cost: HistoricalCost | None = None
+    ends_itself: bool = True
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Request(Generic[RowT]):
+    """A question on its way; its rows are shown to nobody before they are complete."""
+
+    question: Question[RowT]
+    req_id: int
+    future: asyncio.Future[list[RowT]]
+    timeout: float
+    command: Command | None = None
+    rows: list[RowT] = field(default_factory=list)
+    waiters: int = 0
+    tries: int = 0
+    is_sent: bool = False
+    deadline: asyncio.TimerHandle | None = None
+
+    def add(self, row: RowT) -> None:
+        """Take a part of the answer."""
+        self.rows.append(row)
+
+
+@final
+class RequestTable:
+    """Ask, match answers, share them, and give up in time.
+
+    Args:
+        ids: Where request ids come from.
+        scheduler: What sends.
+        encode: Turns a call of `EClient` into bytes.
+    """
+
+    def __init__(
+        self,
+        ids: IdAllocator,
+        scheduler: Scheduler,
+        encode: Callable[[Callable[[EClient], object]], bytes],
+    ) -> None:
+        self._ids = ids
+        self._scheduler = scheduler
+        self._encode = encode
+        self._by_id: dict[int, Request[Any]] = {}
+        self._by_key: dict[Hashable, Request[Any]] = {}
+        self._by_channel: dict[str, Request[Any]] = {}
+        self.asked = 0
+        self.shared = 0
+        self.timed_out = 0
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def find(self, req_id: int) -> Request[Any] | None:
+        """Return the request that waits for answers under an id."""
+        return self._by_id.get(req_id)
+
+    def on_channel(self, channel: str) -> Request[Any] | None:
+        """Return the request without id that waits for this kind of answer."""
+        return self._by_channel.get(channel)
+
+    def subjects(self) -> list[str]:
+        """Return what is being asked, for people."""
+        return [request.question.subject for request in self._by_key.values()]
+
+    async def ask(self, question: Question[RowT], timeout: float) -> list[RowT]:
+        """Return the complete answer.
+
+        An equal question that is on its way is joined. Cancelling the last who waits cancels the
+        request at IB too.
+
+        Args:
+            question: What is asked.
+            timeout: Seconds from sending to the complete answer; waiting for IB's pacing rules
+                does not count.
+
+        Raises:
+            RequestTimeout: it did not come in time.
+            ConnectionLost: the connection broke meanwhile.
+            PoseiError: IB refused; see `error_codes`.
+        """
+        while question.channel is not None:
+            busy = self._by_channel.get(question.channel)
+            if busy is None or busy.question.key == question.key:
+                break
+            await asyncio.wait((busy.future,))
+        request: Request[RowT] | None = self._by_key.get(question.key)
+        if request is None:
+            request = self._start(question, timeout)
+        else:
+            self.shared += 1
+            request.timeout = max(request.timeout, timeout)
+        request.waiters += 1
+        try:
+            await asyncio.wait((request.future,))
+        finally:
+            request.waiters -= 1
+            if request.waiters == 0 and not request.future.done():
+                self._abandon(request)
+        return list(request.future.result())
+
+    def complete(self, request: Request[RowT]) -> None:
+        """Hand the rows to everybody who waits."""
+        if not request.question.ends_itself:
+            self._cancel_at_ib(request)
+        if self._remove(request):
+            request.future.set_result(request.rows)
+
+    def fail(self, request: Request[RowT], error: PoseiError) -> None:
+        """Raise to everybody who waits."""
+        if self._remove(request):
+            request.future.set_exception(error)
+            request.future.exception()  # read once: nobody may be waiting any more
+
+    def retry(self, request: Request[RowT], error: PoseiError) -> None:
+        """Send it again after a pause that doubles each time; in the end, fail."""
+        if request.tries >= _TRIES:
+            self.fail(request, error)
+            return
+        is_historical = request.question.cost is not None
+        pause = _FIRST_PAUSE_S * 2 ** (request.tries - 1)
+        self._scheduler.hold(pause, historical_only=is_historical)
+        self._unsend(request)
+        old = request.req_id
+        del self._by_id[old]
+        self._ids.retire(old)
+        request.rows.clear()
+        self._send(request)
+
+    def connection_lost(self, error: PoseiError) -> None:
+        """Fail everything that is on its way: the answers will not come."""
+        for request in list(self._by_key.values()):
+            self.fail(request, error)
+
+    # --- the life of a request --------------------------------------------------------------------
+
+    def _start(self, question: Question[RowT], timeout: float) -> Request[RowT]:
+        future: asyncio.Future[list[RowT]] = asyncio.get_running_loop().create_future()
+        request = Request(question, 0, future, timeout)
+        self._by_key[question.key] = request
+        if question.channel is not None:
+            self._by_channel[question.channel] = request
+        self.asked += 1
+        try:
+            self._send(request)
+        except PoseiError:
+            self._remove(request)
+            raise
+        return request
+
+    def _send(self, request: Request[RowT]) -> None:
+        question = request.question
+        req_id = request.req_id = self._ids.request_id()
+        self._by_id[req_id] = request
+        request.tries += 1
+        request.command = Command(
+            self._encode(lambda ib: question.ask(ib, req_id)),
+            Lane.REQUEST if question.cost is None else Lane.HISTORICAL,
+            question.cost,
+            lambda: self._sent(request),
+            lambda error: self.fail(request, error),
+        )
+        self._scheduler.submit(request.command)
+
+    def _sent(self, request: Request[RowT]) -> None:
+        request.is_sent = True
+        loop = request.future.get_loop()
+        request.deadline = loop.call_later(request.timeout, self._expire, request)
+
+    def _unsend(self, request: Request[RowT]) -> None:
+        """Undo what being sent entails."""
+        if request.deadline is not None:
+            request.deadline.cancel()
+            request.deadline = None
+        if request.is_sent:
+            request.is_sent = False
+            if request.question.cost is not None:
+                self._scheduler.historical_finished()
+
+    def _expire(self, request: Request[RowT]) -> None:
+        self.timed_out += 1
+        self._cancel_at_ib(request)
+        self.fail(
+            request,
+            RequestTimeout(
+                f"IB did not answer within {request.timeout:g} s; nothing is known",
+                field="request",
+                value=request.question.subject,
+                remedy="try again later, or raise request_timeout",
+            ),
+        )
+
+    def _abandon(self, request: Request[RowT]) -> None:
+        self._cancel_at_ib(request)
+        if self._remove(request):
+            request.future.cancel()
+
+    def _cancel_at_ib(self, request: Request[RowT]) -> None:
+        cancel = request.question.cancel
+        if request.command is not None and self._scheduler.withdraw(request.command):
+            return
+        if cancel is not None and request.is_sent:
+            data = self._encode(lambda ib: cancel(ib, request.req_id))
+            if data:
+                self._scheduler.submit(Command(data, Lane.REQUEST))
+
+    def _remove(self, request: Request[RowT]) -> bool:
+        """Forget a request; False when that was done before."""
+        if self._by_key.get(request.question.key) is not request:
+            return False
+        del self._by_key[request.question.key]
+        if self._by_id.pop(request.req_id, None) is not None:
+            self._ids.retire(request.req_id)
+        channel = request.question.channel
+        if channel is not None and self._by_channel.get(channel) is request:
+            del self._by_channel[channel]
+        if request.command is not None:
+            self._scheduler.withdraw(request.command)
+        self._unsend(request)
+        return True

@@ -1,0 +1,207 @@
+"""Sending in time: order commands first, then requests, then history, each within IB's limits.
+
+What may go now goes at once; the rest waits in three bounded lanes and one timer. Nobody sleeps.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import TYPE_CHECKING, Final, final
+
+from posei_trader.adapters.interactive_brokers.pacing import (
+    HistoricalBudget,
+    HistoricalCost,
+    LineBudget,
+    LineKind,
+    MessageBudget,
+    PacingLimits,
+    PacingStatus,
+)
+from posei_trader.errors import ResourceExhausted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from posei_trader.errors import PoseiError
+    from posei_trader.protocols import Clock, TimerHandle
+
+__all__ = ["Command", "Lane", "Scheduler"]
+
+_SECOND: Final = 1_000_000_000
+_LONGEST_LANE: Final = 10_000
+
+
+@unique
+class Lane(Enum):
+    """How urgent a command is."""
+
+    ORDER = 0
+    REQUEST = 1
+    HISTORICAL = 2
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Command:
+    """Bytes that are to be sent.
+
+    Args:
+        data: Whole frames.
+        lane: How urgent it is.
+        cost: What a historical request counts for.
+        on_sent: Called when it was written to the socket.
+        on_dropped: Called when it never will be.
+    """
+
+    data: bytes
+    lane: Lane
+    cost: HistoricalCost | None = None
+    on_sent: Callable[[], None] | None = None
+    on_dropped: Callable[[PoseiError], None] | None = None
+
+
+@final
+class Scheduler:
+    """Write commands when IB's limits allow it."""
+
+    def __init__(self, clock: Clock, limits: PacingLimits, write: Callable[[bytes], None]) -> None:
+        self.lines = LineBudget(limits)
+        self._clock = clock
+        self._limits = limits
+        self._write = write
+        self._messages = MessageBudget(limits)
+        self._history = HistoricalBudget(limits)
+        self._orders: deque[Command] = deque()
+        self._requests: deque[Command] = deque()
+        self._historical: deque[Command] = deque()
+        self._timer: TimerHandle | None = None
+        self._next_historical_ns: int | None = None
+
+    def submit(self, command: Command) -> None:
+        """Send a command now, or as soon as the limits allow it.
+
+        Raises:
+            ResourceExhausted: too many wait already.
+        """
+        lane = self._lane(command.lane)
+        if len(lane) >= _LONGEST_LANE:
+            raise ResourceExhausted(
+                "too many requests wait to be sent",
+                field="pacing",
+                value=len(lane),
+                remedy="ask for less at a time",
+            )
+        lane.append(command)
+        self._pump()
+
+    def withdraw(self, command: Command) -> bool:
+        """Take back a command that was not sent yet; False when it is too late."""
+        try:
+            self._lane(command.lane).remove(command)
+        except ValueError:
+            return False
+        return True
+
+    def historical_finished(self) -> None:
+        """Take note that a historical request was answered or cancelled."""
+        self._history.finish()
+        if self._historical:
+            self._pump()
+
+    def hold(self, seconds: float, *, historical_only: bool) -> None:
+        """Send no requests for a while: IB complained. Orders go on."""
+        until = self._clock.timestamp_ns() + int(seconds * _SECOND)
+        self._history.hold(until)
+        if not historical_only:
+            self._messages.hold(until)
+
+    def connection_lost(self, error: PoseiError) -> None:
+        """Drop everything that waits, and say so."""
+        dropped = [*self._orders, *self._requests, *self._historical]
+        for lane in (self._orders, self._requests, self._historical):
+            lane.clear()
+        self._stop_timer()
+        for command in dropped:
+            if command.on_dropped is not None:
+                command.on_dropped(error)
+
+    def count_unpaced(self) -> None:
+        """Take note of a message that was written directly."""
+        self._messages.spend(self._clock.timestamp_ns())
+
+    def status(self) -> PacingStatus:
+        """Return how much of each limit is used."""
+        now = self._clock.timestamp_ns()
+        next_ns = self._next_historical_ns if self._historical else None
+        kinds = (LineKind.MARKET_DATA, LineKind.TICK_BY_TICK, LineKind.DEPTH)
+        return PacingStatus(
+            messages=self._messages.used(now),
+            message_limit=self._messages.limit,
+            waiting_orders=len(self._orders),
+            waiting_requests=len(self._requests),
+            waiting_historical=len(self._historical),
+            open_historical=self._history.open,
+            small_bar_used=self._history.small_used(now),
+            next_historical_s=None if next_ns is None else max(0, next_ns - now) / _SECOND,
+            lines={kind: (self.lines.used.get(kind, 0), self.lines.limit(kind)) for kind in kinds},
+        )
+
+    # --- how it is decided ------------------------------------------------------------------------
+
+    def _lane(self, lane: Lane) -> deque[Command]:
+        return (self._orders, self._requests, self._historical)[lane.value]
+
+    def _pump(self) -> None:
+        self._stop_timer()
+        while True:
+            now = self._clock.timestamp_ns()
+            command, delay = self._next(now)
+            if command is None:
+                if delay is not None:
+                    self._timer = self._clock.call_at(now + delay, self._pump)
+                return
+            self._send(command, now)
+
+    def _next(self, now: int) -> tuple[Command | None, int | None]:
+        """Return what goes now; else how long to wait, None for "until something changes"."""
+        if self._orders:
+            delay = self._messages.delay_ns(now, is_order=True)
+            return (self._orders.popleft(), None) if delay == 0 else (None, delay)
+        if not self._requests and not self._historical:
+            return None, None
+        delay = self._messages.delay_ns(now, is_order=False)
+        if delay:
+            return None, delay
+        if self._requests:
+            return self._requests.popleft(), None
+        return self._next_historical(now)
+
+    def _next_historical(self, now: int) -> tuple[Command | None, int | None]:
+        self._next_historical_ns = None
+        if self._history.is_full:
+            return None, None
+        soonest: int | None = None
+        for index, command in enumerate(self._historical):
+            delay = 0 if command.cost is None else self._history.delay_ns(command.cost, now)
+            if delay == 0:
+                del self._historical[index]
+                return command, None
+            soonest = delay if soonest is None else min(soonest, delay)
+        if soonest is not None:
+            self._next_historical_ns = now + soonest
+        return None, soonest
+
+    def _send(self, command: Command, now: int) -> None:
+        self._messages.spend(now)
+        if command.cost is not None:
+            self._history.spend(command.cost, now)
+        self._write(command.data)
+        if command.on_sent is not None:
+            command.on_sent()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,416 @@
+"""Streams that stay open: one record each, however many listen, and never silently dead.
+
+After a loss each is opened anew exactly once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Any, Final, final
+
+from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane, Scheduler
+from posei_trader.adapters.interactive_brokers.pacing import LineKind
+from posei_trader.errors import NotConnected, PoseiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from ibapi.client import EClient
+
+    from posei_trader.adapters.interactive_brokers.client.handlers import StreamHandler
+    from posei_trader.adapters.interactive_brokers.client.ids import IdAllocator
+    from posei_trader.adapters.interactive_brokers.pacing import HistoricalCost
+
+__all__ = ["Stream", "StreamPlan", "StreamRegistry", "StreamState", "StreamStatus", "Subscription"]
+
+_log = logging.getLogger("posei.InteractiveBrokersClient")
+
+_REISSUES_AFTER_ERRORS: Final = 5
+_FIRST_PAUSE_S: Final = 1.0
+_QUIET_S: Final = 300.0
+"""A stream that ran this long is forgiven its earlier failures."""
+
+
+@unique
+class StreamState(StrEnum):
+    """Where a stream stands."""
+
+    WAITING = "waiting to be sent"
+    OPEN = "open"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPlan:
+    """How a stream is opened and closed.
+
+    Args:
+        key: Equal for streams that can be shared.
+        subject: For people: ``"tick-by-tick BidAsk of CASH EUR.USD"``.
+        open: Makes the request with `EClient`, given an id.
+        close: Cancels it with `EClient`.
+        line: What it takes a line of.
+        channel: For streams without an id: the name under which its data comes.
+        cost: What opening counts for, if it is a historical request.
+        replays: Whether a second listener is told the latest values first.
+    """
+
+    key: Hashable
+    subject: str
+    open: Callable[[EClient, int], object]
+    close: Callable[[EClient, int], object]
+    line: LineKind = LineKind.FREE
+    channel: str | None = None
+    cost: HistoricalCost | None = None
+    replays: bool = False
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One open stream.
+
+    `target` has the methods of its handlers: the handler itself, or a fan-out over several.
+    """
+
+    plan: StreamPlan
+    req_id: int
+    handlers: list[StreamHandler]
+    target: Any
+    state: StreamState = StreamState.WAITING
+    command: Command | None = None
+    received: int = 0
+    last_seen_ns: int = 0
+    opened_ns: int = 0
+    reissues: int = 0
+    errors_in_a_row: int = 0
+    latest: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
+    pause: asyncio.TimerHandle | None = None
+    is_costing: bool = False
+
+
+class _FanOut:
+    """Calls the same method of several handlers."""
+
+    def __init__(self, handlers: list[StreamHandler]) -> None:
+        self._handlers = tuple(handlers)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        methods = [getattr(handler, name) for handler in self._handlers]
+
+        def call(*arguments: Any) -> None:
+            for method in methods:
+                try:
+                    method(*arguments)
+                except Exception:  # noqa: BLE001 - one listener's fault is not the next one's
+                    _log.exception("a handler failed in %s", name)
+
+        self.__dict__[name] = call
+        return call
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """A stream as it is now, for people and health checks."""
+
+    subject: str
+    req_id: int
+    state: StreamState
+    received: int
+    last_seen_ns: int
+    reissues: int
+    listeners: int
+
+
+@final
+class Subscription:
+    """A listener's share in a stream."""
+
+    def __init__(self, registry: StreamRegistry, stream: Stream, handler: StreamHandler) -> None:
+        self._registry = registry
+        self._stream = stream
+        self._handler = handler
+
+    @property
+    def subject(self) -> str:
+        """What is streamed, for people."""
+        return self._stream.plan.subject
+
+    @property
+    def state(self) -> StreamState:
+        """Where the stream stands; CLOSED once this share was given back."""
+        return self._stream.state if self._handler in self._stream.handlers else StreamState.CLOSED
+
+    @property
+    def req_id(self) -> int:
+        """The id under which IB sends now; changes when the stream is opened anew."""
+        return self._stream.req_id
+
+    @property
+    def received(self) -> int:
+        """How many messages came, over all openings."""
+        return self._stream.received
+
+    @property
+    def last_seen_ns(self) -> int:
+        """When the last message came, UNIX ns UTC; 0 for never."""
+        return self._stream.last_seen_ns
+
+    def close(self) -> None:
+        """Stop listening: the handler is not called again. The last one ends the stream at IB.
+
+        Idempotent; never raises.
+        """
+        self._registry.leave(self._stream, self._handler)
+
+
+@final
+class StreamRegistry:
+    """Know every open stream.
+
+    Args:
+        ids: Where request ids come from.
+        scheduler: What sends, and keeps the lines.
+        encode: Turns a call of `EClient` into bytes.
+        now_ns: Tells the time.
+    """
+
+    def __init__(
+        self,
+        ids: IdAllocator,
+        scheduler: Scheduler,
+        encode: Callable[[Callable[[EClient], object]], bytes],
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._ids = ids
+        self._scheduler = scheduler
+        self._encode = encode
+        self._now_ns = now_ns
+        self.by_id: dict[int, Stream] = {}
+        self._by_key: dict[Hashable, Stream] = {}
+        self._by_channel: dict[str, Stream] = {}
+        self.late = 0
+        self.handler_errors = 0
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def find(self, req_id: int) -> Stream | None:
+        """Return the stream that has an id now."""
+        return self.by_id.get(req_id)
+
+    def on_channel(self, channel: str) -> Stream | None:
+        """Return the stream without id that has this kind of data."""
+        return self._by_channel.get(channel)
+
+    def status(self) -> list[StreamStatus]:
+        """Return every stream as it is now."""
+        return [
+            StreamStatus(
+                stream.plan.subject,
+                stream.req_id,
+                stream.state,
+                stream.received,
+                stream.last_seen_ns,
+                stream.reissues,
+                len(stream.handlers),
+            )
+            for stream in self._by_key.values()
+        ]
+
+    # --- listeners --------------------------------------------------------------------------------
+
+    def join(self, plan: StreamPlan, handler: StreamHandler) -> Subscription:
+        """Listen to a stream, opening it if nobody does yet.
+
+        Raises:
+            ResourceExhausted: no line is left.
+            NotConnected: there is no connection.
+            Unsupported: the gateway's version has no such stream.
+            InvalidRequest: a value cannot be written on the wire.
+        """
+        stream = self._by_key.get(plan.key)
+        if stream is None:
+            stream = self._open(plan, handler)
+        else:
+            stream.handlers.append(handler)
+            self._retarget(stream)
+            for (name, _), arguments in list(stream.latest.items()):
+                getattr(handler, name)(*arguments)
+        return Subscription(self, stream, handler)
+
+    def leave(self, stream: Stream, handler: StreamHandler) -> None:
+        """Stop calling a handler; end the stream with the last one."""
+        if handler not in stream.handlers:
+            return
+        stream.handlers.remove(handler)
+        if stream.handlers:
+            self._retarget(stream)
+            return
+        self._close_at_ib(stream)
+        self._forget(stream, StreamState.CLOSED)
+
+    # --- what IB says -----------------------------------------------------------------------------
+
+    def fail(self, stream: Stream, error: PoseiError) -> None:
+        """End a stream for good and tell its listeners why."""
+        handlers = list(stream.handlers)
+        stream.handlers.clear()
+        self._forget(stream, StreamState.FAILED)
+        _log.error("%s has ended: %s", stream.plan.subject, error.message)
+        for handler in handlers:
+            self.guarded(handler.stream_failed, error)
+
+    def reissue_later(self, stream: Stream, error: PoseiError) -> None:
+        """Open a stream anew after a pause that doubles each time; in the end, fail it."""
+        if self._now_ns() - stream.opened_ns > _QUIET_S * 1e9:
+            stream.errors_in_a_row = 0
+        if stream.errors_in_a_row >= _REISSUES_AFTER_ERRORS:
+            self.fail(stream, error)
+            return
+        pause = _FIRST_PAUSE_S * 2**stream.errors_in_a_row
+        stream.errors_in_a_row += 1
+        self._suspend(stream)
+        _log.warning("%s: %s; it is opened anew in %g s", stream.plan.subject, error.message, pause)
+        loop = asyncio.get_running_loop()
+        stream.pause = loop.call_later(pause, self._reissue, stream, error.message)
+
+    def suspend_all(self) -> None:
+        """Take note that the connection went: nothing is open at IB any more."""
+        for stream in self._by_key.values():
+            self._suspend(stream)
+
+    def reissue_all(self, reason: str, *, close_first: bool) -> int:
+        """Open every stream anew, each exactly once; return how many.
+
+        Args:
+            reason: What the listeners are told.
+            close_first: Whether IB may still know the old ids.
+        """
+        streams = list(self._by_key.values())
+        for stream in streams:
+            if close_first and stream.state is not StreamState.SUSPENDED:
+                self._close_at_ib(stream)
+            self._suspend(stream)
+            self._reissue(stream, reason)
+        return len(streams)
+
+    def give_up(self, error: PoseiError) -> None:
+        """Fail every stream: there will be no connection."""
+        for stream in list(self._by_key.values()):
+            self.fail(stream, error)
+
+    def guarded(self, method: Callable[..., None], *arguments: Any) -> None:
+        """Call a handler; its exceptions are logged and counted, and stop nothing."""
+        try:
+            method(*arguments)
+        except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
+            self.handler_failed(getattr(method, "__qualname__", repr(method)))
+
+    def handler_failed(self, name: str) -> None:
+        """Log and count the exception that is being handled."""
+        self.handler_errors += 1
+        _log.exception("a handler failed in %s", name)
+
+    # --- how it is done ---------------------------------------------------------------------------
+
+    def _open(self, plan: StreamPlan, handler: StreamHandler) -> Stream:
+        self._scheduler.lines.take(plan.line)
+        stream = Stream(plan, 0, [handler], handler)
+        self._by_key[plan.key] = stream
+        if plan.channel is not None:
+            self._by_channel[plan.channel] = stream
+        try:
+            self._send(stream)
+        except PoseiError:
+            stream.handlers.clear()
+            self._forget(stream, StreamState.FAILED)
+            raise
+        return stream
+
+    def _send(self, stream: Stream) -> None:
+        plan = stream.plan
+        req_id = stream.req_id = self._ids.request_id()
+        data = self._encode(lambda ib: plan.open(ib, req_id))
+        self.by_id[req_id] = stream
+        stream.state = StreamState.WAITING
+        stream.command = Command(
+            data,
+            Lane.REQUEST if plan.cost is None else Lane.HISTORICAL,
+            plan.cost,
+            lambda: self._sent(stream),
+        )
+        self._scheduler.submit(stream.command)
+
+    def _sent(self, stream: Stream) -> None:
+        stream.state = StreamState.OPEN
+        stream.opened_ns = self._now_ns()
+        stream.is_costing = stream.plan.cost is not None
+
+    def history_arrived(self, stream: Stream) -> None:
+        """Take note that the historical part of a stream was answered."""
+        if stream.is_costing:
+            stream.is_costing = False
+            self._scheduler.historical_finished()
+
+    def _reissue(self, stream: Stream, reason: str) -> None:
+        stream.pause = None
+        if not stream.handlers:
+            return
+        stream.reissues += 1
+        stream.latest.clear()
+        for handler in list(stream.handlers):
+            self.guarded(handler.stream_restarted, reason)
+        try:
+            self._send(stream)
+        except NotConnected:
+            stream.state = StreamState.SUSPENDED  # the next connection opens it
+        except PoseiError as error:
+            self.fail(stream, error)
+
+    def _suspend(self, stream: Stream) -> None:
+        """Give up the stream's id and whatever waits under it."""
+        self._withdraw(stream)
+        if self.by_id.pop(stream.req_id, None) is not None:
+            self._ids.retire(stream.req_id)
+        stream.state = StreamState.SUSPENDED
+
+    def _close_at_ib(self, stream: Stream) -> None:
+        was_open = stream.state is StreamState.OPEN
+        self._withdraw(stream)
+        if not was_open:
+            return
+        try:
+            data = self._encode(lambda ib: stream.plan.close(ib, stream.req_id))
+            self._scheduler.submit(Command(data, Lane.REQUEST))
+        except PoseiError as error:
+            _log.warning("%s cannot be cancelled: %s", stream.plan.subject, error.message)
+
+    def _withdraw(self, stream: Stream) -> None:
+        if stream.pause is not None:
+            stream.pause.cancel()
+            stream.pause = None
+        if stream.command is not None:
+            self._scheduler.withdraw(stream.command)
+            stream.command = None
+        self.history_arrived(stream)
+
+    def _forget(self, stream: Stream, state: StreamState) -> None:
+        self._suspend(stream)
+        stream.state = state
+        if self._by_key.pop(stream.plan.key, None) is not None:
+            self._scheduler.lines.give_back(stream.plan.line)
+        channel = stream.plan.channel
+        if channel is not None and self._by_channel.get(channel) is stream:
+            del self._by_channel[channel]
+
+    def _retarget(self, stream: Stream) -> None:
+        handlers = stream.handlers
+        stream.target = handlers[0] if len(handlers) == 1 else _FanOut(handlers)

@@ -1,0 +1,96 @@
+"""The socket: an asyncio protocol that reads into one reused buffer and cuts frames out of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, final
+
+from posei_trader.adapters.interactive_brokers.wire.errors import FramingError
+from posei_trader.adapters.interactive_brokers.wire.framing import FrameReader, Framing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["GatewaySocket"]
+
+
+@final
+class GatewaySocket(asyncio.BufferedProtocol):
+    """One TCP connection.
+
+    Args:
+        deliver: Called with (message id, payload) for each message, see `FrameReader`.
+        lost: Called once when the connection has ended, with the reason; not after `close`.
+    """
+
+    def __init__(self, deliver: Callable[[int, bytes], None], lost: Callable[[str], None]) -> None:
+        self._reader = FrameReader(deliver)
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._is_closed = False
+        self.reads = 0
+        """How often bytes came; whoever watches for life compares it."""
+
+    # --- for us -----------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; nothing happens on a closed connection, whose loss has been reported."""
+        if self._transport is not None and not self._is_closed:
+            self._transport.write(data)
+
+    def switch(self, framing: Framing) -> None:
+        """Read message ids in another way from the next frame on."""
+        self._reader.switch(framing)
+
+    def close(self) -> None:
+        """Close at once and deliver nothing more. Idempotent."""
+        self._is_closed = True
+        self._reader.deliver = _discard
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def frames(self) -> int:
+        """How many messages came."""
+        return self._reader.frames
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes came."""
+        return self._reader.bytes
+
+    # --- for asyncio ------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP gives nothing else
+        self._transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Return where bytes are read into."""
+        return self._reader.writable()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Deliver what is complete."""
+        self.reads += 1
+        try:
+            self._reader.written(nbytes)
+        except FramingError as error:
+            self._end(f"the other side does not speak the TWS protocol: {error}")
+
+    def eof_received(self) -> bool:
+        """Take note that the gateway closed its side; the transport closes ours."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report the end."""
+        self._end("the gateway closed the connection" if exc is None else f"socket error: {exc}")
+
+    def _end(self, reason: str) -> None:
+        if not self._is_closed:
+            self.close()
+            self._lost(reason)
+
+
+def _discard(_message_id: int, _payload: bytes) -> None:
+    """Drop what was in the buffer behind the end."""
