@@ -1,0 +1,429 @@
+"""The data engine: from what clients deliver to who asked for it.
+
+The way of a tick is one dictionary look-up and plain calls, on the thread and in the turn of the
+event loop in which the client delivered it. Nothing is queued here, so nothing can pile up: a slow
+strategy slows the client down, and the client's socket slows the venue down.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
+
+import msgspec
+
+from posei_trader.config import LiveDataEngineConfig
+from posei_trader.engine.aggregation import TimeBarAggregator
+from posei_trader.engine.counters import Counters
+from posei_trader.engine.messages import ConnectionChange, DataGap, SubscriptionFailure
+from posei_trader.engine.routing import Router
+from posei_trader.engine.streams import Streams
+from posei_trader.errors import Unsupported
+from posei_trader.model.enums import PriceType
+from posei_trader.model.requests import DataKind, Subscription
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from posei_trader.config import RoutingConfig
+    from posei_trader.engine.bus import ErrorHandler, Handler, MessageBus, Topic
+    from posei_trader.engine.cache import Cache
+    from posei_trader.engine.streams import StreamOwner
+    from posei_trader.model.bars import Bar, BarType
+    from posei_trader.model.book import OrderBookDeltas
+    from posei_trader.model.identifiers import ClientId, InstrumentId
+    from posei_trader.model.instruments import Instrument
+    from posei_trader.model.requests import HistoryRequest
+    from posei_trader.model.ticks import IndexPriceUpdate, InstrumentStatus, QuoteTick, TradeTick
+    from posei_trader.protocols import Clock, DataClient
+
+__all__ = ["DataEngine", "topic_of"]
+
+_log: Final = logging.getLogger("posei.DataEngine")
+
+ItemT = TypeVar("ItemT")
+
+_PREFIXES: Final = {
+    DataKind.QUOTE_TICKS: "data.quotes",
+    DataKind.TRADE_TICKS: "data.trades",
+    DataKind.BARS: "data.bars",
+    DataKind.ORDER_BOOK_DELTAS: "data.book",
+    DataKind.INSTRUMENT_STATUS: "data.status",
+    DataKind.INDEX_PRICES: "data.index",
+}
+
+
+def topic_of(subscription: Subscription) -> str:
+    """Return the bus topic on which a stream is published, ``data.quotes.AAPL.XNAS`` for example.
+
+    Raises:
+        Unsupported: no engine delivers streams of this kind.
+    """
+    prefix = _PREFIXES.get(subscription.kind)
+    if prefix is None:
+        raise Unsupported(
+            f"streams of {subscription.kind} are not delivered",
+            field="kind",
+            value=str(subscription.kind),
+            remedy=f"subscribe to one of {', '.join(_PREFIXES)}",
+        )
+    return f"{prefix}.{subscription.bar_type or subscription.instrument_id}"
+
+
+@final
+class _Route(Generic[ItemT]):
+    """Where the items of one stream go: the cache's ring and the listeners."""
+
+    __slots__ = ("keep", "topic", "ts_last")
+
+    def __init__(self, ring: deque[ItemT], topic: Topic) -> None:
+        self.keep = ring.append
+        self.topic = topic
+        self.ts_last = 0
+
+
+@final
+class DataEngine:
+    """Deliver data, share streams, make bars. Satisfies :class:`posei_trader.protocols.DataSink`.
+
+    Args:
+        bus: Where data is published.
+        cache: Where data is kept.
+        clock: Time.
+        config: Settings.
+    """
+
+    def __init__(
+        self,
+        bus: MessageBus,
+        cache: Cache,
+        clock: Clock,
+        config: LiveDataEngineConfig | None = None,
+    ) -> None:
+        self._bus = bus
+        self._cache = cache
+        self._clock = clock
+        self._config = config or LiveDataEngineConfig()
+        self._validate = self._config.validate_data_sequence
+        self._router: Router[DataClient] = Router("data")
+        self._streams = Streams()
+        self._quotes: dict[InstrumentId, _Route[QuoteTick]] = {}
+        self._trades: dict[InstrumentId, _Route[TradeTick]] = {}
+        self._bars: dict[BarType, _Route[Bar]] = {}
+        self._aggregations: dict[BarType, _Aggregation] = {}
+        self._lost: dict[ClientId, ConnectionChange] = {}
+        self.counters = Counters("DataEngine")
+
+    # -- clients --------------------------------------------------------------------------------
+
+    def add_client(self, client: DataClient, routing: RoutingConfig) -> None:
+        """Add a client.
+
+        Raises:
+            ConfigError: another one has the same id, venue, or is the default already.
+        """
+        self._router.add(client, routing)
+
+    @property
+    def clients(self) -> list[DataClient]:
+        """Return every client."""
+        return self._router.clients
+
+    def client_for(
+        self, instrument_id: InstrumentId, client_id: ClientId | None = None
+    ) -> DataClient:
+        """Return the client that serves an instrument.
+
+        Raises:
+            InvalidRequest: nobody serves it, or there is no client of that name.
+        """
+        return self._router.route(instrument_id, client_id)
+
+    def is_connected(self) -> bool:
+        """Return whether there are clients and every one is connected."""
+        return self._router.all_connected()
+
+    # -- streams --------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        subscription: Subscription,
+        handler: Handler,
+        owner: StreamOwner,
+        on_error: ErrorHandler | None = None,
+    ) -> None:
+        """Listen to a stream; opens it for the first listener. Idempotent for one owner.
+
+        Args:
+            subscription: What to stream.
+            handler: What is called with each item.
+            owner: Who is told when the stream fails or is interrupted.
+            on_error: What is told that the handler raised.
+
+        Raises:
+            InvalidRequest: no client serves the instrument.
+            Unsupported: streams of this kind are not delivered, or bars of this kind not made.
+        """
+        topic = topic_of(subscription)
+        bar_type = subscription.bar_type
+        if bar_type is not None and bar_type.is_internal:
+            self._aggregate(subscription, bar_type, owner)
+        else:
+            routed, client = self._routed(subscription)
+            self._streams.acquire(routed, client, owner)
+        self._bus.subscribe(topic, handler, on_error)
+
+    def unsubscribe(self, subscription: Subscription, handler: Handler, owner: StreamOwner) -> None:
+        """Listen no longer; closes the stream after its last listener. Idempotent.
+
+        Raises:
+            InvalidRequest: no client serves the instrument.
+            Unsupported: streams of this kind are not delivered.
+        """
+        topic = topic_of(subscription)
+        bar_type = subscription.bar_type
+        if bar_type is not None and bar_type.is_internal:
+            self._stop_aggregating(bar_type, owner)
+        else:
+            routed, _ = self._routed(subscription)
+            self._streams.release(routed, owner)
+        if not any(topic_of(other) == topic for other in self._streams.of_owner(owner)):
+            self._bus.unsubscribe(topic, handler)
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return the streams that somebody wants, each with the client that serves it."""
+        return [stream.subscription for stream in self._streams.active()]
+
+    async def settle(self) -> None:
+        """Wait until every stream that was asked for is open, closed or failed."""
+        await self._streams.settle()
+
+    async def stop(self) -> None:
+        """Stop making bars and abandon what is being opened. Idempotent."""
+        for aggregation in self._aggregations.values():
+            aggregation.bars.stop()
+        self._aggregations.clear()
+        await self._streams.close()
+
+    def _routed(self, subscription: Subscription) -> tuple[Subscription, DataClient]:
+        client = self.client_for(subscription.instrument_id, subscription.client_id)
+        if subscription.client_id is None:
+            subscription = msgspec.structs.replace(subscription, client_id=client.client_id)
+        return subscription, client
+
+    def _aggregate(self, subscription: Subscription, bar_type: BarType, owner: StreamOwner) -> None:
+        aggregation = self._aggregations.get(bar_type)
+        if aggregation is None:
+            bars = TimeBarAggregator(
+                bar_type,
+                self._clock,
+                self.bar,
+                self.counters,
+                timestamp_on_close=self._config.time_bars_timestamp_on_close,
+                build_with_no_updates=self._config.time_bars_build_with_no_updates,
+            )
+            aggregation = _Aggregation(self, subscription, bars)
+            try:
+                self.subscribe(aggregation.ticks, aggregation.handler, aggregation)
+            except BaseException:
+                bars.stop()
+                raise
+            self._aggregations[bar_type] = aggregation
+        aggregation.owners[owner] = None
+
+    def _stop_aggregating(self, bar_type: BarType, owner: StreamOwner) -> None:
+        aggregation = self._aggregations.get(bar_type)
+        if aggregation is None:
+            return
+        aggregation.owners.pop(owner, None)
+        if not aggregation.owners:
+            self._end_aggregation(aggregation)
+
+    def _end_aggregation(self, aggregation: _Aggregation) -> None:
+        aggregation.bars.stop()
+        self._aggregations.pop(aggregation.bars.bar_type, None)
+        self.unsubscribe(aggregation.ticks, aggregation.handler, aggregation)
+
+    # -- history --------------------------------------------------------------------------------
+
+    async def request_bars(self, bar_type: BarType, request: HistoryRequest) -> list[Bar]:
+        """Fetch bars, ascending, each once. Raises as the client's `request_bars`."""
+        if bar_type.is_internal:
+            raise Unsupported(
+                "there is no history of bars that are made here",
+                field="bar_type",
+                value=str(bar_type),
+                remedy="request the venue's own bars: an EXTERNAL bar type",
+            )
+        client = self.client_for(request.instrument_id, request.client_id)
+        return await client.request_bars(bar_type, request)
+
+    async def request_quote_ticks(self, request: HistoryRequest) -> list[QuoteTick]:
+        """Fetch quotes, ascending, each once. Raises as the client's `request_quote_ticks`."""
+        client = self.client_for(request.instrument_id, request.client_id)
+        return await client.request_quote_ticks(request)
+
+    async def request_trade_ticks(self, request: HistoryRequest) -> list[TradeTick]:
+        """Fetch trades, ascending, each once. Raises as the client's `request_trade_ticks`."""
+        client = self.client_for(request.instrument_id, request.client_id)
+        return await client.request_trade_ticks(request)
+
+    async def request_instrument(
+        self, instrument_id: InstrumentId, client_id: ClientId | None = None
+    ) -> Instrument:
+        """Load an instrument into the cache. Raises as the provider's `load`."""
+        client = self.client_for(instrument_id, client_id)
+        instrument = await client.instrument_provider.load(instrument_id)
+        self._cache.add_instrument(instrument)
+        return instrument
+
+    # -- what clients deliver -------------------------------------------------------------------
+
+    def quote_tick(self, tick: QuoteTick) -> None:
+        """Deliver a quote."""
+        route = self._quotes.get(tick.instrument_id)
+        if route is None:
+            route = self._quote_route(tick.instrument_id)
+        ts_event = tick.ts_event
+        if ts_event < route.ts_last and self._validate:
+            self.counters.add("quotes_out_of_sequence_dropped", tick)
+            return
+        route.ts_last = ts_event
+        route.keep(tick)
+        for handler in route.topic.handlers:
+            try:
+                handler(tick)
+            except Exception as error:  # noqa: BLE001  one listener may not stop the others
+                route.topic.failed(handler, error)
+
+    def trade_tick(self, tick: TradeTick) -> None:
+        """Deliver a trade."""
+        route = self._trades.get(tick.instrument_id)
+        if route is None:
+            route = self._trade_route(tick.instrument_id)
+        ts_event = tick.ts_event
+        if ts_event < route.ts_last and self._validate:
+            self.counters.add("trades_out_of_sequence_dropped", tick)
+            return
+        route.ts_last = ts_event
+        route.keep(tick)
+        for handler in route.topic.handlers:
+            try:
+                handler(tick)
+            except Exception as error:  # noqa: BLE001  one listener may not stop the others
+                route.topic.failed(handler, error)
+
+    def bar(self, bar: Bar) -> None:
+        """Deliver a complete bar, or a revision of one that is marked so."""
+        route = self._bars.get(bar.bar_type)
+        if route is None:
+            topic = self._bus.topic(f"data.bars.{bar.bar_type}")
+            route = self._bars[bar.bar_type] = _Route(self._cache.bar_ring(bar.bar_type), topic)
+        if self._validate:
+            is_repeated = bar.ts_event == route.ts_last and not bar.is_revision
+            if bar.ts_event < route.ts_last or is_repeated:
+                self.counters.add("bars_out_of_sequence_dropped", bar)
+                return
+        route.ts_last = bar.ts_event
+        route.keep(bar)
+        route.topic.publish(bar)
+
+    def order_book_deltas(self, deltas: OrderBookDeltas) -> None:
+        """Deliver the changes of one event; the cache's book is up to date when listeners run."""
+        try:
+            self._cache.open_book(deltas.instrument_id).apply_all(deltas)
+        except Exception as error:  # noqa: BLE001  a sink never raises; the book says what it saw
+            self.counters.add("book_deltas_that_do_not_apply", error)
+            return
+        self._bus.publish(f"data.book.{deltas.instrument_id}", deltas)
+
+    def instrument(self, instrument: Instrument) -> None:
+        """Deliver a new or changed definition."""
+        self._cache.add_instrument(instrument)
+        self._bus.publish(f"data.instrument.{instrument.id}", instrument)
+
+    def instrument_status(self, status: InstrumentStatus) -> None:
+        """Deliver a change of market state."""
+        self._cache.set_instrument_status(status)
+        self._bus.publish(f"data.status.{status.instrument_id}", status)
+
+    def index_price(self, update: IndexPriceUpdate) -> None:
+        """Deliver an index value."""
+        self._cache.set_index_price(update)
+        self._bus.publish(f"data.index.{update.instrument_id}", update)
+
+    def subscription_failed(self, subscription: Subscription, error: Exception) -> None:
+        """Take note that a stream has ended or cannot be opened; its owners are told."""
+        _log.error("%s failed: %s", subscription, error)
+        if not self._streams.fail(subscription, error):
+            self.counters.add("failures_of_unknown_streams", subscription)
+        failure = SubscriptionFailure(subscription, error, self._clock.timestamp_ns())
+        self._bus.publish("data.failures", failure)
+
+    def connection_changed(self, client_id: ClientId, *, connected: bool, reason: str) -> None:
+        """Take note that a client lost or regained the venue; owners of its streams are told."""
+        change = ConnectionChange(client_id, connected, reason, self._clock.timestamp_ns())
+        if not connected:
+            _log.warning("data client %s lost its connection: %s", client_id, reason)
+            self._lost.setdefault(client_id, change)
+        else:
+            _log.info("data client %s is connected: %s", client_id, reason)
+            lost = self._lost.pop(client_id, None)
+            if lost is not None:
+                self._announce_gaps(lost, change)
+            self._streams.retry(client_id)
+        self._bus.publish("data.connection", change)
+
+    def _announce_gaps(self, lost: ConnectionChange, regained: ConnectionChange) -> None:
+        for stream in self._streams.of_client(lost.client_id):
+            if stream.is_open:
+                gap = DataGap(stream.subscription, lost.ts_event, regained.ts_event, lost.reason)
+                for owner in list(stream.owners):
+                    owner.stream_interrupted(gap)
+
+    def _quote_route(self, instrument_id: InstrumentId) -> _Route[QuoteTick]:
+        topic = self._bus.topic(f"data.quotes.{instrument_id}")
+        route = _Route(self._cache.quote_ring(instrument_id), topic)
+        self._quotes[instrument_id] = route
+        return route
+
+    def _trade_route(self, instrument_id: InstrumentId) -> _Route[TradeTick]:
+        topic = self._bus.topic(f"data.trades.{instrument_id}")
+        route = _Route(self._cache.trade_ring(instrument_id), topic)
+        self._trades[instrument_id] = route
+        return route
+
+
+@final
+class _Aggregation:
+    """Bars that are made for owners, and the tick stream they are made of."""
+
+    def __init__(
+        self, engine: DataEngine, subscription: Subscription, bars: TimeBarAggregator
+    ) -> None:
+        is_last = bars.bar_type.spec.price_type is PriceType.LAST
+        self._engine = engine
+        self._subscription = subscription
+        self.bars = bars
+        self.handler: Handler = bars.on_trade if is_last else bars.on_quote
+        self.ticks = Subscription(
+            DataKind.TRADE_TICKS if is_last else DataKind.QUOTE_TICKS,
+            subscription.instrument_id,
+            params=subscription.params,
+            client_id=subscription.client_id,
+        )
+        self.owners: dict[StreamOwner, None] = {}
+
+    def stream_failed(self, _subscription: Subscription, error: Exception) -> None:
+        """Pass the failure on: without ticks there are no bars."""
+        owners = list(self.owners)
+        self.owners.clear()
+        self._engine._end_aggregation(self)  # noqa: SLF001  a part of the engine
+        for owner in owners:
+            owner.stream_failed(self._subscription, error)
+
+    def stream_interrupted(self, gap: DataGap) -> None:
+        """Pass the interruption on."""
+        own = msgspec.structs.replace(gap, subscription=self._subscription)
+        for owner in list(self.owners):
+            owner.stream_interrupted(own)

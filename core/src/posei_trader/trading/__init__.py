@@ -1,0 +1,1 @@
+"""What a user writes against: strategies, actors and orders."""
