@@ -132,6 +132,25 @@ class SimulatedClock:
         """Schedule `callback` a simulated `delay_ns` from now."""
         return self.call_at(self.now_ns + delay_ns, callback)
 
+    def every(self, period_ns: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Run `callback` each `period_ns` from now on; return what ends that."""
+        timers: list[Timer] = []
+        stopped: list[bool] = []
+
+        def run() -> None:
+            callback()
+            if not stopped:
+                timers[:] = [self.call_later(period_ns, run)]
+
+        timers.append(self.call_later(period_ns, run))
+
+        def stop() -> None:
+            stopped.append(True)
+            for timer in timers:
+                timer.cancel()
+
+        return stop
+
     def resume(self) -> None:
         """Let time flow from where it stands; without effect on a stepped clock."""
         if self._rate is not None and self._paused:
@@ -191,3 +210,9 @@ class SimulatedClock:
         self._now = now
         self._anchor_sim = now
         self._anchor_real = self._monotonic_ns()
+
+    def set_rate(self, rate: float) -> None:
+        """Let time flow at another rate from now on; it stays paused until `resume`."""
+        self._now = self.now_ns
+        self._paused = True
+        self._rate = rate

@@ -335,13 +335,30 @@ class HoursBook:
         segments = session.liquid if liquid else session.trading
         return any(start <= ts_ns < end for start, end in segments)
 
-    def next_open(self, template: str, ts_ns: int) -> int | None:
+    def next_open(self, template: str, ts_ns: int, *, liquid: bool = False) -> int | None:
         """Return the next start of trading after a moment, `None` if none within 15 days."""
         for session in self.around(template, ts_ns, 15):
-            for start, _ in session.trading:
+            for start, _ in session.liquid if liquid else session.trading:
                 if start > ts_ns:
                     return start
         return None
+
+    def next_close(self, template: str, ts_ns: int, *, liquid: bool = False) -> int:
+        """Return the end of the session that trades at a moment, or of the next one.
+
+        Where the calendar knows no session within 15 days, it is the same time tomorrow.
+        """
+        for session in self.around(template, ts_ns, 15):
+            segments = session.liquid if liquid else session.trading
+            if segments and segments[-1][1] > ts_ns:
+                return segments[-1][1]
+        return ts_ns + 86_400_000_000_000
+
+    def stamp(self, template: str, ts_ns: int) -> str:
+        """Write a moment in the venue's zone, as IB's order messages do."""
+        zone = self.zone(template)
+        moment = dt.datetime.fromtimestamp(ts_ns // 1_000_000_000, zone)
+        return f"{moment:%Y-%m-%d %H:%M:%S} {zone.key}"
 
     def trade_date(self, template: str, ts_ns: int) -> dt.date:
         """Return the trade date a moment belongs to; between sessions, that of the next one."""

@@ -18,7 +18,7 @@ from posei_ib_sim.contracts.model import ContractQuery, SimContract
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["ContractFactory", "FuturesShelf", "load_seeds"]
+__all__ = ["PLAIN_ORDER_TYPES", "ContractFactory", "FuturesShelf", "load_seeds"]
 
 Row = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ _STOCK_ORDER_TYPES: Final = (
     "MTL,NGCOMB,NODARK,NONALGO,OCA,OPG,OPGREROUT,PEGBENCH,PEGMID,POSTATS,PREOPGRTH,REL,RPI,RTH,"
     "SCALE,SNAPMID,SNAPMKT,SNAPREL,STP,STPLMT,TRAIL,TRAILLIT,TRAILLMT,TRAILMIT,WHATIF"
 )
-_PLAIN_ORDER_TYPES: Final = (
+PLAIN_ORDER_TYPES: Final = (
     "ACTIVETIM,AD,ADJUST,ALERT,ALLOC,AON,AVGCOST,BASKET,COND,CONDORDER,DAY,DEACT,DEACTDIS,"
     "DEACTEOD,GAT,GTC,GTD,GTT,HID,ICE,IOC,LIT,LMT,LTH,MIT,MKT,MTL,NGCOMB,NONALGO,OCA,PEGBENCH,"
     "SCALE,SCALERST,SNAPMID,SNAPMKT,SNAPREL,STP,STPLMT,TRAIL,TRAILLIT,TRAILLMT,TRAILMIT,WHATIF"
@@ -83,7 +83,7 @@ class ContractFactory:
 
     def __init__(self, hours: HoursBook, start: dt.date) -> None:
         self._hours = hours
-        self._start = start
+        self.start: Final = start
         self._taken: set[int] = set()
 
     def con_id(self, identity: str, known: int = 0) -> int:
@@ -151,7 +151,7 @@ class ContractFactory:
             long_name=f"{base}.{quote} spot currency",
             market_rule=1710 if coarse else 239,
             agg_group=4,
-            order_types=_PLAIN_ORDER_TYPES,
+            order_types=PLAIN_ORDER_TYPES,
             reference_price=float(row["price"]),
         )
 
@@ -159,7 +159,7 @@ class ContractFactory:
         """Build every expiry of a futures product around the start date."""
         hours = str(row["hours"])
         rules = ExpiryRules(self._hours, _EXPIRY_DAYS.get(HOURS[hours].calendar, hours))
-        years = range(self._start.year - _YEARS_BACK, self._start.year + _YEARS_AHEAD + 1)
+        years = range(self.start.year - _YEARS_BACK, self.start.year + _YEARS_AHEAD + 1)
         for year in years:
             for code in str(row["months"]):
                 month = MONTH_CODES.index(code) + 1
@@ -195,7 +195,7 @@ class ContractFactory:
             under_con_id=int(row.get("under_con_id", 0)) or stable_con_id(under, ()),
             under_symbol=symbol,
             under_sec_type=under_sec_type,
-            order_types=_PLAIN_ORDER_TYPES,
+            order_types=PLAIN_ORDER_TYPES,
             reference_price=float(row["price"]),
             margin=_decimal(row["margin"]),
             fee=_decimal(row.get("fee", 0)),
@@ -290,7 +290,7 @@ class ContractFactory:
             market_rule=int(row.get("market_rule", 26)),
             isin=str(row.get("isin", "")),
             family=str(row.get("family", "")),
-            order_types="" if sec_type == "IND" else _PLAIN_ORDER_TYPES,
+            order_types="" if sec_type == "IND" else PLAIN_ORDER_TYPES,
             reference_price=float(row.get("price", 100.0)),
         )
 

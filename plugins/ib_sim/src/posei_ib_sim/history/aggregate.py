@@ -123,6 +123,11 @@ class BarBuilder:
         self._turnover = 0.0
         self.current: Bar | None = None
 
+    @property
+    def until_ns(self) -> int:
+        """End of the current bar's interval."""
+        return self._until_ns
+
     def add(self, event: MarketEvent) -> Bar | None:
         """Take an event in; return the bar that it completed, if it began a new one."""
         if self._sides:

@@ -52,9 +52,14 @@ class MarketFeed:
         self.on_end: Callable[[int], None] | None = None
         self.events_played = 0
 
-    def observe(self, observer: Listener) -> None:
-        """Call `observer` with every event, after the listeners."""
+    def observe(self, observer: Listener) -> Callable[[], None]:
+        """Call `observer` with every event, after the listeners; return what ends that."""
         self._observers.append(observer)
+
+        def stop() -> None:
+            self._observers = [one for one in self._observers if one is not observer]
+
+        return stop
 
     def listen(self, contract: SimContract, listener: Listener) -> Callable[[], None]:
         """Play a contract, call `listener` with its events, and return what ends that."""
@@ -75,6 +80,10 @@ class MarketFeed:
         if board is None:
             board = self._start(contract)
         return board
+
+    def peek(self, con_id: int) -> Board | None:
+        """Return the state of a contract if it is being played, without starting it."""
+        return self._boards.get(con_id)
 
     def has_ended(self, con_id: int) -> bool:
         """Tell whether the tape of a contract has run out."""

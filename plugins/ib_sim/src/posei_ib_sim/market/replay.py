@@ -13,7 +13,7 @@ import msgspec
 from posei_ib_sim.errors import ConfigurationError, ReplayFileError, UnknownContract
 from posei_ib_sim.market.bars_to_ticks import BarExpander, BaseBar
 from posei_ib_sim.market.events import MarketEvent, Quote, Trade
-from posei_ib_sim.market.replay_file import ReplayTable, read_replay_file
+from posei_ib_sim.market.replay_file import ReplayTable
 from posei_ib_sim.market.tape import BarTape, MergedTape, Tape, TickTape
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Sides(msgspec.Struct):
 
 @final
 class ReplayLoader:
-    """Reads replay files into one tape per contract.
+    """Makes one tape per contract of what replay files hold.
 
     Args:
         database: Names contracts; unknown tickers are added to it as US stocks.
@@ -90,14 +90,13 @@ class ReplayLoader:
         self._tapes: dict[int, list[Tape]] = {}
         self._sides: dict[int, _Sides] = {}
 
-    def load(self, files: Sequence[ReplayFile]) -> dict[int, Tape]:
-        """Read all files and return the tapes by conId.
+    def load(self, files: Sequence[tuple[ReplayFile, Sequence[ReplayTable]]]) -> dict[int, Tape]:
+        """Return the tapes of what was read from files, by conId.
 
         Raises:
             ReplayFileError: A file cannot be used.
         """
-        for file in files:
-            tables = read_replay_file(file.path)
+        for file, tables in files:
             wanted = [t for t in tables if not file.only or t.symbol in file.only]
             if not wanted:
                 found = ", ".join(t.symbol for t in tables)

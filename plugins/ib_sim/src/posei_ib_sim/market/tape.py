@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from posei_ib_sim.market.events import MarketEvent
     from posei_ib_sim.market.synthetic import SyntheticBars
 
-__all__ = ["BarTape", "MergedTape", "SyntheticTape", "Tape", "TickTape"]
+__all__ = ["BarTape", "EmptyTape", "MergedTape", "SyntheticTape", "Tape", "TickTape"]
 
 
 class Tape(Protocol):
@@ -36,6 +36,25 @@ class Tape(Protocol):
     def events(self, start_ns: int, end_ns: int) -> Iterator[MarketEvent]:
         """Yield the events with `start_ns <= ts_ns < end_ns`, in time order."""
         ...
+
+
+@final
+class EmptyTape:
+    """No events at all, for contracts without data."""
+
+    @property
+    def first_ns(self) -> int | None:
+        """Time of the first event: a tape without any begins at the epoch."""
+        return 0
+
+    @property
+    def last_ns(self) -> int | None:
+        """Time of the last event."""
+        return 0
+
+    def events(self, start_ns: int, end_ns: int) -> Iterator[MarketEvent]:  # noqa: ARG002
+        """Yield nothing."""
+        return iter(())
 
 
 @final

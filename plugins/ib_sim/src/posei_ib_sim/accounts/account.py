@@ -1,0 +1,171 @@
+"""One account: cash by currency, positions, realised profit; exact decimals throughout."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, final
+
+import msgspec
+
+from posei_ib_sim.contracts.model import SimContract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Account", "Position", "price_decimal"]
+
+_EXACT: Final = Decimal("0.00000001")
+# Classes that settle price changes in cash instead of being paid for.
+_MARGINED: Final = frozenset({"FUT", "CFD", "CMDTY"})
+
+
+def price_decimal(price: float) -> Decimal:
+    """Return a price as the decimal that a person reads: the shortest text of the double."""
+    return Decimal(repr(price))
+
+
+class Position(msgspec.Struct):
+    """A position of one contract.
+
+    Attributes:
+        contract: What is held.
+        quantity: Signed size.
+        cost: Signed cost of what is held, commissions included; negative for a short position.
+        fees: The part of `cost` that is commissions.
+        realized: Realised profit and loss since the start, commissions deducted.
+        day_value: Market value at the start of the day.
+        day_flow: Money that went into the position since then, commissions included.
+    """
+
+    contract: SimContract
+    quantity: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    realized: Decimal = Decimal(0)
+    day_value: Decimal = Decimal(0)
+    day_flow: Decimal = Decimal(0)
+
+    @property
+    def average_cost(self) -> Decimal:
+        """Cost of one unit, multiplier included, as IB states it; 0 when flat."""
+        return self.cost / self.quantity if self.quantity else Decimal(0)
+
+    def market_value(self, price: Decimal) -> Decimal:
+        """Return the value at a price, in the contract's currency."""
+        return self.quantity * price * self.contract.money_factor
+
+    def unrealized(self, price: Decimal) -> Decimal:
+        """Return the unrealised profit and loss at a price."""
+        return self.market_value(price) - self.cost
+
+    def equity(self, price: Decimal) -> Decimal:
+        """Return what the position adds to net liquidation beside the cash balances."""
+        if self.contract.sec_type == "CASH":
+            return Decimal(0)
+        if self.contract.sec_type in _MARGINED:
+            return self.market_value(price) - (self.cost - self.fees)
+        return self.market_value(price)
+
+
+@final
+class Account:
+    """The books of one account.
+
+    Args:
+        account_id: IB's account number, such as "DU123456".
+        base_currency: Currency of the account's totals.
+        cash: Opening balances by currency.
+    """
+
+    def __init__(self, account_id: str, base_currency: str, cash: Mapping[str, Decimal]) -> None:
+        self.account_id: Final = account_id
+        self.base_currency: Final = base_currency
+        self.opening_cash: Final = dict(cash)
+        self.cash: dict[str, Decimal] = defaultdict(Decimal, cash)
+        self.cash[base_currency] += 0
+        self.positions: dict[int, Position] = {}
+        self.commissions: dict[str, Decimal] = defaultdict(Decimal)
+        self.realized: dict[str, Decimal] = defaultdict(Decimal)
+
+    def position(self, contract: SimContract) -> Position:
+        """Return the position of a contract, a flat one if it was never traded."""
+        position = self.positions.get(contract.con_id)
+        if position is None:
+            position = self.positions[contract.con_id] = Position(contract)
+        return position
+
+    def apply_fill(
+        self,
+        contract: SimContract,
+        signed_quantity: Decimal,
+        price: Decimal,
+        commission: Decimal,
+        commission_currency: str,
+    ) -> Decimal | None:
+        """Book a fill and return the profit realised by it, `None` if it only opens.
+
+        The realised amount is in the contract's currency, with commissions deducted that are
+        charged in that currency: those of the opening fills and the share of this one.
+        """
+        position = self.position(contract)
+        size = abs(signed_quantity)
+        unit = price * contract.money_factor * (1 if signed_quantity > 0 else -1)
+        value = unit * size
+        capitalised = commission if commission_currency == contract.currency else Decimal(0)
+        closing = _closing(position.quantity, signed_quantity)
+        close_fee = (capitalised * closing / size).quantize(_EXACT)
+        realized, gross = self._close(position, closing, -unit * closing, close_fee)
+        open_fee = capitalised - close_fee
+        position.cost += unit * (size - closing) + open_fee
+        position.fees += open_fee
+        position.quantity += signed_quantity
+        position.day_flow += value + capitalised
+        self._settle(contract, signed_quantity, value, gross)
+        self.cash[commission_currency] -= commission
+        self.commissions[commission_currency] += commission
+        return realized if closing else None
+
+    def _close(
+        self,
+        position: Position,
+        closing: Decimal,
+        proceeds: Decimal,
+        fee: Decimal,
+    ) -> tuple[Decimal, Decimal]:
+        """Take the closed part out of a position; return its net and gross profit."""
+        if not closing:
+            return Decimal(0), Decimal(0)
+        held = abs(position.quantity)
+        all_closed = closing == held
+        relieved = position.cost if all_closed else _part(position.cost, closing, held)
+        relieved_fees = position.fees if all_closed else _part(position.fees, closing, held)
+        gross = proceeds - (relieved - relieved_fees)
+        realized = proceeds - relieved - fee
+        position.cost -= relieved
+        position.fees -= relieved_fees
+        position.realized += realized
+        self.realized[position.contract.currency] += realized
+        return realized, gross
+
+    def _settle(
+        self, contract: SimContract, signed_quantity: Decimal, value: Decimal, gross: Decimal
+    ) -> None:
+        if contract.sec_type == "CASH":
+            self.cash[contract.symbol] += signed_quantity
+            self.cash[contract.currency] -= value
+        elif contract.sec_type in _MARGINED:
+            self.cash[contract.currency] += gross
+        else:
+            self.cash[contract.currency] -= value
+
+
+def _part(amount: Decimal, closing: Decimal, held: Decimal) -> Decimal:
+    return (amount * closing / held).quantize(_EXACT)
+
+
+def _closing(held: Decimal, signed_quantity: Decimal) -> Decimal:
+    """Return how much of a fill reduces what is held."""
+    if held * signed_quantity >= 0:
+        return Decimal(0)
+    return min(abs(held), abs(signed_quantity))

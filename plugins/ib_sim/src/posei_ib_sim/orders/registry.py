@@ -1,0 +1,117 @@
+"""Every order of the simulation, and the rules of order and permanent ids."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from posei_ib_sim.orders.state import Fill, OrderKey, SimOrder
+
+__all__ = ["OrderRegistry"]
+
+_FIRST_PERM_ID: Final = 1_400_000_000
+
+
+@final
+class OrderRegistry:
+    """Orders by client and order id. Permanent and execution ids depend on the seed alone.
+
+    Args:
+        seed: The simulation's seed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._orders: dict[OrderKey, SimOrder] = {}
+        self._highest: dict[int, int] = defaultdict(int)
+        self._by_contract: dict[int, list[SimOrder]] = {}
+        self._seed = seed
+        self._perm_id = _FIRST_PERM_ID + seed % 1000 * 100_000
+        self._executions = 0
+        self.fills: list[Fill] = []
+
+    @property
+    def orders(self) -> list[SimOrder]:
+        """All orders in the order in which they were placed."""
+        return list(self._orders.values())
+
+    def get(self, key: OrderKey) -> SimOrder | None:
+        """Return an order, `None` if there is none of that key."""
+        return self._orders.get(key)
+
+    def by_perm_id(self, perm_id: int) -> SimOrder | None:
+        """Return an order by its permanent id."""
+        return next((o for o in self._orders.values() if o.perm_id == perm_id), None)
+
+    def next_order_id(self, client_id: int) -> int:
+        """Return the lowest id that a client may use."""
+        return self._highest[client_id] + 1
+
+    def is_fresh(self, key: OrderKey) -> bool:
+        """Tell whether an id exceeds every id its client has used."""
+        return key[1] > self._highest[key[0]]
+
+    def use_id(self, key: OrderKey) -> None:
+        """Note that a client has used an id."""
+        self._highest[key[0]] = max(self._highest[key[0]], key[1])
+
+    def reset_ids(self, client_id: int, next_id: int = 1) -> None:
+        """Restart a client's order ids, as a gateway's reset does."""
+        self._highest[client_id] = next_id - 1
+
+    def next_perm_id(self) -> int:
+        """Return a new permanent id."""
+        self._perm_id += 1
+        return self._perm_id
+
+    def next_exec_id(self) -> str:
+        """Return a new execution id in IB's form."""
+        self._executions += 1
+        return f"{self._seed & 0xFFFFFFFF:08x}.{self._executions:08x}.01.01"
+
+    def add(self, order: SimOrder) -> None:
+        """Store a new order."""
+        self._orders[order.key] = order
+        self._by_contract.setdefault(order.contract.con_id, []).append(order)
+
+    def working(self, con_id: int) -> list[SimOrder]:
+        """Return the live orders of a contract, oldest first; forgets the finished ones."""
+        orders = self._by_contract.get(con_id)
+        if not orders:
+            return []
+        live = [order for order in orders if not order.is_final]
+        self._by_contract[con_id] = live
+        return live
+
+    def open_orders(self, client_id: int | None = None) -> list[SimOrder]:
+        """Return the orders that live at the broker, of one client or of all."""
+        return [
+            order
+            for order in self._orders.values()
+            if not order.is_final
+            and order.held != "transmit"
+            and (client_id is None or order.client_id == client_id)
+        ]
+
+    def completed(self) -> list[SimOrder]:
+        """Return the orders that are filled, cancelled or rejected."""
+        return [order for order in self._orders.values() if order.is_final]
+
+    def children(self, parent: SimOrder) -> Iterator[SimOrder]:
+        """Yield the live orders attached to an order."""
+        for order in self.orders:
+            if order.parent_key == parent.key and not order.is_final:
+                yield order
+
+    def siblings(self, order: SimOrder) -> Iterator[SimOrder]:
+        """Yield the live orders that share a parent or an OCA group with an order."""
+        parent, group = order.parent_key, order.request.ocaGroup
+        for other in self.orders:
+            if other is order or other.is_final or other.account_id != order.account_id:
+                continue
+            if (parent is not None and other.parent_key == parent) or (
+                group and other.request.ocaGroup == group
+            ):
+                yield other

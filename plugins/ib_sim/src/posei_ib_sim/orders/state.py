@@ -1,0 +1,201 @@
+"""Orders and fills as the broker keeps them: the truth that clients are compared with."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, final
+
+import msgspec
+
+from posei_ib_sim.contracts.model import SimContract
+
+if TYPE_CHECKING:
+    from posei_ib_sim.wire import Order
+
+__all__ = ["FINAL_STATUSES", "Fill", "OrderKey", "SimOrder", "Status"]
+
+OrderKey = tuple[int, int]
+"""Client id and order id."""
+
+
+class Status:
+    """IB's order status values."""
+
+    API_PENDING: Final = "ApiPending"
+    PENDING_SUBMIT: Final = "PendingSubmit"
+    PENDING_CANCEL: Final = "PendingCancel"
+    PRE_SUBMITTED: Final = "PreSubmitted"
+    SUBMITTED: Final = "Submitted"
+    API_CANCELLED: Final = "ApiCancelled"
+    CANCELLED: Final = "Cancelled"
+    FILLED: Final = "Filled"
+    INACTIVE: Final = "Inactive"
+
+
+FINAL_STATUSES: Final = frozenset(
+    {Status.API_CANCELLED, Status.CANCELLED, Status.FILLED, Status.INACTIVE}
+)
+"""Statuses that an order does not leave."""
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution with its commission.
+
+    Attributes:
+        exec_id: IB's form `xxxxxxxx.yyyyyyyy.01.01`; a correction counts the last part up.
+        ts_ns: Simulated time, UNIX nanoseconds UTC.
+        side: "BOT" or "SLD".
+        quantity: Size of this fill, positive.
+        price: As it was printed; exact as a decimal.
+        cumulative: Filled quantity of the order including this fill.
+        average_price: Average price of the order including this fill.
+        liquidity: 1 added, 2 removed.
+        realized: Profit realised by a closing fill, else `None`.
+    """
+
+    exec_id: str
+    ts_ns: int
+    client_id: int
+    order_id: int
+    perm_id: int
+    account_id: str
+    contract: SimContract
+    exchange: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    cumulative: Decimal
+    average_price: Decimal
+    liquidity: int
+    order_ref: str
+    commission: Decimal
+    commission_currency: str
+    realized: Decimal | None
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Size with the sign of the position it makes."""
+        return self.quantity if self.side == "BOT" else -self.quantity
+
+
+@final
+class SimOrder:
+    """An order in the broker's books.
+
+    Attributes:
+        request: IB's order as last placed or modified.
+        active_ns: The order can only meet market events after this moment.
+        held: Why it does not work in the market yet: "transmit", "parent", "session",
+            "conditions", "time"; empty when it works.
+        triggered: Whether a stop, touch or trailing trigger has gone off.
+        stop_price: Present trigger price of a stop or trailing order.
+        limit_price: Present limit of an order whose limit follows the market.
+        queue_ahead: Displayed size in front of a resting limit order at its price.
+        charged: Commission paid so far.
+        why_held: IB's field of that name.
+    """
+
+    __slots__ = (
+        "account_id",
+        "active_ns",
+        "charged",
+        "client_id",
+        "completed_ns",
+        "completed_status",
+        "contract",
+        "fills",
+        "held",
+        "limit_price",
+        "order_id",
+        "perm_id",
+        "placed_ns",
+        "queue_ahead",
+        "reason",
+        "request",
+        "reserved",
+        "status",
+        "stop_price",
+        "triggered",
+        "value",
+        "why_held",
+    )
+
+    def __init__(
+        self,
+        *,
+        client_id: int,
+        order_id: int,
+        perm_id: int,
+        account_id: str,
+        contract: SimContract,
+        request: Order,
+        now_ns: int,
+    ) -> None:
+        self.client_id: Final = client_id
+        self.order_id: Final = order_id
+        self.perm_id: Final = perm_id
+        self.account_id: Final = account_id
+        self.contract: Final = contract
+        self.request = request
+        self.placed_ns: Final = now_ns
+        self.active_ns = now_ns
+        self.status = Status.PENDING_SUBMIT
+        self.held = ""
+        self.triggered = False
+        self.stop_price: Decimal | None = None
+        self.limit_price: Decimal | None = None
+        self.queue_ahead = Decimal(0)
+        self.charged = Decimal(0)
+        self.value = Decimal(0)
+        self.reserved = Decimal(0)
+        self.fills: list[Fill] = []
+        self.completed_ns = 0
+        self.completed_status = ""
+        self.reason = ""
+        self.why_held = ""
+
+    @property
+    def key(self) -> OrderKey:
+        """Client id and order id."""
+        return (self.client_id, self.order_id)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more can happen to the order."""
+        return self.status in FINAL_STATUSES
+
+    @property
+    def is_buy(self) -> bool:
+        """Whether the order buys."""
+        return self.request.action == "BUY"
+
+    @property
+    def quantity(self) -> Decimal:
+        """Total quantity."""
+        return self.request.totalQuantity or Decimal(0)
+
+    @property
+    def filled(self) -> Decimal:
+        """Filled quantity."""
+        return self.fills[-1].cumulative if self.fills else Decimal(0)
+
+    @property
+    def remaining(self) -> Decimal:
+        """Quantity that is still open."""
+        return self.quantity - self.filled
+
+    @property
+    def average_price(self) -> Decimal:
+        """Average price of the fills, 0 without any."""
+        return self.fills[-1].average_price if self.fills else Decimal(0)
+
+    @property
+    def last_price(self) -> Decimal:
+        """Price of the last fill, 0 without any."""
+        return self.fills[-1].price if self.fills else Decimal(0)
+
+    @property
+    def parent_key(self) -> OrderKey | None:
+        """Key of the parent order, `None` without one."""
+        parent = self.request.parentId
+        return (self.client_id, parent) if parent else None

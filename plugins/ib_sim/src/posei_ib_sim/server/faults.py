@@ -1,0 +1,127 @@
+"""Faults on demand: what goes wrong between a gateway and its clients.
+
+Every fault leaves the simulation's own books consistent; only what clients see is disturbed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from posei_ib_sim.server.server import Server
+    from posei_ib_sim.server.session import Session
+
+__all__ = ["Faults"]
+
+
+@final
+class Faults:
+    """Causes faults; each method takes effect at once. `client_id=None` means all clients.
+
+    Methods must be called in the event loop of the gateway.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def drop(self, client_id: int | None = None, *, after_bytes: int | None = None) -> None:
+        """Cut connections: now, or in the middle of the next data, after some bytes of it."""
+        for session in self._sessions(client_id):
+            if after_bytes is None:
+                session.abort()
+            else:
+                session.outgoing.drop_after = after_bytes
+
+    def half_open(self, client_id: int | None = None) -> None:
+        """Stop answering without closing: the connection looks alive and is dead."""
+        for session in self._sessions(client_id):
+            session.outgoing.stalled = True
+            session.is_deaf = True
+
+    def stall(self, client_id: int | None = None, *, seconds: float | None = None) -> None:
+        """Hold everything back for real `seconds`, or until `release`."""
+        for session in self._sessions(client_id):
+            session.outgoing.stalled = True
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, self.release, client_id)
+
+    def release(self, client_id: int | None = None) -> None:
+        """End a stall; what has waited is sent."""
+        for session in self._sessions(client_id):
+            session.outgoing.release()
+
+    def split(self, size: int | None, client_id: int | None = None) -> None:
+        """Send in segments of at most `size` bytes; `None` ends it."""
+        for session in self._sessions(client_id):
+            session.outgoing.segment_size = size
+
+    def garbage(self, data: bytes, client_id: int | None = None) -> None:
+        """Send bytes that are no message."""
+        for session in self._sessions(client_id):
+            session.send_raw(data)
+
+    def notice(self, code: int, text: str, client_id: int | None = None) -> None:
+        """Send a notice (an error with id -1)."""
+        for session in self._sessions(client_id):
+            session.error(-1, code, text)
+
+    def connectivity_lost(self) -> None:
+        """Lose IB's servers: notice 1100; data stops until connectivity is restored."""
+        self._server.connectivity = False
+        self.notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
+
+    def connectivity_restored(self, *, data_maintained: bool = True) -> None:
+        """Find IB's servers again: 1102 with subscriptions kept, or 1101 with them lost."""
+        self._server.connectivity = True
+        if data_maintained:
+            self.notice(
+                1102,
+                "Connectivity between IBKR and Trader Workstation has been restored - data "
+                "maintained. All data farms are connected.",
+            )
+            return
+        for session in self._sessions(None):
+            session.lose_market_data()
+        self.notice(
+            1101,
+            "Connectivity between IBKR and Trader Workstation has been restored - data lost.",
+        )
+
+    def farm_broken(self, farm: str = "usfarm") -> None:
+        """Lose one market data farm: notice 2103."""
+        self.notice(2103, f"Market data farm connection is broken:{farm}")
+
+    def farm_ok(self, farm: str = "usfarm") -> None:
+        """Find it again: notice 2104."""
+        self.notice(2104, f"Market data farm connection is OK:{farm}")
+
+    def refuse_client_ids(self, seconds: float) -> None:
+        """Answer 326 to every client for real `seconds`, as after an unclean restart."""
+        loop = asyncio.get_running_loop()
+        self._server.refuse_until = loop.time() + seconds
+
+    def delay_commissions(self, seconds: float) -> None:
+        """Report commissions simulated `seconds` after their executions; 0 ends it."""
+        self._server.simulation.desk.booker.commission_delay_ns = int(seconds * 1_000_000_000)
+
+    def repeat_executions(self, count: int) -> None:
+        """Report every further execution `count` more times; 0 ends it."""
+        self._server.repeat_executions = count
+
+    def wrong_next_valid_id(self, order_id: int | None) -> None:
+        """Tell connecting clients this order id, right or wrong; `None` ends it."""
+        self._server.forced_next_id = order_id
+
+    def clock_jump(self, seconds: float) -> None:
+        """Set the simulated clock off by `seconds`."""
+        self._server.simulation.clock.jump(int(seconds * 1_000_000_000))
+
+    def _sessions(self, client_id: int | None) -> Iterable[Session]:
+        return [
+            session
+            for session in self._server.sessions
+            if client_id is None or session.client_id == client_id
+        ]

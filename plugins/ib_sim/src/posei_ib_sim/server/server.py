@@ -1,0 +1,293 @@
+"""The server: listener, sessions, dispatch, and reports of orders to the right clients."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, final
+
+import structlog
+
+from posei_ib_sim import wire
+from posei_ib_sim.errors import (
+    AmbiguousContract,
+    ConfigurationError,
+    RequestRefused,
+    UnknownContract,
+)
+from posei_ib_sim.history.bar_sizes import format_time
+from posei_ib_sim.server.handlers import register_all
+from posei_ib_sim.server.limits import HistoryPacing, MessageRate
+from posei_ib_sim.server.routes import Routes
+from posei_ib_sim.server.session import Session
+from posei_ib_sim.server.translate import (
+    commission_report,
+    execution_details,
+    open_order,
+    order_status,
+)
+from posei_ib_sim.server.wire_log import WireLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from posei_ib_sim.config import SimulatedIBGatewayConfig
+    from posei_ib_sim.orders import Fill, SimOrder
+    from posei_ib_sim.simulation import Simulation
+
+__all__ = ["Server"]
+
+_log = structlog.get_logger(__name__)
+
+
+@final
+class Server:
+    """Serves one simulation to its clients; also the simulation's `OrderSink`.
+
+    Attributes:
+        connectivity: Whether IB's servers are reachable; data flows only then.
+        repeat_executions: Extra reports of each execution (a fault).
+        forced_next_id: Order id told to connecting clients instead of the right one (a fault).
+        refuse_until: Loop time until which all client ids are refused (a fault).
+        last_heard: Loop time of the last message from any client.
+        messages_received: Messages from all clients.
+        overflows: Clients disconnected because they read too slowly.
+    """
+
+    def __init__(self, config: SimulatedIBGatewayConfig) -> None:
+        self.config: Final = config
+        self.wire_log: Final = WireLog(config.log_wire)
+        self.connectivity = True
+        self.repeat_executions = 0
+        self.forced_next_id: int | None = None
+        self.refuse_until = 0.0
+        self.last_heard = 0.0
+        self.messages_received = 0
+        self.overflows = 0
+        self.on_activity: Callable[[], None] | None = None
+        self._simulation: Simulation | None = None
+        self._sessions: list[Session] = []
+        self._by_client: dict[int, Session] = {}
+        self._rates: dict[int, MessageRate] = {}
+        self._number = 0
+        self._closed_frames = 0
+        self._routes = Routes()
+        self._listener: asyncio.Server | None = None
+        self._account_listeners: list[Callable[[str], None]] = []
+        self._loop = asyncio.get_running_loop()
+        self._all_gone = asyncio.Event()
+        self._all_gone.set()
+        self.history_pacing: Final = HistoryPacing(self._loop.time)
+
+    # ------------------------------------------------------------------ life cycle
+
+    def attach(self, simulation: Simulation) -> None:
+        """Serve a simulation; called once, before listening."""
+        self._simulation = simulation
+        register_all(self, self._routes)
+
+    async def listen(self) -> tuple[str, int]:
+        """Begin to accept connections; return host and port.
+
+        Raises:
+            ConfigurationError: The address cannot be used.
+        """
+        try:
+            self._listener = await self._loop.create_server(
+                self._new_session, self.config.host, self.config.port
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"host={self.config.host!r}, port={self.config.port} cannot be listened on "
+                f"({error.strerror or error}); use another port, or 0 for a free one"
+            ) from error
+        host, port = self._listener.sockets[0].getsockname()[:2]
+        return str(host), int(port)
+
+    async def close(self) -> None:
+        """Stop listening and close all connections."""
+        if self._listener is not None:
+            self._listener.close()
+        for session in list(self._sessions):
+            session.close()
+        for session in list(self._sessions):
+            session.abort()
+        await self._all_gone.wait()
+        if self._listener is not None:
+            await self._listener.wait_closed()
+            self._listener = None
+        self.wire_log.close()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether connections are accepted."""
+        return self._listener is not None and self._listener.is_serving()
+
+    @property
+    def simulation(self) -> Simulation:
+        """What is served."""
+        assert self._simulation is not None  # noqa: S101 - attached before listening
+        return self._simulation
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated time."""
+        return self.simulation.clock.now_ns
+
+    def connection_time(self) -> str:
+        """Return the text of the version reply."""
+        return format_time(self.now_ns, self.simulation.zone)
+
+    # ------------------------------------------------------------------ sessions
+
+    @property
+    def sessions(self) -> list[Session]:
+        """All open connections."""
+        return list(self._sessions)
+
+    @property
+    def frames_sent(self) -> int:
+        """Frames sent to all clients, closed ones included."""
+        return self._closed_frames + sum(s.outgoing.sent_frames for s in self._sessions)
+
+    def client(self, client_id: int) -> Session | None:
+        """Return the session of a client id."""
+        return self._by_client.get(client_id)
+
+    def connected(self, session: Session) -> None:
+        """Take a new connection in, or refuse it when there are too many."""
+        self._sessions.append(session)
+        self._all_gone.clear()
+        self._rates[session.number] = MessageRate(self._loop.time)
+        if len(self._sessions) > self.config.max_clients:
+            _log.warning("connection refused", reason="too many clients", open=len(self._sessions))
+            session.abort()
+
+    def disconnected(self, session: Session, error: Exception | None) -> None:
+        """Forget a connection."""
+        if session in self._sessions:
+            self._sessions.remove(session)
+            self._closed_frames += session.outgoing.sent_frames
+        if not self._sessions:
+            self._all_gone.set()
+        self._rates.pop(session.number, None)
+        if session.client_id is not None and self._by_client.get(session.client_id) is session:
+            del self._by_client[session.client_id]
+        _log.info("client disconnected", client_id=session.client_id, error=str(error or ""))
+
+    def claim(self, session: Session, client_id: int) -> bool:
+        """Give a session its client id; `False` when the id is in use."""
+        if client_id in self._by_client or self._loop.time() < self.refuse_until:
+            return False
+        session.client_id = client_id
+        self._by_client[client_id] = session
+        _log.info("client connected", client_id=client_id, server_version=session.version)
+        return True
+
+    def overflowed(self, session: Session, lost: int) -> None:
+        """Count a client that was cut off because it read too slowly."""
+        self.overflows += 1
+        _log.error("slow client cut off", client_id=session.client_id, lost_bytes=lost)
+
+    def heard_from(self, session: Session) -> None:
+        """Count a message and enforce the message rate, which holds in real time only."""
+        self.last_heard = self._loop.time()
+        self.messages_received += 1
+        if not self.config.pacing or self.config.speed != 1.0:
+            return
+        rate = self._rates[session.number]
+        if rate.count():
+            session.error(-1, 100, "Max rate of messages per second has been exceeded.")
+            if rate.is_hopeless:
+                session.close()
+
+    def activity(self) -> None:
+        """Note a streaming subscription or an order."""
+        if self.on_activity is not None:
+            self.on_activity()
+
+    async def drain(self) -> None:
+        """Return once all that was sent has left for the clients."""
+        for session in list(self._sessions):
+            await session.outgoing.drain()
+
+    # ------------------------------------------------------------------ dispatch
+
+    def dispatch(self, session: Session, message: wire.ClientMessage) -> None:
+        """Hand a message to its handler and answer what it refuses."""
+        if session.client_id is None and not isinstance(message, wire.StartApiRequest):
+            session.error(-1, 504, "Not connected: startApi comes first")
+            return
+        handler = self._routes.find(type(message))
+        if handler is None:
+            session.error(_ident(message), 321, f"{type(message).__name__} is not served")
+            return
+        try:
+            handler(session, message)
+        except RequestRefused as refused:
+            session.error(_ident(message), refused.code, refused.text)
+        except (UnknownContract, AmbiguousContract) as error:
+            session.error(_ident(message), 200, str(error))
+        except ConfigurationError as error:
+            session.error(_ident(message), 321, f"Error validating request.-'bY' : cause - {error}")
+        except Exception as error:  # noqa: BLE001 - one client's request must not end the others
+            _log.exception("request failed", message=type(message).__name__)
+            session.error(
+                _ident(message), 322, f"Error processing request: {type(error).__name__}: {error}"
+            )
+
+    # ------------------------------------------------------------------ order reports
+
+    def on_account_change(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the account id whenever cash or positions change."""
+        self._account_listeners.append(listener)
+
+    def open_order(self, order: SimOrder) -> None:
+        """Report an order to its client and the master client."""
+        for session in self._interested(order.client_id):
+            session.send(open_order(order))
+
+    def order_status(self, order: SimOrder) -> None:
+        """Report the state of an order likewise."""
+        for session in self._interested(order.client_id):
+            session.send(order_status(order))
+
+    def execution(self, fill: Fill) -> None:
+        """Report a fill likewise."""
+        for session in self._interested(fill.client_id):
+            for _ in range(1 + self.repeat_executions):
+                session.send(execution_details(fill, -1, self.simulation.zone))
+
+    def commission(self, fill: Fill) -> None:
+        """Report the cost of a fill likewise."""
+        for session in self._interested(fill.client_id):
+            session.send(commission_report(fill))
+
+    def order_error(self, client_id: int, order_id: int, code: int, text: str) -> None:
+        """Report an error about an order to its client."""
+        session = self._by_client.get(client_id)
+        if session is not None:
+            session.error(order_id, code, text)
+
+    def account_changed(self, account_id: str) -> None:
+        """Tell whoever follows accounts."""
+        for listener in self._account_listeners:
+            listener(account_id)
+
+    def _interested(self, client_id: int) -> Iterable[Session]:
+        wanted = {client_id}
+        if self.config.master_client_id is not None:
+            wanted.add(self.config.master_client_id)
+        return [self._by_client[one] for one in wanted if one in self._by_client]
+
+    def _new_session(self) -> Session:
+        self._number += 1
+        return Session(self, self._number)
+
+
+def _ident(message: wire.ClientMessage) -> int:
+    """Return the request or order id that an error about a message carries."""
+    for name in ("reqId", "orderId"):
+        value = getattr(message, name, None)
+        if isinstance(value, int):
+            return value
+    return -1
