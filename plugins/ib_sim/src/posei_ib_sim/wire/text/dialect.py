@@ -9,7 +9,7 @@ from posei_ib_sim.wire.ids import CLIENT_MESSAGE_IDS, MESSAGE_SINCE, SERVER_MESS
 from posei_ib_sim.wire.messages import ClientMessage, Record, ServerMessage
 from posei_ib_sim.wire.text.compiler import Group, compile_items
 from posei_ib_sim.wire.text.cursor import Cursor
-from posei_ib_sim.wire.text.fast import FAST_ENCODERS
+from posei_ib_sim.wire.text.fast import fast_encoders
 from posei_ib_sim.wire.text.fields import (
     join_client_fields,
     join_server_fields,
@@ -76,6 +76,7 @@ class TextDialect:
 
     def __init__(self, server_version: int) -> None:
         self._bodies = TextBodies(server_version)
+        self._fast = fast_encoders(server_version)
         self._client_types = _by_id(CLIENT_MESSAGE_IDS, self._bodies)
         self._server_types = _by_id(SERVER_MESSAGE_IDS, self._bodies)
 
@@ -85,7 +86,7 @@ class TextDialect:
 
     def encode_server(self, message: ServerMessage) -> bytes:
         """Write a server's message as a frame."""
-        fast = FAST_ENCODERS.get(type(message))
+        fast = self._fast.get(type(message))
         if fast is not None:
             encoded = fast(message)
             if encoded is not None:

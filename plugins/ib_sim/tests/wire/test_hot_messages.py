@@ -1,0 +1,51 @@
+"""The hand-made encoders write what the tables write, or leave the message to them."""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from wire_strategies import records, saturated
+
+from posei_ib_sim.wire import messages as m
+from posei_ib_sim.wire.text.dialect import TextBodies
+from posei_ib_sim.wire.text.fast import fast_encoders
+
+IDS = {
+    m.TickPrice: 1,
+    m.TickSize: 2,
+    m.MarketDepth: 12,
+    m.MarketDepthL2: 13,
+    m.HistoricalData: 17,
+    m.TickGeneric: 45,
+    m.TickString: 46,
+    m.RealTimeBarTick: 50,
+    m.TickByTickData: 99,
+}
+
+
+def by_the_tables(message, version):
+    fields = [str(IDS[type(message)]), *TextBodies(version).write(message)]
+    body = "".join(f"{text}\0" for text in fields).encode("ascii")
+    return len(body).to_bytes(4, "big") + body
+
+
+@pytest.mark.parametrize("message_type", IDS, ids=lambda message: message.__name__)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_a_hot_message_is_written_as_the_tables_write_it(message_type, data):
+    version = data.draw(st.sampled_from((157, 178, 195, 196, 200)))
+    seeds = st.integers(0, 2**32).map(lambda seed: saturated(message_type, random.Random(seed)))
+    message = data.draw(st.one_of(records(message_type), seeds))
+    written = fast_encoders(version)[message_type](message)
+    assert written is None or written == by_the_tables(message, version)
+
+
+@pytest.mark.parametrize("message_type", IDS, ids=lambda message: message.__name__)
+def test_a_plain_hot_message_is_not_left_to_the_tables(message_type):
+    for version in (157, 195, 196, 200):
+        for seed in range(20):
+            message = saturated(message_type, random.Random(seed))
+            if isinstance(message, m.TickByTickData) and message.tickType == 4:
+                continue  # midpoints are rare
+            assert fast_encoders(version)[message_type](message) == by_the_tables(message, version)
