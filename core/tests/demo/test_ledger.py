@@ -2,7 +2,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from posei_trader.demo.ledger import CashFlow, cash_flows
+from posei_trader.demo.ledger import (
+    agree_to_the_cent,
+    change_of_cash,
+    flows_of_fills,
+    profit_of_positions,
+)
 from posei_trader.model.currencies import Currency
 from posei_trader.model.enums import AssetClass, OrderSide, OrderType
 from posei_trader.model.events import OrderFilled
@@ -10,6 +15,7 @@ from posei_trader.model.identifiers import (
     AccountId,
     ClientOrderId,
     InstrumentId,
+    PositionId,
     StrategyId,
     Symbol,
     TradeId,
@@ -18,6 +24,7 @@ from posei_trader.model.identifiers import (
 )
 from posei_trader.model.instruments import FuturesContract
 from posei_trader.model.orders import Order, OrderTerms
+from posei_trader.model.positions import Position
 from posei_trader.model.values import Money, Price, Quantity
 
 ES = FuturesContract(
@@ -32,49 +39,64 @@ ES = FuturesContract(
 )
 
 
-def filled_order(number, side, quantity, price, commission):
-    head = {
+def head(number):
+    return {
         "trader_id": TraderId("T-1"),
         "strategy_id": StrategyId("S-1"),
         "instrument_id": ES.id,
         "client_order_id": ClientOrderId(f"O-{number}"),
     }
-    order = Order(
-        OrderTerms(
-            **head, order_side=side, order_type=OrderType.MARKET, quantity=Quantity(quantity)
+
+
+def fill(number, side, quantity, price, commission):
+    return OrderFilled(
+        **head(number),
+        ts_event=1,
+        ts_init=1,
+        venue_order_id=VenueOrderId("1"),
+        account_id=AccountId("IB-DU1"),
+        trade_id=TradeId(f"E{number}"),
+        order_side=side,
+        last_qty=Quantity(quantity),
+        last_px=Price(price),
+        commission=commission,
+    )
+
+
+FILLS = [
+    fill(1, OrderSide.BUY, "2", "4000.00", Money("2.10", "USD")),
+    fill(2, OrderSide.SELL, "2", "4001.25", Money("1.90", "EUR")),
+]
+
+
+def test_a_round_trip_leaves_its_profit_in_cash_and_its_costs_where_they_arose():
+    orders = []
+    for event in FILLS:
+        terms = OrderTerms(
+            **head(event.client_order_id[2:]),
+            order_side=event.order_side,
+            order_type=OrderType.MARKET,
+            quantity=event.last_qty,
         )
-    )
-    order.apply(
-        OrderFilled(
-            **head,
-            ts_event=1,
-            ts_init=1,
-            venue_order_id=VenueOrderId("1"),
-            account_id=AccountId("IB-DU1"),
-            trade_id=TradeId(f"E{number}"),
-            order_side=side,
-            last_qty=Quantity(quantity),
-            last_px=Price(price),
-            commission=commission,
-        )
-    )
-    return order
+        order = Order(terms)
+        order.apply(event)
+        orders.append(order)
+    position = Position(PositionId("P"), ES, AccountId("IB-DU1"), StrategyId("S-1"))
+    for event in FILLS:
+        position.apply(event)
+    expected = {"USD": Decimal("122.90"), "EUR": Decimal("-1.90")}
+    assert flows_of_fills(orders, {ES.id: ES}) == expected
+    assert profit_of_positions([position]) == expected
 
 
-def test_a_round_trip_leaves_its_profit_in_cash():
-    fee = Money("2.10", "USD")
-    flows = cash_flows(
-        [
-            filled_order(1, OrderSide.BUY, "2", "4000.00", fee),
-            filled_order(2, OrderSide.SELL, "2", "4001.25", None),
-        ],
-        {ES.id: ES},
-    )
-    assert flows == {ES.id: CashFlow(Decimal(0), Decimal("125.00"), Decimal("2.10"))}
-    assert flows[ES.id].net == Decimal("122.90")
+def test_a_change_of_cash_leaves_out_what_did_not_change():
+    before = {"USD": Decimal(100), "EUR": Decimal(5)}
+    after = {"USD": Decimal("90.5"), "EUR": Decimal(5), "JPY": Decimal(-7)}
+    assert change_of_cash(before, after) == {"USD": Decimal("-9.5"), "JPY": Decimal(-7)}
 
 
-def test_what_is_held_has_been_paid():
-    flows = cash_flows([filled_order(1, OrderSide.SELL, "1", "4000", None)], {ES.id: ES})
-    assert flows[ES.id] == CashFlow(Decimal(-1), Decimal(200_000), Decimal(0))
-    assert cash_flows([], {}) == {}
+def test_books_agree_when_every_amount_is_the_same_to_the_cent():
+    book = {"USD": Decimal("1.004"), "EUR": Decimal("0.001")}
+    assert agree_to_the_cent(book, {"USD": Decimal("1.00")})
+    assert not agree_to_the_cent(book, {"USD": Decimal("1.01")})
+    assert not agree_to_the_cent(book, {"USD": Decimal("1.00"), "JPY": Decimal(1)})

@@ -1,9 +1,13 @@
-"""Profit and loss from the fills alone: cash that flowed, nothing else. The demo's referee."""
+"""Profit and loss by currency: once from the fills alone, once from the node's positions.
+
+The first is the demo's referee: money that flowed, nothing else.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from posei_trader.model.positions import signed
 
@@ -13,40 +17,51 @@ if TYPE_CHECKING:
     from posei_trader.model.identifiers import InstrumentId
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.orders import Order
+    from posei_trader.model.positions import Position
+
+Amounts = dict[str, Decimal]
+"""Amounts of money by currency code."""
 
 
-class CashFlow(NamedTuple):
-    """What the fills of one instrument did, in its settlement currency.
-
-    Attributes:
-        held: Units bought less units sold.
-        cash: Money received less money paid; the profit, once nothing is held.
-        commission: What it cost.
-    """
-
-    held: Decimal = Decimal(0)
-    cash: Decimal = Decimal(0)
-    commission: Decimal = Decimal(0)
-
-    @property
-    def net(self) -> Decimal:
-        """Return the cash less the costs."""
-        return self.cash - self.commission
-
-
-def cash_flows(
+def flows_of_fills(
     orders: Iterable[Order], instruments: Mapping[InstrumentId, Instrument]
-) -> dict[InstrumentId, CashFlow]:
-    """Add up the fills of orders by instrument."""
-    flows: dict[InstrumentId, CashFlow] = {}
+) -> Amounts:
+    """Return money received less money paid less commissions; profit, once nothing is held."""
+    flows: defaultdict[str, Decimal] = defaultdict(Decimal)
     for order in orders:
-        multiplier = instruments[order.instrument_id].multiplier.as_decimal()
-        held, cash, commission = flows.get(order.instrument_id, CashFlow())
+        instrument = instruments[order.instrument_id]
+        currency = instrument.settlement_currency.code
+        multiplier = instrument.multiplier.as_decimal()
         for fill in order.fills:
             units = signed(order.side, fill.quantity)
-            held += units
-            cash -= units * fill.price.as_decimal() * multiplier
+            flows[currency] -= units * fill.price.as_decimal() * multiplier
             if fill.commission is not None:
-                commission += fill.commission.as_decimal()
-        flows[order.instrument_id] = CashFlow(held, cash, commission)
-    return flows
+                flows[fill.commission.currency.code] -= fill.commission.as_decimal()
+    return dict(flows)
+
+
+def profit_of_positions(positions: Iterable[Position]) -> Amounts:
+    """Return realized profit less commissions, as the node's positions count it."""
+    profit: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for position in positions:
+        profit[position.instrument.settlement_currency.code] += position.realized
+        for commission in position.commissions:
+            profit[commission.currency.code] -= commission.as_decimal()
+    return dict(profit)
+
+
+def change_of_cash(before: Mapping[str, Decimal], after: Mapping[str, Decimal]) -> Amounts:
+    """Return what an account's balances gained, currencies without a change left out."""
+    codes = sorted({*before, *after})
+    changes = {code: after.get(code, Decimal(0)) - before.get(code, Decimal(0)) for code in codes}
+    return {code: change for code, change in changes.items() if change}
+
+
+def agree_to_the_cent(*books: Mapping[str, Decimal]) -> bool:
+    """Return whether all books show the same amounts, each rounded to a hundredth."""
+    cent = Decimal("0.01")
+    rounded = [
+        {code: amount.quantize(cent) for code, amount in book.items() if amount.quantize(cent)}
+        for book in books
+    ]
+    return all(book == rounded[0] for book in rounded)
