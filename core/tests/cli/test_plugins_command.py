@@ -234,14 +234,19 @@ def test_the_list_of_all_installed_plugins_imports_nothing_heavy():
     assert not {name for name in imported if name.partition(".")[0] in HEAVY}
 
 
+def processor_time(*command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *command], capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+
+
 def test_the_list_takes_less_than_150_ms_of_processor_time():
-    best = 1.0
-    for _ in range(12):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        listing({})
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
-        best = min(best, spent)
-        if best < 0.15:
+    """On a machine that is busy with other things, less than twice what it is built on takes."""
+    listing_time, floor = 1.0, 1.0
+    for _ in range(15):
+        listing_time = min(listing_time, processor_time("-m", "posei_trader", "plugins", "list"))
+        floor = min(floor, processor_time("-c", "import pluggy, importlib.metadata"))
+        if listing_time < 0.15:
             return
-    pytest.fail(f"the quickest of 12 runs took {best * 1000:.0f} ms")
+    assert listing_time < 2 * floor

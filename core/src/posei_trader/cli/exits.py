@@ -48,6 +48,9 @@ def report(error: BaseException, *, debug: bool = False) -> int:
 
 def _cause(error: PoseiError) -> str:
     cause = error.__cause__
-    if cause is None or isinstance(cause, PoseiError) or str(cause) in error.message:
+    told = str(error)
+    if cause is None or isinstance(cause, PoseiError) or str(cause) in told:
+        return ""
+    if isinstance(cause, OSError) and cause.strerror and cause.strerror in told:
         return ""
     return f"\n  cause:  {type(cause).__name__}: {cause}"

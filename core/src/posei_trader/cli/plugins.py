@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="List, describe and check the installed plugins.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, final
 
 from posei_trader.errors import ProviderConflict, ProviderNotInstalled
 from posei_trader.plugins.closest import closest, listed
@@ -19,8 +18,7 @@ _Offer = TypeVar("_Offer")
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Claim(Generic[_Offer]):
+class Claim(NamedTuple, Generic[_Offer]):
     """A plugin's wish to serve something under a name."""
 
     origin: Origin
@@ -28,7 +26,6 @@ class Claim(Generic[_Offer]):
 
 
 @final
-@dataclass(slots=True)
 class Claims(Generic[_Offer]):
     """All claims of one kind, and the rule that decides between them.
 
@@ -39,11 +36,18 @@ class Claims(Generic[_Offer]):
         disabled: Plugins that were not loaded because somebody said so.
     """
 
-    kind: Kind
-    pins: Mapping[str, str]
-    failures: Sequence[Failure] = ()
-    disabled: Sequence[Origin] = ()
-    by_name: dict[str, list[Claim[_Offer]]] = field(default_factory=dict)
+    def __init__(
+        self,
+        kind: Kind,
+        pins: Mapping[str, str],
+        failures: Sequence[Failure] = (),
+        disabled: Sequence[Origin] = (),
+    ) -> None:
+        self.kind = kind
+        self.pins = pins
+        self.failures = failures
+        self.disabled = disabled
+        self.by_name: dict[str, list[Claim[_Offer]]] = {}
 
     def add(self, name: str, origin: Origin, offer: _Offer) -> None:
         """Record a claim."""

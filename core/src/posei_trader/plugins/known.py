@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,11 +12,10 @@ __all__ = ["KNOWN_PROVIDERS", "KnownProvider", "install_command", "normalized"]
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class KnownProvider:
+class KnownProvider(NamedTuple):
     """Say where a first-party provider comes from.
 
-    Args:
+    Attributes:
         extra: The extra of ``posei_trader`` that installs it.
         distribution: The only distribution that may serve the name without a pin.
     """
@@ -46,4 +43,5 @@ def install_command(provider: str, distribution: str | None = None) -> str | Non
 
 def normalized(distribution: str) -> str:
     """Return a distribution's name in the one spelling that package indexes compare."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
+    words = distribution.lower().replace("_", "-").replace(".", "-").split("-")
+    return "-".join(word for word in words if word)

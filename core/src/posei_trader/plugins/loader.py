@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 import pluggy
@@ -47,14 +46,14 @@ def load(
 
 
 @final
-@dataclass(slots=True)
 class _Loading:
     """The steps of loading, with what is known so far for the report of a failure."""
 
-    origin: Origin
-    trace: Callable[[str], None] | None
-    stage: Stage = Stage.IMPORT
-    claims: list[str] = field(default_factory=list)
+    def __init__(self, origin: Origin, trace: Callable[[str], None] | None) -> None:
+        self.origin = origin
+        self.trace = trace
+        self.stage = Stage.IMPORT
+        self.claims: list[str] = []
 
     def run(self, fetch: Callable[[], object]) -> Plugin:
         plugin = fetch()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Self, TypeVar, final
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar, final
 
 from posei_trader.errors import PluginBroken, ProviderNotInstalled
 from posei_trader.plugins.claims import Claims
@@ -29,8 +28,7 @@ _Class = TypeVar("_Class")
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(NamedTuple):
     """A provider that is served: what it says about itself, and where it comes from."""
 
     spec: ProviderSpec

@@ -9,8 +9,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, final
+from typing import TYPE_CHECKING, NamedTuple, Self, final
 
 from posei_trader.errors import ConfigError
 
@@ -24,12 +23,11 @@ _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which plugins may load: all but the blocked, or only the named ones."""
 
-    only: frozenset[str] = field(default_factory=frozenset)
-    blocked: frozenset[str] = field(default_factory=frozenset)
+    only: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
