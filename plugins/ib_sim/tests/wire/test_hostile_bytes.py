@@ -35,13 +35,18 @@ fields = st.lists(
 
 def assert_message_or_error(codec, payload):
     for decode, kind in ((codec.decode, ClientMessage), (codec.decode_server, ServerMessage)):
-        try:
-            message = decode(payload)
-        except DecodeError as error:
-            assert error.reason
-            assert str(error).startswith(f"message {error.message_id}: ")
+        outcome = _outcome(decode, payload)
+        if isinstance(outcome, DecodeError):
+            assert str(outcome) == f"message {outcome.message_id}: {outcome.reason}"
         else:
-            assert isinstance(message, kind)
+            assert isinstance(outcome, kind)
+
+
+def _outcome(decode, payload):
+    try:
+        return decode(payload)
+    except DecodeError as error:
+        return error
 
 
 @patient
@@ -81,11 +86,8 @@ def test_a_damaged_message_gives_a_message_or_a_decode_error(version):
             assert_message_or_error(codec, bytes(payload[: chance.randrange(len(payload) + 1)]))
 
 
-@pytest.mark.parametrize(
-    "count", ["999999999", "1000000000", "-1", "99999999999999999999", "²", "x"]
-)
+@pytest.mark.parametrize("count", ["999999999", "1000000000", "-1", "9" * 20, "²", "x"])
 def test_a_count_that_the_message_cannot_hold_is_refused_before_anything_is_allocated(count):
-    payload = f"3\x007\x00{'0' * 0}".encode()
     contract = ["1", "S", "BAG", "", "", "", "", "SMART", "", "USD", "", ""]
     order = ["", "", "BUY", "1", "LMT", "1", "", "DAY", "", "", "", "0", "", "1", "0", "0", "0"]
     payload = "\0".join(["3", "7", *contract, *order, "0", "0", "0", "0", count, ""]).encode()
@@ -112,14 +114,14 @@ def test_a_payload_of_a_million_zeros_is_dealt_with_at_once(version):
 def test_a_quantity_that_is_no_plain_number_is_refused_by_name(number):
     contract = ["1", "S", "STK", "", "", "", "", "SMART", "", "USD", "", "", "", ""]
     payload = "\0".join(["3", "7", *contract, "BUY", number, "LMT", ""]).encode()
-    with pytest.raises(DecodeError, match="message 3: field totalQuantity: '.*' is"):
+    with pytest.raises(DecodeError, match=r"message 3: field totalQuantity: '.*' is"):
         Codec(178).decode(payload)
 
 
 def test_nan_is_refused_in_protobuf_as_well():
-    price = bytes([0x0C << 0]) and b"\x49" + bytes.fromhex("000000000000f87f")  # field 9, NaN
+    price = b"\x49" + bytes.fromhex("000000000000f87f")  # lmtPrice, field 9
     order = b"\x1a" + bytes([len(price)]) + price
-    with pytest.raises(DecodeError, match="message 3: .*nan is not a number"):
+    with pytest.raises(DecodeError, match=r"message 3: .*nan is not a number"):
         Codec(226).decode((203).to_bytes(4, "big") + order)
 
 

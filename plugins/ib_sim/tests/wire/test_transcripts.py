@@ -64,9 +64,9 @@ def test_history_brings_its_dates_until_196_and_has_an_end_message_after():
     assert Codec(196).encode(history) == framed(text(17, 1, 0))
     assert Codec(196).encode(end) == framed(text(108, 1, "a", "b"))
     assert not Codec(195).supports(m.HistoricalDataEnd)
-    with pytest.raises(UnsupportedMessage, match="HistoricalDataEnd .* 195"):
+    with pytest.raises(UnsupportedMessage, match=r"HistoricalDataEnd .* 195"):
         Codec(195).encode(end)
-    with pytest.raises(UnsupportedMessage, match="ConfigResponse .* 218"):
+    with pytest.raises(UnsupportedMessage, match=r"ConfigResponse .* 218"):
         Codec(218).encode(m.ConfigResponse())
 
 
@@ -101,16 +101,11 @@ def test_an_updated_bar_is_ordered_unlike_a_historical_one():
     assert Codec(178).encode(update) == framed(text(90, 1, 7, "d", 1.0, 2.0, 4.0, 0.5, 1.5, 9))
 
 
-@pytest.mark.parametrize("version", range(157, 201))
-def test_a_plain_stock_order_has_the_documented_number_of_fields(version):
-    order = m.PlaceOrderRequest(
-        orderId=1, contract=m.Contract(symbol="SPY", secType="STK", exchange="SMART")
-    )
-    expected = max(count for since, count in PLACE_ORDER_FIELDS.items() if since <= version)
-    if version in PLACE_ORDER_FIELDS:
-        sent = Codec(version).encode_client(order)[4:].count(b"\0") - 1
-        assert sent == PLACE_ORDER_FIELDS[version]
-    assert expected >= 109
+@pytest.mark.parametrize(("version", "count"), PLACE_ORDER_FIELDS.items())
+def test_a_plain_stock_order_has_the_documented_number_of_fields(version, count):
+    contract = m.Contract(symbol="SPY", secType="STK", exchange="SMART")
+    order = m.PlaceOrderRequest(orderId=1, contract=contract)
+    assert Codec(version).encode_client(order)[4:].count(b"\0") == 1 + count
 
 
 def test_trailing_extra_fields_are_ignored_and_missing_ones_are_unset():
@@ -181,12 +176,12 @@ def test_a_nul_in_a_text_is_refused_before_it_can_shift_the_fields():
 def test_a_value_that_cannot_travel_is_refused_by_name():
     nan = m.TickPrice(reqId=1, tickType=1, price=float("nan"), size=Decimal(1))
     for version in (178, 226):
-        with pytest.raises(EncodeError, match="TickPrice: .*cannot travel|can travel"):
+        with pytest.raises(EncodeError, match=r"TickPrice: field price: '?nan"):
             Codec(version).encode(nan)
-    with pytest.raises(EncodeError, match="orderMiscOptions .*separators"):
-        order = m.Order(orderMiscOptions={"a;b": "c"})
-        Codec(178).encode_client(m.PlaceOrderRequest(orderId=1, order=order))
-    with pytest.raises(EncodeError, match="OrderStatus"):
+    options = m.Order(orderMiscOptions={"a;b": "c"})
+    with pytest.raises(EncodeError, match=r"field orderMiscOptions: .* as separators"):
+        Codec(178).encode_client(m.PlaceOrderRequest(orderId=1, order=options))
+    with pytest.raises(EncodeError, match="OrderStatus: field orderId: 1099511627776"):
         Codec(226).encode(m.OrderStatus(orderId=2**40))
 
 

@@ -36,7 +36,8 @@ class Converters:
         """Build the protobuf message of a struct.
 
         Raises:
-            ValueError, TypeError: a value does not fit its field.
+            ValueError: a value does not fit its field.
+            TypeError: an element of a list or map does not.
         """
         message = message_class(schema_name(type(record)))()
         self._fill(record, message)
@@ -130,7 +131,10 @@ def _scalar_setter(name: str, info: FieldInfo) -> Setter:
     def set_scalar(record: Record, message: Message) -> None:
         value = getattr(record, name)
         if value is not None and (value or not blank_is_unset):
-            setattr(message, name, write(value))
+            try:
+                setattr(message, name, write(value))
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"field {name}: {value!r}: {error}") from error
 
     return set_scalar
 

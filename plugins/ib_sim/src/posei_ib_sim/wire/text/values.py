@@ -168,7 +168,7 @@ def write_options(value: object) -> str:
     if not isinstance(value, dict):
         raise ValueError("is not a map")  # noqa: TRY004 - as above
     if any(not tag or set(tag) & set("=;") or ";" in text for tag, text in value.items()):
-        raise ValueError("has an empty tag, or '=' or ';' where the list needs them as separators")
+        raise ValueError("has an empty tag, or uses '=' or ';', which the list needs as separators")
     return "".join(f"{tag}={text};" for tag, text in value.items())
 
 
