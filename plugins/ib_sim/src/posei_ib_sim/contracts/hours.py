@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import warnings
 from typing import Final, final
 from zoneinfo import ZoneInfo
 
@@ -276,7 +277,10 @@ def _calendar_dates(code: str, first: dt.date, last: dt.date) -> list[tuple[dt.d
     import exchange_calendars  # noqa: PLC0415 - two seconds of import, paid by its first user
 
     try:
-        calendar = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
+        with warnings.catch_warnings():
+            # exchange_calendars 4.13 uses what pandas 3.1 deprecates; nothing a user could do.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            calendar = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
     except ValueError as error:
         message = (
             f"no {code} calendar for {first} to {last}: {error}. "

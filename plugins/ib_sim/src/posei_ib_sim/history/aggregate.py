@@ -101,6 +101,10 @@ class BarBuilder:
         size: Bar size.
         what: IB's whatToShow, one with prices of trades or one side of the quotes, or BID_ASK.
         use_rth: Leave out what happens outside regular trading hours.
+
+    Attributes:
+        current: The bar that grows, `None` before the first event.
+        samples_taken: Events that were of the right kind so far.
     """
 
     def __init__(
@@ -122,6 +126,7 @@ class BarBuilder:
         self._samples = 0
         self._turnover = 0.0
         self.current: Bar | None = None
+        self.samples_taken = 0
 
     @property
     def until_ns(self) -> int:
@@ -135,6 +140,7 @@ class BarBuilder:
         sample = self._sampler(event)
         if sample is None:
             return None
+        self.samples_taken += 1
         price, size = sample[0], sample[4]
         current = self.current
         if current is not None and event.ts_ns < self._until_ns:
@@ -149,6 +155,7 @@ class BarBuilder:
     def _add_sides(self, event: MarketEvent) -> Bar | None:
         if not isinstance(event, Quote) or event.bid <= 0 or event.ask <= 0:
             return None
+        self.samples_taken += 1
         current = self.current
         finished = None
         if current is None or event.ts_ns >= self._until_ns:

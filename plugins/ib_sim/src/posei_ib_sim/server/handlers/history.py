@@ -113,8 +113,10 @@ class _Updates:
 
     def __call__(self, _: Board, event: MarketEvent) -> None:
         """Take an event in."""
-        before = self._builder.current
+        before, samples = self._builder.current, self._builder.samples_taken
         finished = self._builder.add(event)
+        if self._builder.samples_taken == samples:
+            return
         if finished is not None and self._dirty:
             self._send(finished)
         current = self._builder.current
