@@ -124,7 +124,7 @@ async def test_a_market_order_fills_on_the_next_tick_and_the_books_agree(
     ]
     assert [f.commissionReport.commission for f in trade.fills] == [1.0, 0.5]
     assert gateway.truth.positions() == {"KO": Decimal(300)}
-    spent = Decimal("200") * Decimal("50.03") + Decimal("100") * Decimal("50.04")
+    spent = Decimal(200) * Decimal("50.03") + Decimal(100) * Decimal("50.04")
     assert gateway.truth.cash()["USD"] == Decimal(1_000_000) - spent - Decimal("1.50")
     await wait_until(lambda: client.positions() and client.positions()[0].position == 300)
     assert client.positions()[0].avgCost == pytest.approx(float((spent + Decimal("1.5")) / 300))
