@@ -235,7 +235,7 @@ class Gateway:
                 # The real loop has no end and no pause, and the container never exits.
                 for attempt in range(1, 1000):
                     if self.next_wish(0) == "stop":
-                        sys.exit(143)
+                        os._exit(143)
                     ibc("Login failed")
                     ibc("Cold restart in progress")
                     say("IBC returned exit status 0")
@@ -278,7 +278,7 @@ class Gateway:
                     for api in self.apis:
                         api.close()
                     say(".> Done... $?")
-                    sys.exit(143)
+                    os._exit(143)  # threads still write; a clean end of the interpreter would abort
 
     def restart(self, *, rejected):
         ibc("detected dialog entitled: Shutdown progress; event=Opened")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.ib_docker.errors import Diagnosis
 from posei_trader.adapters.ib_docker.log_parser import LogParser
+from posei_trader.adapters.ib_docker.markers import LogKind
 from posei_trader.adapters.ib_docker.state_machine import GatewayMachine, MachineRules
 from posei_trader.adapters.ib_docker.states import FullLoginNeeded, GatewayState, StateChanged
 from posei_trader.logs import get_logger
@@ -69,6 +70,8 @@ class Board:
         self.full_login_wanted = False
         self.has_served = False
         self.last_stamp: str | None = None
+        self.boots = 0
+        """How often the container has begun, as its log tells."""
         self._config = config
         self._redact = redact
         self._listener = listener
@@ -122,8 +125,13 @@ class Board:
         """Take in one line of the log."""
         self.remember(line)
         event = self._parser.parse(line)
-        if event is not None:
-            self.take(event)
+        if event is None:
+            return
+        self.take(event)
+        if event.kind is LogKind.BOOTING:
+            self.boots += 1
+            if self.boots > 1:  # the engine restarted it: its ports may be other ones now
+                self.urgent.set()
 
     def take(self, event: LogEvent) -> None:
         """Take in one event of the log."""
@@ -168,7 +176,7 @@ class Board:
         )
 
     def _state_changed(self, change: StateChanged) -> None:
-        if change.state is GatewayState.FAILED:
+        if change.state in {GatewayState.FAILED, GatewayState.DEGRADED}:
             self.urgent.set()
         elif self.is_ready:
             self.has_served = True

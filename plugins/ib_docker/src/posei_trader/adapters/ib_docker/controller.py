@@ -190,6 +190,7 @@ class GatewayController:
         self._launched(launched)
         self._secrets_out = not launched.adopted
         if launched.adopted:
+            board.boots = 1
             board.tell(lambda machine, now: machine.started(now, adopted=True))
             await self._replay(board, launched.container)
         else:
@@ -288,9 +289,8 @@ class GatewayController:
         known = self._container()
         found = await asyncio.to_thread(self._launcher.look, known.id)
         if found.running and found.started_at != known.started_at:
-            self.container = found  # the engine restarted it; its ports may be other ones now
+            self.container = found
             self._secrets_out = True
-            board.tell(lambda machine, now: machine.started(now))
             await asyncio.to_thread(self._launcher.deliver_again, found.id)
         elif found.running or found.status == "restarting":
             await asyncio.sleep(_REFOLLOW_PAUSE)
@@ -341,6 +341,7 @@ class GatewayController:
         new = await asyncio.to_thread(self._launcher.restart, self._container())
         self._launched(Launched(new, adopted=False))
         board.last_stamp = None
+        board.boots = 0
         board.tell(lambda machine, now: machine.started(now))
 
     async def _wipe_secrets(self, board: Board) -> None:

@@ -144,6 +144,7 @@ class LoginSession:
 
     def _table(self) -> Mapping[LogKind, Callable[[LogEvent], list[Step]]]:
         return {
+            LogKind.BOOTING: self._on_booting,
             LogKind.SESSION_STARTING: self._on_session_starting,
             LogKind.SESSION_RESUMING: self._on_session_resuming,
             LogKind.FULL_LOGIN: self._on_full_login,
@@ -178,6 +179,10 @@ class LoginSession:
         }
 
     # --- a new life --------------------------------------------------------------------------
+
+    def _on_booting(self, _event: LogEvent) -> list[Step]:
+        self.container_started()
+        return [Progress(GatewayState.BOOTING, "the container was restarted")]
 
     def _on_session_starting(self, _event: LogEvent) -> list[Step]:
         self._begin_epoch()

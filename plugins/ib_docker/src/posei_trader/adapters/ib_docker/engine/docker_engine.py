@@ -252,7 +252,8 @@ class DockerEngine:
                 while raw.recv(4096):
                     continue
             finally:
-                channel.close()
+                _close_response(channel)
+                raw.close()
             code = api.exec_inspect(execution).get("ExitCode")
         if code != 0:
             raise errors.EngineRefused(f"a command in the container ended with exit code {code}")
@@ -285,6 +286,8 @@ class _Follower:
             # The connection was closed under the reader: by us, or by an engine that is gone. The
             # follower's owner looks at the container next and finds out which.
             return
+        finally:
+            _close_response(self._stream)
 
     def close(self) -> None:
         if not self._closed:
@@ -293,6 +296,13 @@ class _Follower:
                 self._stream.close()
             except (OSError, AttributeError):
                 return  # it had ended by itself
+
+
+def _close_response(owner: object) -> None:
+    """Close the HTTP response that the package hangs on its streams and never closes itself."""
+    response = getattr(owner, "_response", None)
+    if response is not None:
+        response.close()
 
 
 def _require_package() -> None:
