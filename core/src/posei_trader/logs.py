@@ -21,8 +21,8 @@ import structlog
 from pydantic import SecretBytes, SecretStr
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 
-from posei_trader.config.translation import looks_secret
 from posei_trader.errors import ConfigError
+from posei_trader.secrecy import looks_secret
 
 if TYPE_CHECKING:
     from pathlib import Path

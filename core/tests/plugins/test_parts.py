@@ -29,13 +29,17 @@ MODULES = {
     "parts_needy": "import no_such_package_anywhere",
     "parts_loud": "raise SystemExit('no')",
     "parts_wrong": "1 / 0",
+    "parts_torn": "import parts_package.gone",
+    "parts_package/__init__": "",
 }
 
 
 @pytest.fixture
 def parts(site):
     for name, source in MODULES.items():
-        (site.root / f"{name}.py").write_text(source)
+        path = site.root / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(source)
     importlib.invalidate_caches()
 
 
@@ -77,7 +81,10 @@ def test_a_first_party_part_that_needs_an_absent_package_names_the_extra(parts):
     assert caught.value.remedy == "pip install 'posei_trader[ib]'"
 
 
-@pytest.mark.parametrize("reference", ["parts_absent:Client", "parts_good.deeper:Client"])
+@pytest.mark.parametrize(
+    "reference",
+    ["parts_absent:Client", "parts_good.deeper:Client", "parts_torn:Client"],
+)
 def test_a_part_in_a_module_that_does_not_exist_is_the_plugin_s_fault(parts, reference):
     with pytest.raises(PluginBroken, match="module that does not exist"):
         resolve(reference, owner="it")

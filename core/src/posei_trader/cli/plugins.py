@@ -54,7 +54,7 @@ def info(name: _Name, *, json: _Json = False) -> None:
 @app.command()
 def check(name: _Name, *, json: _Json = False) -> None:
     """Import every part of a provider and compare it with its protocol; exits with 1 on a fault."""
-    from posei_trader.plugins.checking import check_provider  # noqa: PLC0415 - imports the protocols
+    from posei_trader.cli.checking import check_provider  # noqa: PLC0415 - imports the protocols
 
     checks = check_provider(default_registry().provider(name))
     if json:

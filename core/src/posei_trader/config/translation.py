@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import TYPE_CHECKING, Final, Union, get_args, get_origin
@@ -11,22 +10,15 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from posei_trader.errors import ABSENT, ConfigError, PoseiError
 from posei_trader.plugins.closest import closest, did_you_mean
+from posei_trader.secrecy import looks_secret
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-__all__ = ["alternatives", "dotted", "looks_secret", "translated"]
+__all__ = ["alternatives", "dotted", "translated"]
 
-_SECRET_NAME: Final = re.compile(
-    r"pass(word|wd|wrd|phrase)|pwd|secret|token|api_?key|credential", re.IGNORECASE
-)
 _MASK: Final = SecretStr("masked")
-
-
-def looks_secret(name: str) -> bool:
-    """Tell whether a setting of this name probably holds something that must not be shown."""
-    return _SECRET_NAME.search(name) is not None
 
 
 def dotted(*parts: str | int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from posei_trader.errors import MissingDependency, PluginBroken
@@ -27,7 +28,7 @@ def resolve(reference: str, *, owner: str, install: str | None = None) -> object
         found: object = import_module(module_name)
     except ModuleNotFoundError as error:
         missing = error.name or str(error)
-        if f"{module_name}.".startswith(f"{missing}."):
+        if f"{module_name}.".startswith(f"{missing}.") or _is_within_a_package(missing):
             raise PluginBroken(
                 f"{owner} refers to a module that does not exist",
                 field=reference,
@@ -49,6 +50,12 @@ def resolve(reference: str, *, owner: str, install: str | None = None) -> object
     for step in attribute.split("."):
         found = _attribute(found, step, owner, reference)
     return found
+
+
+def _is_within_a_package(missing: str) -> bool:
+    """Tell whether a missing module belongs to a package that is there: that one is broken then."""
+    parent = sys.modules.get(missing.rpartition(".")[0])
+    return getattr(parent, "__file__", None) is not None  # a namespace's other parts may be absent
 
 
 def _attribute(holder: object, name: str, owner: str, reference: str) -> object:
