@@ -24,7 +24,6 @@ from posei_trader.errors import (
 )
 from posei_trader.model import events as ev
 from posei_trader.model.accounts import AccountBalance, AccountState
-from posei_trader.model.bars import Bar, BarType
 from posei_trader.model.currencies import Currency
 from posei_trader.model.enums import (
     AccountType,
@@ -33,7 +32,6 @@ from posei_trader.model.enums import (
     LiquiditySide,
     OrderSide,
     OrderStatus,
-    OrderType,
 )
 from posei_trader.model.identifiers import (
     AccountId,
@@ -55,6 +53,7 @@ from posei_trader.model.values import Money, Price, Quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.identifiers import ClientId
     from posei_trader.model.orders import Order
     from posei_trader.model.requests import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 
 import pytest
@@ -17,7 +16,7 @@ from venue import (
     quote,
 )
 
-from posei_trader.config import RoutingConfig, TradingNodeConfig
+from posei_trader.config import TradingNodeConfig
 from posei_trader.live.node import NodeState, TradingNode
 from posei_trader.model import identifiers as ids
 from posei_trader.model.enums import OrderSide, OrderStatus

@@ -15,11 +15,11 @@ import msgspec
 from posei_trader.config import LiveDataEngineConfig
 from posei_trader.engine.aggregation import TimeBarAggregator
 from posei_trader.engine.counters import Counters
+from posei_trader.engine.internal_bars import InternalBars
 from posei_trader.engine.messages import ConnectionChange, DataGap, SubscriptionFailure
 from posei_trader.engine.routing import Router
 from posei_trader.engine.streams import Streams
 from posei_trader.errors import Unsupported
-from posei_trader.model.enums import PriceType
 from posei_trader.model.requests import DataKind, Subscription
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class DataEngine:
         self._quotes: dict[InstrumentId, _Route[QuoteTick]] = {}
         self._trades: dict[InstrumentId, _Route[TradeTick]] = {}
         self._bars: dict[BarType, _Route[Bar]] = {}
-        self._aggregations: dict[BarType, _Aggregation] = {}
+        self._aggregations: dict[BarType, InternalBars] = {}
         self._lost: dict[ClientId, ConnectionChange] = {}
         self.counters = Counters("DataEngine")
 
@@ -222,7 +222,7 @@ class DataEngine:
                 timestamp_on_close=self._config.time_bars_timestamp_on_close,
                 build_with_no_updates=self._config.time_bars_build_with_no_updates,
             )
-            aggregation = _Aggregation(self, subscription, bars)
+            aggregation = InternalBars(self, subscription, bars)
             try:
                 self.subscribe(aggregation.ticks, aggregation.handler, aggregation)
             except BaseException:
@@ -237,9 +237,10 @@ class DataEngine:
             return
         aggregation.owners.pop(owner, None)
         if not aggregation.owners:
-            self._end_aggregation(aggregation)
+            self.end_aggregation(aggregation)
 
-    def _end_aggregation(self, aggregation: _Aggregation) -> None:
+    def end_aggregation(self, aggregation: InternalBars) -> None:
+        """Make bars no longer, and give up the ticks they are made of; for themselves."""
         aggregation.bars.stop()
         self._aggregations.pop(aggregation.bars.bar_type, None)
         self.unsubscribe(aggregation.ticks, aggregation.handler, aggregation)
@@ -392,38 +393,3 @@ class DataEngine:
         route = _Route(self._cache.trade_ring(instrument_id), topic)
         self._trades[instrument_id] = route
         return route
-
-
-@final
-class _Aggregation:
-    """Bars that are made for owners, and the tick stream they are made of."""
-
-    def __init__(
-        self, engine: DataEngine, subscription: Subscription, bars: TimeBarAggregator
-    ) -> None:
-        is_last = bars.bar_type.spec.price_type is PriceType.LAST
-        self._engine = engine
-        self._subscription = subscription
-        self.bars = bars
-        self.handler: Handler = bars.on_trade if is_last else bars.on_quote
-        self.ticks = Subscription(
-            DataKind.TRADE_TICKS if is_last else DataKind.QUOTE_TICKS,
-            subscription.instrument_id,
-            params=subscription.params,
-            client_id=subscription.client_id,
-        )
-        self.owners: dict[StreamOwner, None] = {}
-
-    def stream_failed(self, _subscription: Subscription, error: Exception) -> None:
-        """Pass the failure on: without ticks there are no bars."""
-        owners = list(self.owners)
-        self.owners.clear()
-        self._engine._end_aggregation(self)  # noqa: SLF001  a part of the engine
-        for owner in owners:
-            owner.stream_failed(self._subscription, error)
-
-    def stream_interrupted(self, gap: DataGap) -> None:
-        """Pass the interruption on."""
-        own = msgspec.structs.replace(gap, subscription=self._subscription)
-        for owner in list(self.owners):
-            owner.stream_interrupted(own)

@@ -11,7 +11,6 @@ from posei_trader.errors import PoseiError, RetryLater
 
 if TYPE_CHECKING:
     from posei_trader.config import LiveExecEngineConfig
-    from posei_trader.engine.execution import ExecutionEngine
     from posei_trader.engine.reconciliation import Reconciler, Reconciliation
     from posei_trader.model.identifiers import ClientId
     from posei_trader.protocols import ExecClient
@@ -28,15 +27,11 @@ class Recovery:
     """Reconcile clients at start and after every reconnect, and say which may trade.
 
     Args:
-        engine: Whose clients these are.
         config: Whether to reconcile at all.
         reconciler: Does it.
     """
 
-    def __init__(
-        self, engine: ExecutionEngine, config: LiveExecEngineConfig, reconciler: Reconciler
-    ) -> None:
-        self._engine = engine
+    def __init__(self, config: LiveExecEngineConfig, reconciler: Reconciler) -> None:
         self._is_wanted = config.reconciliation
         self._lookback_mins = config.reconciliation_lookback_mins
         self._reconciler = reconciler

@@ -10,31 +10,46 @@ from typing import TYPE_CHECKING, Protocol, final
 
 import msgspec
 
+from posei_trader.model.events import OrderEvent
 from posei_trader.model.identifiers import ClientId, PositionId
-from posei_trader.model.orders import Order
+from posei_trader.model.instruments import Instrument
+from posei_trader.model.orders import OrderTerms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from posei_trader.model.events import OrderEvent
-    from posei_trader.model.instruments import Instrument
+    from posei_trader.model.orders import Order
     from posei_trader.model.requests import CancelOrder, ModifyOrder
 
-__all__ = ["NoStore", "OrderStore", "StoredOrder"]
+__all__ = ["NoStore", "OrderStore", "StoredOrder", "StoredState"]
 
 
 class StoredOrder(msgspec.Struct, frozen=True):
-    """An order as it was when the process ended.
+    """An order as it was asked for.
 
     Attributes:
-        order: The order, its events applied again.
+        terms: What was asked for.
         client_id: The execution client that handles it, None for one that nobody handles.
         position_id: The position that it was submitted for, where one was named.
     """
 
-    order: Order
+    terms: OrderTerms
     client_id: ClientId | None
     position_id: PositionId | None
+
+
+class StoredState(msgspec.Struct, frozen=True):
+    """Everything that was kept.
+
+    Attributes:
+        instruments: The definitions that orders are understood by.
+        orders: Every order, in the order in which they were stored.
+        events: Every event of every order, in the order in which they arrived.
+    """
+
+    instruments: tuple[Instrument, ...] = ()
+    orders: tuple[StoredOrder, ...] = ()
+    events: tuple[OrderEvent, ...] = ()
 
 
 class OrderStore(Protocol):
@@ -59,7 +74,7 @@ class OrderStore(Protocol):
         """Store a change before it is sent."""
 
     def cancel(self, commands: Sequence[CancelOrder]) -> None:
-        """Store cancels before they are sent."""
+        """Store cancels, all or none, before they are sent."""
 
     def event(self, event: OrderEvent) -> None:
         """Store an event on arrival."""
@@ -67,8 +82,8 @@ class OrderStore(Protocol):
     def instrument(self, instrument: Instrument) -> None:
         """Store or replace the definition that orders are understood by."""
 
-    def load(self) -> tuple[list[Instrument], list[StoredOrder]]:
-        """Return everything, orders in the order in which they were stored."""
+    def load(self) -> StoredState:
+        """Return everything."""
 
     def close(self) -> None:
         """Release what it holds. Idempotent; never raises."""
@@ -98,9 +113,9 @@ class NoStore:
     def instrument(self, instrument: Instrument) -> None:
         """Keep nothing."""
 
-    def load(self) -> tuple[list[Instrument], list[StoredOrder]]:
+    def load(self) -> StoredState:
         """Return nothing: nothing was kept."""
-        return [], []
+        return StoredState()
 
     def close(self) -> None:
         """Do nothing."""

@@ -21,6 +21,7 @@ from posei_trader.engine.data import DataEngine
 from posei_trader.engine.execution import ExecutionEngine
 from posei_trader.engine.portfolio import Portfolio
 from posei_trader.engine.risk import RiskEngine
+from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.errors import InvalidRequest
 from posei_trader.live.clients import ClientBuilder
 from posei_trader.live.imports import imported
@@ -74,6 +75,10 @@ class TradingNode:
     Args:
         config: Settings.
         registry: Where factories that were not added are looked for; None is what is installed.
+
+    Raises:
+        ConfigError: the order store cannot be opened, or another process uses it.
+        StoreCorrupt: the order store cannot be trusted.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class TradingNode:
         self._cache = Cache()
         bus = MessageBus()
         risk = RiskEngine(self._cache, self._clock, self._config.risk_engine)
+        store_path = self._config.exec_engine.store_path
         self._data = DataEngine(bus, self._cache, self._clock, self._config.data_engine)
         self._execution = ExecutionEngine(
             self._trader_id,
@@ -108,6 +114,7 @@ class TradingNode:
             self._clock,
             risk,
             self._config.exec_engine,
+            None if store_path is None else SqliteOrderStore(store_path),
         )
         self._portfolio = Portfolio(self._cache, self._execution.account_of_venue)
         self._wiring = Wiring(
@@ -193,8 +200,8 @@ class TradingNode:
     def build(self) -> None:
         """Make the clients, and the strategies and actors that the configuration names.
 
-        Sets up logging, and opens the order store where one is configured. A client without an added
-        factory is made by the plugin whose provider its configuration names.
+        Sets up logging; does no other I/O. A client without an added factory is made by the plugin
+        whose provider its configuration names.
 
         Raises:
             ConfigError: a client cannot be made; names it, its configuration and the remedy.

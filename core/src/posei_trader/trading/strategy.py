@@ -170,7 +170,7 @@ class Strategy(Actor):
                 is not running.
         """
         self._check_own(order)
-        self._wired("submit_order").execution.submit_order(
+        self._wired("submit_order").execution.commands.submit_order(
             order, client_id=client_id, position_id=position_id
         )
 
@@ -178,7 +178,7 @@ class Strategy(Actor):
         """Send orders that belong together: all, or all are denied. As `submit_order`."""
         for order in order_list.orders:
             self._check_own(order)
-        self._wired("submit_order_list").execution.submit_order_list(
+        self._wired("submit_order_list").execution.commands.submit_order_list(
             order_list, client_id=client_id
         )
 
@@ -196,7 +196,7 @@ class Strategy(Actor):
                 is not running.
         """
         self._check_own(order)
-        self._wired("modify_order").execution.modify_order(
+        self._wired("modify_order").execution.commands.modify_order(
             order, quantity=quantity, price=price, trigger_price=trigger_price
         )
 
@@ -208,7 +208,7 @@ class Strategy(Actor):
                 is not running.
         """
         self._check_own(order)
-        self._wired("cancel_order").execution.cancel_order(order)
+        self._wired("cancel_order").execution.commands.cancel_order(order)
 
     def cancel_orders(self, orders: Sequence[Order]) -> None:
         """Take several orders off the market. As `cancel_order`."""
@@ -224,7 +224,7 @@ class Strategy(Actor):
             InvalidRequest: the strategy is not running.
         """
         self._check_may_trade()
-        self._wired("cancel_all_orders").execution.cancel_all_orders(
+        self._wired("cancel_all_orders").execution.commands.cancel_all_orders(
             self.strategy_id, instrument_id, order_side
         )
 
@@ -237,7 +237,7 @@ class Strategy(Actor):
             RetryLater: the answer did not come; nothing is known.
             InvalidRequest: the order was never submitted.
         """
-        return await self._wired("query_order").execution.query_order(order)
+        return await self._wired("query_order").execution.commands.query_order(order)
 
     def close_position(
         self,

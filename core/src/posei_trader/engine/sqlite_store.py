@@ -1,0 +1,311 @@
+"""The order store in an SQLite file: written ahead, one process at a time.
+
+    orders       what was asked for          commands     what was about to be sent
+    events       what came back              instruments  what the orders are about
+
+In WAL mode a committed transaction survives the death of the process (`kill -9`). A power failure
+may take the newest ones with it, never the file; ``synchronous="FULL"`` keeps those too, at the
+price of one disk flush for each command and event.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, final
+
+import msgspec
+
+from posei_trader.engine.store import StoredOrder, StoredState
+from posei_trader.errors import ConfigError, PoseiError, ResourceExhausted, StoreCorrupt
+from posei_trader.model.events import AnyOrderEvent, OrderFilled
+from posei_trader.model.identifiers import ClientId, PositionId
+from posei_trader.model.instruments import AnyInstrument
+from posei_trader.model.orders import OrderTerms
+from posei_trader.model.serialization import encode_json, from_builtin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from posei_trader.model.events import OrderEvent
+    from posei_trader.model.instruments import Instrument
+    from posei_trader.model.orders import Order
+    from posei_trader.model.requests import CancelOrder, ModifyOrder
+
+__all__ = ["SqliteOrderStore"]
+
+T = TypeVar("T")
+
+_VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS orders (
+    client_order_id TEXT PRIMARY KEY,
+    client_id TEXT,
+    position_id TEXT,
+    strategy_id TEXT NOT NULL,
+    instrument_id TEXT NOT NULL,
+    ts_init INTEGER NOT NULL,
+    terms TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS commands (
+    number INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    ts_init INTEGER NOT NULL,
+    terms TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    trade_id TEXT,
+    ts_init INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_of_order ON events (client_order_id);
+CREATE UNIQUE INDEX IF NOT EXISTS executions ON events (client_order_id, trade_id);
+CREATE TABLE IF NOT EXISTS instruments (id TEXT PRIMARY KEY, body TEXT NOT NULL);
+"""
+
+_EVENTS: Final = msgspec.json.Decoder(AnyOrderEvent, dec_hook=from_builtin)
+_TERMS: Final = msgspec.json.Decoder(OrderTerms, dec_hook=from_builtin)
+_INSTRUMENTS: Final = msgspec.json.Decoder(AnyInstrument, dec_hook=from_builtin)
+
+
+@final
+class SqliteOrderStore:
+    """Satisfy :class:`posei_trader.engine.store.OrderStore` with a file.
+
+    Args:
+        path: The file; it and its folder are made where they do not exist.
+        synchronous: ``NORMAL`` survives the death of the process, ``FULL`` a power failure too.
+
+    Raises:
+        ConfigError: the file cannot be opened, or another process uses it.
+        StoreCorrupt: the file is no store, or was written by a later version.
+    """
+
+    def __init__(self, path: Path, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -> None:
+        self._path = path
+        self._lock = _locked(path)
+        try:
+            self._db = _opened(path, synchronous)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._is_open = True
+
+    def submit(
+        self,
+        orders: Sequence[Order],
+        client_id: ClientId | None,
+        position_id: PositionId | None = None,
+    ) -> None:
+        """Store new orders, all or none, before they are sent."""
+        rows = [
+            (
+                order.client_order_id,
+                client_id,
+                position_id,
+                order.strategy_id,
+                order.instrument_id,
+                order.terms.ts_init,
+                encode_json(order.terms).decode(),
+            )
+            for order in orders
+        ]
+        with self._transaction():
+            self._db.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._command("submit", [(row[0], row[5], "{}") for row in rows])
+
+    def modify(self, command: ModifyOrder) -> None:
+        """Store a change before it is sent."""
+        terms = {
+            "quantity": command.quantity,
+            "price": command.price,
+            "trigger_price": command.trigger_price,
+        }
+        body = encode_json(terms).decode()
+        with self._transaction():
+            row = (command.order.client_order_id, command.ts_init, body)
+            self._command("modify", [row])
+
+    def cancel(self, commands: Sequence[CancelOrder]) -> None:
+        """Store cancels, all or none, before they are sent."""
+        rows = [(one.order.client_order_id, one.ts_init, "{}") for one in commands]
+        with self._transaction():
+            self._command("cancel", rows)
+
+    def event(self, event: OrderEvent) -> None:
+        """Store an event on arrival."""
+        row = (
+            event.client_order_id,
+            type(event).__name__,
+            event.trade_id if isinstance(event, OrderFilled) else None,
+            event.ts_init,
+            encode_json(event).decode(),
+        )
+        with self._translated():
+            self._db.execute(
+                "INSERT INTO events (client_order_id, kind, trade_id, ts_init, body) "
+                "VALUES (?, ?, ?, ?, ?)",
+                row,
+            )
+
+    def instrument(self, instrument: Instrument) -> None:
+        """Store or replace a definition, without the venue's raw one."""
+        body = encode_json(msgspec.structs.replace(instrument, info={})).decode()
+        with self._translated():
+            self._db.execute(
+                "INSERT OR REPLACE INTO instruments VALUES (?, ?)", (instrument.id, body)
+            )
+
+    def load(self) -> StoredState:
+        """Return everything."""
+        with self._translated():
+            instruments = self._db.execute("SELECT body FROM instruments ORDER BY rowid").fetchall()
+            orders = self._db.execute(
+                "SELECT terms, client_id, position_id FROM orders ORDER BY rowid"
+            ).fetchall()
+            events = self._db.execute("SELECT body FROM events ORDER BY number").fetchall()
+        return StoredState(
+            tuple(self._decoded(_INSTRUMENTS, body) for (body,) in instruments),
+            tuple(
+                StoredOrder(
+                    self._decoded(_TERMS, terms),
+                    None if client_id is None else ClientId(client_id),
+                    None if position_id is None else PositionId(position_id),
+                )
+                for terms, client_id, position_id in orders
+            ),
+            tuple(self._decoded(_EVENTS, body) for (body,) in events),
+        )
+
+    def close(self) -> None:
+        """Release the file. Idempotent; never raises."""
+        if self._is_open:
+            self._is_open = False
+            self._db.close()
+            self._lock.close()
+
+    def _command(self, kind: str, rows: Sequence[tuple[str, int, str]]) -> None:
+        self._db.executemany(
+            "INSERT INTO commands (client_order_id, kind, ts_init, terms) VALUES (?, ?, ?, ?)",
+            [(order_id, kind, ts_init, terms) for order_id, ts_init, terms in rows],
+        )
+
+    def _decoded(self, decoder: msgspec.json.Decoder[T], body: str) -> T:
+        try:
+            return decoder.decode(body)
+        except (msgspec.MsgspecError, PoseiError) as error:
+            raise StoreCorrupt(
+                f"a record of the order store cannot be read: {error}",
+                field=str(self._path),
+                value=body,
+                remedy="restore the file from a backup, or move it away and reconcile by hand",
+            ) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._translated():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            raise StoreCorrupt(
+                f"the order store holds this already: {error}",
+                field=str(self._path),
+                remedy="stop, and compare the store with the venue",
+            ) from error
+        except sqlite3.OperationalError as error:
+            raise ResourceExhausted(
+                f"the order store cannot be written: {error}",
+                field=str(self._path),
+                remedy="make room on the disk and check its permissions, then start again",
+            ) from error
+        except sqlite3.Error as error:
+            raise StoreCorrupt(
+                f"the order store cannot be used: {error}",
+                field=str(self._path),
+                remedy="restore the file from a backup, or move it away and reconcile by hand",
+            ) from error
+
+
+def _locked(path: Path) -> sqlite3.Connection:
+    """Hold a lock that ends with the process, on every platform."""
+    lock_path = path.with_name(f"{path.name}-lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = sqlite3.connect(lock_path, isolation_level=None, timeout=0, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise _unusable(path, error) from error
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        raise ConfigError(
+            "another process uses the order store",
+            field="exec_engine.store_path",
+            value=str(path),
+            remedy="give each node a store of its own, or stop the other node",
+        ) from error
+    return lock
+
+
+def _opened(path: Path, synchronous: str) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {synchronous}")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        _check_version(path, version)
+        db.executescript(_SCHEMA)
+        db.execute(f"PRAGMA user_version = {_VERSION}")
+    except sqlite3.OperationalError as error:
+        db.close()
+        raise _unusable(path, error) from error
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise StoreCorrupt(
+            f"this is no order store: {error}",
+            field="exec_engine.store_path",
+            value=str(path),
+            remedy="name another file, or restore this one from a backup",
+        ) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version not in {0, _VERSION}:
+        raise StoreCorrupt(
+            "the order store was written by another version of posei_trader",
+            field=str(path),
+            value=version,
+            remedy=f"use that version, or a store of format {_VERSION}",
+        )
+
+
+def _unusable(path: Path, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the order store cannot be opened: {error}",
+        field="exec_engine.store_path",
+        value=str(path),
+        remedy="name a file in a folder that can be written",
+    )
