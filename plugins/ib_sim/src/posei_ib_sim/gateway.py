@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final, Self, final
 
-import structlog
-
 from posei_ib_sim.config import SimulatedIBGatewayConfig
+from posei_ib_sim.logs import get_logger
 from posei_ib_sim.market.replay import ReplayFile
 from posei_ib_sim.server.driver import Driver
 from posei_ib_sim.server.faults import Faults
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplayFile", "SimulatedIBGateway", "SimulatedIBGatewayConfig"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @final
@@ -98,6 +97,14 @@ class SimulatedIBGateway:
                 await task
         if server is not None:
             await server.close()
+
+    async def start_async(self) -> None:
+        """Start; the name under which PoseiTrader starts any gateway."""
+        await self.start()
+
+    async def stop_async(self) -> None:
+        """Stop; the name under which PoseiTrader stops any gateway."""
+        await self.stop()
 
     def is_ready(self) -> bool:
         """Tell whether clients can connect."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, final
 
-import structlog
+from posei_ib_sim.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Outgoing"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 _HIGH_WATER = 1 << 20
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, final
 
-import structlog
-
 from posei_ib_sim import wire
 from posei_ib_sim.errors import (
     AmbiguousContract,
@@ -15,6 +13,7 @@ from posei_ib_sim.errors import (
     UnknownContract,
 )
 from posei_ib_sim.history.bar_sizes import format_time
+from posei_ib_sim.logs import get_logger
 from posei_ib_sim.server.handlers import register_all
 from posei_ib_sim.server.limits import HistoryPacing, MessageRate
 from posei_ib_sim.server.routes import Routes
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @final

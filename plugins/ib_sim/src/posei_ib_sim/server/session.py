@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast, final
 
-import structlog
-
 from posei_ib_sim import wire
+from posei_ib_sim.logs import get_logger
 from posei_ib_sim.server.outgoing import Outgoing
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 Cancel = Callable[[], None]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-import structlog
-
 from posei_ib_sim import wire
+from posei_ib_sim.logs import get_logger
 from posei_ib_sim.server.translate import open_order, order_status
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StartHandlers"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 _NOTICES: Final = (
     (2104, "Market data farm connection is OK:usfarm"),
