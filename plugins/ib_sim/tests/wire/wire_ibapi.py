@@ -1,6 +1,7 @@
 """How the official client names what we send: its callbacks, and its names for fields."""
 
 import math
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from ibapi import order_condition
@@ -37,6 +38,19 @@ RENAMED = {
     "FamilyCode": {"accountId": "accountID", "familyCode": "familyCodeStr"},
     "NewsProvider": {"providerCode": "code", "providerName": "name"},
 }
+# The names ib_async has for what the official client calls as we do.
+IN_IB_ASYNC = {
+    "OrderState": {
+        "commissionAndFees": "commission",
+        "minCommissionAndFees": "minCommission",
+        "maxCommissionAndFees": "maxCommission",
+        "commissionAndFeesCurrency": "commissionCurrency",
+    },
+    "CommissionAndFeesReport": {"commissionAndFees": "commission"},
+    "HistoricalDataBar": {"WAP": "average"},
+    "HistogramDataEntry": {"size": "count"},
+    "OrderCondition": {"isConjunctionConnection": "conjunction", "exchange": "exch"},
+}
 ELSEWHERE = {
     "ComboLeg": {"perLegPrice"},  # the client keeps prices in order.orderComboLegs
     "Contract": {"secIdType", "secId", "includeExpired"},  # of requests only
@@ -50,6 +64,7 @@ ELSEWHERE = {
         "mifid2ExecutionAlgo", "advancedErrorOverride", "manualOrderTime",
     },
 }  # fmt: skip
+KNOWN_TIMES = {"20260413 15:27:04 US/Eastern": datetime(2026, 4, 13, 19, 27, 4, tzinfo=UTC)}
 UNSETS = {2**31 - 1, 2**63 - 1, 1.7976931348623157e308, Decimal(2**127 - 1)}
 
 
@@ -121,6 +136,8 @@ def _record_disagreements(ours, theirs, path):
         if name in ELSEWHERE.get(owner, ()):
             continue
         their_name = renamed.get(name, name)
+        if not hasattr(theirs, their_name):
+            their_name = IN_IB_ASYNC.get(owner, {}).get(name, their_name)
         blank = getattr(type(ours)(), name)
         if not hasattr(theirs, their_name) and (value == blank or owner == "OrderCondition"):
             continue  # unset here and unknown there, or of another type of condition
@@ -139,13 +156,21 @@ def _map_disagreements(ours, theirs, path):
 def _same(ours, theirs):
     if ours is None:
         return theirs in UNSETS or theirs in (None, 0, "", -1, -2) or _is_nan(theirs)
+    if isinstance(theirs, datetime):
+        return theirs == (KNOWN_TIMES[ours] if ours in KNOWN_TIMES else _at(ours))
     if isinstance(ours, str):
         return ours == str(theirs or "")
+    if theirs in ("a", "o"):  # conjunctions
+        return ours == (theirs == "a")
     if isinstance(ours, bool) or isinstance(theirs, bool):
         return bool(theirs) == bool(ours)
     if isinstance(theirs, str):  # multipliers and margins are text there
         theirs = float(theirs) if theirs else 0
     return math.isclose(float(ours), float(theirs)) if theirs is not None else ours == 0
+
+
+def _at(seconds):
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _is_nan(value):

@@ -37,8 +37,8 @@ _KINDS = {
     ValueKind.OPTIONS: values.OPTIONS,
 }
 
-# Clients take the first for a text and the second for an integer.
-_WHOLE_IF_POSSIBLE = frozenset({"multiplier", "evMultiplier"})
+# Clients take the first for a text and the others for integers.
+_WHOLE_IF_POSSIBLE = frozenset({"multiplier", "evMultiplier", "coupon"})
 
 
 @dataclass(slots=True)
