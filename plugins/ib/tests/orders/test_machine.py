@@ -24,6 +24,7 @@ from posei_trader.adapters.interactive_brokers.orders.tracked import (
     ProblemKind,
     ProblemSeen,
     StateSeen,
+    StillWorking,
     TrackedOrder,
 )
 from posei_trader.model import events as ev
@@ -287,6 +288,34 @@ def test_a_working_order_that_ib_does_not_list_is_in_doubt_not_gone():
     assert (events, state.is_in_doubt, state.phase) == ([], True, Phase.WORKING)
 
 
+def test_commands_that_did_not_arrive_are_refused_when_ib_still_works_the_order_as_before():
+    state = working(asked=CHANGED, is_cancel_asked=True)
+    state, events = run(state, ConnectionLost(), StillWorking(TERMS))
+    assert names(events) == ["ModifyRejected", "CancelRejected"]
+    assert not state.is_in_doubt
+    assert not state.is_waiting
+
+
+def test_a_change_that_did_arrive_is_confirmed_by_the_listing():
+    _, events = run(working(asked=CHANGED), ConnectionLost(), StillWorking(CHANGED))
+    assert names(events) == ["Updated"]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (tracked(), "Rejected"),
+        (working(asked=CHANGED), "ModifyRejected"),
+        (working(is_cancel_asked=True), "CancelRejected"),
+    ],
+    ids=["submit", "modify", "cancel"],
+)
+def test_a_command_that_never_left_is_refused(state, expected):
+    problem = ProblemSeen(ProblemKind.NOT_SENT, 504, "not connected")
+    _, events = run(state, problem)
+    assert names(events) == [expected]
+
+
 # -- corrections -----------------------------------------------------------------------------------
 
 
@@ -331,6 +360,7 @@ happenings = st.one_of(
     st.just(CancelAsked()),
     st.just(ConnectionLost()),
     st.just(AbsenceSeen()),
+    st.sampled_from([StillWorking(TERMS), StillWorking(CHANGED)]),
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posei_trader.adapters.interactive_brokers.orders.venue_time import (
+from posei_trader.adapters.interactive_brokers.venue_time import (
     format_utc,
     format_utc_dashed,
     from_nanos,

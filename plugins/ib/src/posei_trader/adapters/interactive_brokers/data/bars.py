@@ -83,12 +83,15 @@ class UpToDateBars(Stream):
     What IB says of a bar after it went out is a revision: published, marked, when they are wanted,
     else counted. After an interruption the bars that were missed are published from the new
     history, and none twice.
+
+    Where our clock and the venue's disagree (a replay), bars are closed by the next one alone.
     """
 
     __slots__ = (
         "_bar_type",
+        "_candidate",
         "_current",
-        "_current_close",
+        "_is_clock_trusted",
         "_last_open",
         "_last_published",
         "_timer",
@@ -96,13 +99,19 @@ class UpToDateBars(Stream):
     )
 
     def __init__(
-        self, context: StreamContext, bar_type: BarType, *, handle_revised_bars: bool
+        self,
+        context: StreamContext,
+        bar_type: BarType,
+        *,
+        handle_revised_bars: bool,
+        is_clock_trusted: bool = True,
     ) -> None:
         super().__init__(context)
         self._bar_type = bar_type
         self.handle_revised_bars = handle_revised_bars
+        self._is_clock_trusted = is_clock_trusted
         self._current: Bar | None = None
-        self._current_close = 0
+        self._candidate: Bar | None = None
         self._last_open = -1
         self._last_published: Bar | None = None
         self._timer: TimerHandle | None = None
@@ -118,16 +127,27 @@ class UpToDateBars(Stream):
         known = convert_bars(bars, self._bar_type, self.scale, discarded)
         if discarded:
             self.context.count("bars that contradict themselves left out")
+        if not known:
+            return
+        last = known.pop()
         is_first = self._last_open < 0
-        now = self.clock.timestamp_ns()
         for bar in known:
-            ends = bar.ts_init
-            if ends > now:
-                self._begin(bar, ends)
-            elif is_first:
-                self._last_open = bar.ts_event
-            elif bar.ts_event > self._last_open:
-                self._publish(replace(bar, ts_init=now))
+            self._take_complete(bar, is_first=is_first)
+        if last.ts_event <= self._last_open:
+            return
+        if not self._is_clock_trusted:
+            self._candidate = last
+        elif last.ts_init > self.clock.timestamp_ns():
+            self._begin(last, last.ts_init)
+        else:
+            self._take_complete(last, is_first=is_first)
+        self._last_open = max(self._last_open, 0)
+
+    def _take_complete(self, bar: Bar, *, is_first: bool) -> None:
+        if is_first:
+            self._last_open = bar.ts_event
+        elif bar.ts_event > self._last_open:
+            self._publish(bar)
 
     def bar_update(self, bar: BarRecord) -> None:
         """Take the current bar as it is now."""
@@ -135,13 +155,22 @@ class UpToDateBars(Stream):
         if converted is None:
             return
         opened = converted.ts_event
+        candidate, self._candidate = self._candidate, None
+        if candidate is not None and opened > candidate.ts_event:
+            # It was complete when we got it: news only if others went out before.
+            if self._last_published is not None:
+                self._publish(candidate)
+            self._last_open = candidate.ts_event
         if opened <= self._last_open:
             self._revise(converted)
             return
         current = self._current
+        if current is not None and opened < current.ts_event:
+            self.context.count("updates of old bars left out")
+            return
         if current is not None and opened > current.ts_event:
             self._publish(current)
-        if self._current is None or opened > self._current.ts_event:
+        if self._current is None:
             self._begin(converted, close_ns(bar.date, self._bar_type.spec))
         else:
             self._current = converted
@@ -173,9 +202,9 @@ class UpToDateBars(Stream):
 
     def _begin(self, bar: Bar, ends: int) -> None:
         self._current = bar
-        self._current_close = ends
         self._stop_timer()
-        self._timer = self.clock.call_at(ends + GRACE_NS, self._on_time)
+        if self._is_clock_trusted:
+            self._timer = self.clock.call_at(ends + GRACE_NS, self._on_time)
 
     def _on_time(self) -> None:
         self._timer = None
@@ -188,7 +217,7 @@ class UpToDateBars(Stream):
             self._stop_timer()
         self._last_open = bar.ts_event
         self._last_published = bar
-        self.sink.bar(replace(bar, ts_init=max(bar.ts_init, self.clock.timestamp_ns())))
+        self.sink.bar(replace(bar, ts_init=self.clock.timestamp_ns()))
 
     def _revise(self, bar: Bar) -> None:
         published = self._last_published
@@ -210,13 +239,13 @@ class UpToDateBars(Stream):
 
     def stream_restarted(self, reason: str) -> None:
         """Forget the unfinished bar: the new history has it, complete."""
-        self._current = None
+        self._current = self._candidate = None
         self._stop_timer()
         super().stream_restarted(reason)
 
     def close(self) -> None:
         """Stop the clock."""
-        self._current = None
+        self._current = self._candidate = None
         self._stop_timer()
 
 
@@ -238,11 +267,26 @@ class SecondBars(Stream):
     has no bar.
     """
 
-    __slots__ = ("_bar_type", "_close", "_high", "_low", "_open", "_second", "_timer", "_volume")
+    __slots__ = (
+        "_bar_type",
+        "_close",
+        "_high",
+        "_is_clock_trusted",
+        "_is_open",
+        "_low",
+        "_open",
+        "_second",
+        "_timer",
+        "_volume",
+    )
 
-    def __init__(self, context: StreamContext, bar_type: BarType) -> None:
+    def __init__(
+        self, context: StreamContext, bar_type: BarType, *, is_clock_trusted: bool = True
+    ) -> None:
         super().__init__(context)
         self._bar_type = bar_type
+        self._is_clock_trusted = is_clock_trusted
+        self._is_open = False
         self._second = -1
         self._open = self._high = self._low = self._close = self._volume = 0
         self._timer: TimerHandle | None = None
@@ -281,9 +325,11 @@ class SecondBars(Stream):
             self._second = time_s
             self._open = self._high = self._low = raw
             self._volume = 0
-            ends = (time_s + 1) * NANOS_PER_SECOND
-            self._timer = self.clock.call_at(ends + GRACE_NS, self._finish)
-        elif time_s < self._second or self._timer is None:
+            self._is_open = True
+            if self._is_clock_trusted:
+                ends = (time_s + 1) * NANOS_PER_SECOND
+                self._timer = self.clock.call_at(ends + GRACE_NS, self._finish)
+        elif time_s < self._second or not self._is_open:
             self.context.count("ticks of a published second left out")
             return
         self._high = max(self._high, raw)
@@ -292,10 +338,9 @@ class SecondBars(Stream):
         self._volume += size
 
     def _finish(self) -> None:
-        if self._timer is None:
+        if not self._is_open:
             return
-        self._timer.cancel()
-        self._timer = None
+        self.close()
         scale = self.scale
         prices = (self._open, self._high, self._low, self._close)
         self.sink.bar(
@@ -317,6 +362,7 @@ class SecondBars(Stream):
 
     def close(self) -> None:
         """Stop the clock; an unfinished bar is not published."""
+        self._is_open = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
-    from posei_trader.adapters.interactive_brokers.orders.decoding import Traded
+    from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.errors import PoseiError
     from posei_trader.model.requests import Subscription
     from posei_trader.protocols import Clock, DataSink
@@ -89,7 +89,7 @@ class Stream:
 
     def __init__(self, context: StreamContext) -> None:
         self.context = context
-        self.instrument_id = context.traded.instrument.id
+        self.instrument_id = context.subscription.instrument_id
         self.scale = Scale(context.traded)
         self.prevailing = context.prevailing
         self.sink = context.sink

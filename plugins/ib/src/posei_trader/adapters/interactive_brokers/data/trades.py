@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.data.quotes import LAST
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
 from posei_trader.adapters.interactive_brokers.historical.conversion import trade_flags
 from posei_trader.model.bars import NANOS_PER_SECOND
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _PAST_LIMIT: Final = 1
 _RT_VOLUME: Final = frozenset({48, 77})
+_LAST_SIZE: Final = frozenset({5, 71})
 _NANOS_PER_MILLI: Final = 1_000_000
 
 _BUYER: Final = AggressorSide.BUYER
@@ -118,18 +120,26 @@ class TickByTickTrades(_Trades):
 
 
 @final
-class RealTimeVolumeTrades(_Trades):
-    """Turns level one's real-time volume into trades: used when tick-by-tick slots run out.
+class LevelOneTrades(_Trades):
+    """Makes trades of level one, where tick-by-tick data is not to be had.
 
-    IB joins trades that happen within a quarter of a second, so there are fewer of them.
+    Live data brings real-time volume, in which IB joins trades that happen within a quarter of a
+    second; delayed data brings only the last price and size, of which changes are seen.
     """
 
-    __slots__ = ()
+    __slots__ = ("_has_volume", "_price", "_size")
+
+    def __init__(self, context: StreamContext) -> None:
+        super().__init__(context)
+        self._has_volume = False
+        self._price = 0.0
+        self._size = 0
 
     def tick_string(self, tick_type: int, value: str) -> None:
         """Take ``price;size;milliseconds;total;vwap;single``."""
         if tick_type not in _RT_VOLUME:
             return
+        self._has_volume = True
         parts = value.split(";")
         if len(parts) < 3 or not parts[0] or not parts[1]:
             # Odd lots come without a price.
@@ -142,16 +152,28 @@ class RealTimeVolumeTrades(_Trades):
         self._deliver(float(parts[0]), size, int(parts[2]) * _NANOS_PER_MILLI, TradeFlag.NONE)
 
     def tick_price(self, tick_type: int, price: float, size: int | None, attributes: int) -> None:
-        """Take a price: trades come as texts."""
+        """Take the last price and the size that came with it."""
+        del attributes
+        if tick_type in LAST and price > 0:
+            self._last(price, self._size if size is None else size)
 
     def tick_size(self, tick_type: int, size: int | None) -> None:
-        """Take a size: trades come as texts."""
+        """Take the last size."""
+        if tick_type in _LAST_SIZE and size is not None:
+            self._last(self._price, size)
+
+    def _last(self, price: float, size: int) -> None:
+        if (price, size) == (self._price, self._size):
+            return
+        self._price, self._size = price, size
+        if price > 0 and size > 0 and not self._has_volume:
+            self._deliver(price, size, self.clock.timestamp_ns(), TradeFlag.NONE)
 
     def tick_generic(self, tick_type: int, value: float) -> None:
-        """Take a number: trades come as texts."""
+        """Take a number: nothing of a trade."""
 
     def option_computation(self, computation: OptionComputation) -> None:
-        """Take greeks: trades come as texts."""
+        """Take greeks: nothing of a trade."""
 
     def market_data_type(self, market_data_type: int) -> None:
         """Take the kind of data that follows."""

@@ -11,7 +11,7 @@ import functools
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
-from posei_trader.adapters.interactive_brokers.orders.venue_time import parse_time
+from posei_trader.adapters.interactive_brokers.venue_time import parse_time
 from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import BarAggregation
 

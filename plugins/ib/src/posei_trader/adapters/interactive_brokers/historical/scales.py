@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from posei_trader.model.fixed_point import FIXED_PRECISION, FIXED_SCALAR
 
 if TYPE_CHECKING:
-    from posei_trader.adapters.interactive_brokers.orders.decoding import Traded
+    from posei_trader.adapters.interactive_brokers.traded import Traded
 
 _UNITS: Final = tuple(10 ** (FIXED_PRECISION - digits) for digits in range(FIXED_PRECISION + 1))
 

@@ -15,7 +15,7 @@ from posei_trader.adapters.interactive_brokers.order_tags import (
     TimeCondition,
     VolumeCondition,
 )
-from posei_trader.adapters.interactive_brokers.orders.venue_time import format_utc, parse_time
+from posei_trader.adapters.interactive_brokers.venue_time import format_utc, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,8 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
 from posei_trader.adapters.interactive_brokers.orders.tables import (
     EXECUTION_SIDES,
@@ -15,11 +13,10 @@ from posei_trader.adapters.interactive_brokers.orders.tables import (
     ORDER_TYPES_OF_IB,
     TIMES_IN_FORCE_OF_IB,
 )
-from posei_trader.adapters.interactive_brokers.orders.venue_time import parse_time
-from posei_trader.adapters.interactive_brokers.orders.wire_values import (
+from posei_trader.adapters.interactive_brokers.venue_time import parse_time
+from posei_trader.adapters.interactive_brokers.wire_values import (
     decimal_from_wire,
     is_set,
-    price_from_wire,
     quantity_from_wire,
 )
 from posei_trader.errors import InvalidRequest
@@ -37,10 +34,9 @@ from posei_trader.model.identifiers import (
     TradeId,
     VenueOrderId,
 )
-from posei_trader.model.instruments import Instrument
 from posei_trader.model.orders import NEEDS
 from posei_trader.model.reports import FillReport, OrderStatusReport, PositionStatusReport
-from posei_trader.model.values import Money, Price
+from posei_trader.model.values import Money
 
 if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.messages import (
@@ -49,30 +45,11 @@ if TYPE_CHECKING:
         OrderStatusUpdate,
         Position,
     )
+    from posei_trader.adapters.interactive_brokers.traded import Traded
 
 _T = OrderType
 _TRAILING: Final = frozenset({_T.TRAILING_STOP_MARKET, _T.TRAILING_STOP_LIMIT})
 _BASIS_POINTS_PER_PERCENT: Final = 100
-
-
-class Traded(msgspec.Struct, frozen=True):
-    """What is traded, and the unit in which IB quotes it.
-
-    Attributes:
-        instrument: The instrument.
-        magnifier: The contract's `priceMagnifier`.
-    """
-
-    instrument: Instrument
-    magnifier: int = 1
-
-    def price(self, value: float) -> Price:
-        """Return a price of IB's in our unit."""
-        return price_from_wire(value, self.magnifier, self.instrument.price_precision)
-
-    def price_if_set(self, value: float) -> Price | None:
-        """Return a price of IB's, or None where it is not set."""
-        return self.price(value) if is_set(value) else None
 
 
 def order_type_of(order: Any) -> OrderType:

@@ -15,8 +15,8 @@ from posei_trader.adapters.interactive_brokers.orders.tables import (
     TRIGGER_METHODS,
 )
 from posei_trader.adapters.interactive_brokers.orders.tags import apply_tags, read_tags
-from posei_trader.adapters.interactive_brokers.orders.venue_time import format_utc
-from posei_trader.adapters.interactive_brokers.orders.wire_values import price_to_wire
+from posei_trader.adapters.interactive_brokers.venue_time import format_utc
+from posei_trader.adapters.interactive_brokers.wire_values import price_to_wire
 from posei_trader.errors import Unsupported
 from posei_trader.model.enums import (
     ContingencyType,

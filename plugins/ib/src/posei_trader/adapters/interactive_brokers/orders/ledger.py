@@ -35,11 +35,23 @@ _PHASES: Final[dict[OrderStatus, Phase]] = {
 
 
 class OrderLedger:
-    """A bounded map of our orders by all their names. Not thread-safe."""
+    """A bounded map of our orders by all their names. Not thread-safe.
+
+    Args:
+        lookup: The node's orders.
+        executions: The executions that are known.
+        client_id: The API client id of this connection; its order ids are those we can use.
+        done_at_most: How many finished orders to remember.
+    """
 
     def __init__(
-        self, lookup: OrderLookup, executions: Executions, done_at_most: int = DONE_AT_MOST
+        self,
+        lookup: OrderLookup,
+        executions: Executions,
+        client_id: int,
+        done_at_most: int = DONE_AT_MOST,
     ) -> None:
+        self.client_id = client_id
         self._lookup = lookup
         self._executions = executions
         self._done_at_most = done_at_most
@@ -48,6 +60,7 @@ class OrderLedger:
         self._aliases: dict[object, ClientOrderId] = {}
         self._names: dict[ClientOrderId, set[object]] = {}
         self._order_ids: dict[ClientOrderId, int] = {}
+        self._parents: dict[ClientOrderId, int] = {}
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -55,10 +68,10 @@ class OrderLedger:
     def __iter__(self) -> Iterator[TrackedOrder]:
         return iter(tuple(self._orders.values()))
 
-    def add(self, tracked: TrackedOrder, client_id: int, order_id: int) -> None:
+    def add(self, tracked: TrackedOrder, order_id: int) -> None:
         """Add an order that is about to be sent under an order id."""
         self.put(tracked)
-        self.learn(tracked.identity.client_order_id, client_id, order_id, 0)
+        self.learn(tracked.identity.client_order_id, self.client_id, order_id, 0)
 
     def put(self, tracked: TrackedOrder) -> None:
         """Store the new state of an order."""
@@ -75,6 +88,7 @@ class OrderLedger:
         del self._done[name]
         del self._orders[name]
         self._order_ids.pop(name, None)
+        self._parents.pop(name, None)
         for alias in self._names.pop(name, ()):
             del self._aliases[alias]
 
@@ -82,7 +96,8 @@ class OrderLedger:
         """Remember names of an order; 0 stands for "no such name"."""
         if order_id:
             self._alias(name, (client_id, order_id))
-            self._order_ids[name] = order_id
+            if client_id == self.client_id:
+                self._order_ids[name] = order_id
         if perm_id:
             self._alias(name, perm_id)
 
@@ -97,6 +112,15 @@ class OrderLedger:
     def order_id(self, name: ClientOrderId) -> int | None:
         """Return IB's order id for our client id, or None where there is none."""
         return self._order_ids.get(name)
+
+    def learn_parent(self, name: ClientOrderId, parent_id: int) -> None:
+        """Remember IB's order id of an order's parent; a change of the order repeats it."""
+        if parent_id:
+            self._parents[name] = parent_id
+
+    def parent_id(self, name: ClientOrderId) -> int:
+        """Return IB's order id of an order's parent, 0 where it has none."""
+        return self._parents.get(name, 0)
 
     def find(
         self, *, order_ref: str = "", client_id: int = 0, order_id: int = 0, perm_id: int = 0

@@ -206,6 +206,8 @@ def _problem_seen(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Ste
         return state, ()
     if problem.kind is ProblemKind.CONNECTION:
         return _connection_lost(state, t.ConnectionLost(), ts)
+    if problem.kind is ProblemKind.NOT_SENT:
+        return _not_sent(state, problem, ts)
     if problem.kind is ProblemKind.CANCELED:
         return _ended(state, problem.text, ts)
     is_refusal = problem.kind in {ProblemKind.REFUSED, ProblemKind.MODIFY_REFUSED}
@@ -225,6 +227,16 @@ def _problem_seen(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Ste
         ),
         (),
     )
+
+
+def _not_sent(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Step:
+    if state.is_cancel_asked:
+        return _cancel_refused(state, problem, ts)
+    if state.asked is not None:
+        return _modify_refused(state, problem, ts)
+    if state.phase is Phase.SENT:
+        return _rejected(state, problem.text, ts, problem.code)
+    return state, ()
 
 
 def _modify_refused(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Step:
@@ -312,6 +324,20 @@ def _absence_seen(state: t.TrackedOrder, _happening: t.AbsenceSeen, ts: int) -> 
     return replace(state, is_in_doubt=True), ()
 
 
+def _still_working(state: t.TrackedOrder, happening: t.StillWorking, ts: int) -> Step:
+    if state.phase.is_done or not state.is_in_doubt:
+        return state, ()
+    state, events = _working(state, t.StateSeen("Submitted", terms=happening.terms), ts)
+    lost = "lost on its way to IB"
+    if state.asked is not None:
+        state = replace(state, asked=None)
+        events = (*events, ev.OrderModifyRejected(**_about(state, ts), reason=lost))
+    if state.is_cancel_asked:
+        state = replace(state, is_cancel_asked=False)
+        events = (*events, ev.OrderCancelRejected(**_about(state, ts), reason=lost))
+    return state, events
+
+
 class _About(TypedDict):
     """What every event of an order says."""
 
@@ -353,4 +379,5 @@ _RULES: Final[dict[type, Callable[..., Step]]] = {
     t.CommissionSeen: _commission_seen,
     t.ConnectionLost: _connection_lost,
     t.AbsenceSeen: _absence_seen,
+    t.StillWorking: _still_working,
 }

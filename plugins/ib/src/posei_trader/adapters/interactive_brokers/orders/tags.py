@@ -12,7 +12,7 @@ from ibapi.tag_value import TagValue as IBTagValue
 
 from posei_trader.adapters.interactive_brokers.order_tags import IBOrderTags, SoftDollarTier
 from posei_trader.adapters.interactive_brokers.orders.conditions import encode_conditions
-from posei_trader.adapters.interactive_brokers.orders.venue_time import format_utc, parse_time
+from posei_trader.adapters.interactive_brokers.venue_time import format_utc, parse_time
 from posei_trader.errors import InvalidRequest, Unsupported
 
 if TYPE_CHECKING:

@@ -152,6 +152,8 @@ class ProblemKind(StrEnum):
     """A change was refused; the order works on."""
     CANCEL_REFUSED = "CANCEL_REFUSED"
     """A cancel was refused."""
+    NOT_SENT = "NOT_SENT"
+    """The command never left."""
     CONNECTION = "CONNECTION"
     """About the connection: the outcome is unknown."""
     UNKNOWN = "UNKNOWN"
@@ -210,6 +212,16 @@ class AbsenceSeen(msgspec.Struct, frozen=True):
     """IB listed all orders, open and completed, and this one is not among them."""
 
 
+class StillWorking(msgspec.Struct, frozen=True):
+    """IB listed the order as working, after a doubt: what was pending did not arrive.
+
+    Attributes:
+        terms: The terms it works.
+    """
+
+    terms: WorkingTerms
+
+
 Happening = (
     ChangeAsked
     | CancelAsked
@@ -220,5 +232,6 @@ Happening = (
     | CommissionSeen
     | ConnectionLost
     | AbsenceSeen
+    | StillWorking
 )
 """Everything that can happen to an order."""

@@ -1,0 +1,432 @@
+"""The execution client of a node: one account at IB over one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, final
+
+from posei_trader.adapters.interactive_brokers.execution.accounts import (
+    account_id_of,
+    account_state,
+    check_live_guard,
+    choose_account,
+    masked,
+)
+from posei_trader.adapters.interactive_brokers.execution.commands import OrderCommands
+from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
+from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
+from posei_trader.adapters.interactive_brokers.execution.truth import VenueTruth
+from posei_trader.adapters.interactive_brokers.orders import tracked as t
+from posei_trader.adapters.interactive_brokers.orders.executions import Executions
+from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
+from posei_trader.errors import NotConnected, PoseiError, RequestTimeout
+from posei_trader.logs import get_logger
+from posei_trader.model.reports import ExecutionMassStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from posei_trader.adapters.interactive_brokers.client import (
+        InteractiveBrokersClient,
+        Subscription,
+    )
+    from posei_trader.adapters.interactive_brokers.client.messages import (
+        AccountSnapshot,
+        ConnectionChange,
+    )
+    from posei_trader.adapters.interactive_brokers.config import (
+        InteractiveBrokersExecClientConfig,
+    )
+    from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.providers import (
+        InteractiveBrokersInstrumentProvider,
+    )
+    from posei_trader.adapters.interactive_brokers.traded import Traded
+    from posei_trader.model.identifiers import AccountId, ClientId
+    from posei_trader.model.reports import OrderStatusReport, PositionStatusReport
+    from posei_trader.model.requests import (
+        CancelAllOrders,
+        CancelOrder,
+        ModifyOrder,
+        QueryOrder,
+        SubmitOrder,
+        SubmitOrderList,
+    )
+    from posei_trader.protocols import ExecClientContext
+
+_log = get_logger("InteractiveBrokersExecutionClient")
+
+_DOUBT_PAUSE_S: Final = 1.0
+"""How long after a doubt IB is asked: executions and statuses often follow by themselves."""
+
+_LONGEST_DOUBT_PAUSE_S: Final = 30.0
+
+
+@final
+class _Trading:
+    """What exists while the client is connected to an account."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        ledger: OrderLedger,
+        inbox: OrderInbox,
+        commands: OrderCommands,
+        truth: VenueTruth,
+    ) -> None:
+        self.desk = desk
+        self.ledger = ledger
+        self.inbox = inbox
+        self.commands = commands
+        self.truth = truth
+
+
+@final
+class InteractiveBrokersExecutionClient:
+    """Trade one account of IB. Satisfies :class:`posei_trader.protocols.ExecClient`.
+
+    Args:
+        client: The connection; may be shared with a data client.
+        provider: Where instruments come from.
+        config: Settings.
+        context: The node's clock, cache and sink.
+    """
+
+    def __init__(
+        self,
+        client: InteractiveBrokersClient,
+        provider: InteractiveBrokersInstrumentProvider,
+        config: InteractiveBrokersExecClientConfig,
+        context: ExecClientContext,
+    ) -> None:
+        self._client = client
+        self._provider = provider
+        self._config = config
+        self._context = context
+        self._contracts = ContractBook(provider, context.cache)
+        self._executions = Executions()
+        self._trading: _Trading | None = None
+        self._account_stream: Subscription | None = None
+        self._first_state: asyncio.Future[None] | None = None
+        self._stop_following: Callable[[], None] | None = None
+        self._is_announced = False
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asking: asyncio.Task[None] | None = None
+
+    # -- what it is -----------------------------------------------------------------------------
+
+    @property
+    def client_id(self) -> ClientId:
+        """The name under which it is configured."""
+        return self._context.client_id
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account it trades for; known once connected.
+
+        Raises:
+            NotConnected: it is not known yet.
+        """
+        return self._connected().desk.account_id
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the venue can be asked now."""
+        return self._trading is not None and self._client.is_connected
+
+    @property
+    def instrument_provider(self) -> InteractiveBrokersInstrumentProvider:
+        """Where its instruments come from."""
+        return self._provider
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Connect, check the account, and deliver a first account state. Idempotent.
+
+        Raises:
+            RetryLater: the venue did not answer in the configured time.
+            AccountMismatch: the login does not manage the configured account; lists those it does.
+            LiveTradingRefused: a live account without `allow_live_trading`.
+        """
+        async with self._lock:
+            if self._trading is not None:
+                return
+            await self._client.connect()
+            number = choose_account(self._config.account_id, self._client.accounts())
+            check_live_guard(number, is_allowed=self._config.allow_live_trading)
+            try:
+                self._start_trading(number)
+                await self._provider.initialize()
+                self._publish_instruments()
+                await self._follow_account()
+            except BaseException:
+                self._stop_trading()
+                raise
+            self._stop_following = self._client.add_connection_handler(self._connection_changed)
+            _log.info("connected", account=masked(number))
+            self._announce(connected=True, reason="connected")
+
+    def _start_trading(self, number: str) -> None:
+        desk = Desk(number, account_id_of(number), self._client.address[2])
+        context = self._context
+        ledger = OrderLedger(context.cache, self._executions, desk.client_id)
+        inbox = OrderInbox(
+            desk,
+            ledger,
+            self._executions,
+            self._contracts,
+            context.sink,
+            context.clock,
+            self._doubted,
+            self._load_then,
+        )
+        commands = OrderCommands(
+            self._client, desk, ledger, inbox, self._contracts, context.sink, context.clock
+        )
+        truth = VenueTruth(
+            self._client,
+            desk,
+            ledger,
+            inbox,
+            self._contracts,
+            context.clock,
+            skipped_types=self._config.instrument_provider.filter_sec_types,
+            all_clients=self._config.fetch_all_open_orders,
+        )
+        self._trading = _Trading(desk, ledger, inbox, commands, truth)
+        self._client.set_order_handler(inbox)
+
+    def _publish_instruments(self) -> None:
+        for instrument in self._provider.list_all():
+            if self._context.cache.instrument(instrument.id) is None:
+                self._context.cache.add_instrument(instrument)
+
+    async def _follow_account(self) -> None:
+        self._first_state = asyncio.get_running_loop().create_future()
+        self._account_stream = self._client.subscribe_account_summary(self)
+        limit = self._config.request_timeout
+        done, _ = await asyncio.wait((self._first_state,), timeout=limit)
+        if not done:
+            raise RequestTimeout(
+                f"IB did not send the account's values within {limit:g} s",
+                field="account summary",
+                remedy="check that the login may see the account, or raise request_timeout",
+            )
+        self._first_state.result()
+
+    async def disconnect(self) -> None:
+        """Disconnect. Working orders stay at the venue. Idempotent; never raises."""
+        if self._trading is None:
+            return
+        self._stop_trading()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.disconnect()
+        self._announce(connected=False, reason="disconnected on request")
+
+    def _stop_trading(self) -> None:
+        if self._stop_following is not None:
+            self._stop_following()
+            self._stop_following = None
+        if self._account_stream is not None:
+            self._account_stream.close()
+            self._account_stream = None
+        self._client.set_order_handler(None)
+        self._trading = None
+
+    # -- the connection -------------------------------------------------------------------------
+
+    def _connection_changed(self, change: ConnectionChange) -> None:
+        if change.ready:
+            self._announce(connected=True, reason=change.reason)
+            return
+        trading = self._trading
+        if trading is not None:
+            for tracked in trading.ledger:
+                if tracked.is_waiting:
+                    trading.inbox.happened(tracked, t.ConnectionLost())
+        self._announce(connected=False, reason=change.reason)
+
+    def _announce(self, *, connected: bool, reason: str) -> None:
+        if connected != self._is_announced:
+            self._is_announced = connected
+            self._context.sink.connection_changed(
+                self.client_id, connected=connected, reason=reason
+            )
+
+    # -- the account ----------------------------------------------------------------------------
+
+    def account_summary(self, snapshot: AccountSnapshot) -> None:
+        """Take a consistent snapshot of all accounts of the login."""
+        trading = self._trading
+        if trading is None:
+            return
+        number = trading.desk.number
+        values = snapshot.of(number)
+        # Ledgers of a login with one account may come without its number.
+        if len(self._client.accounts()) == 1:
+            for account in snapshot.accounts:
+                values = {**snapshot.of(account), **values}
+        first = self._first_state
+        try:
+            state = account_state(number, values, ts_init=self._context.clock.timestamp_ns())
+        except PoseiError as error:
+            _log.error("the account's values cannot be understood", error=str(error))
+            if first is not None and not first.done():
+                first.set_exception(error)
+            return
+        self._context.sink.account_state(state)
+        if first is not None and not first.done():
+            first.set_result(None)
+
+    def stream_restarted(self, reason: str) -> None:
+        """Take note that the account's values are sent anew."""
+        _log.info("account values are requested anew", reason=reason)
+
+    def stream_failed(self, error: PoseiError) -> None:
+        """Take note that the account's values will not come."""
+        _log.error("account values have ended", error=str(error))
+        if self._first_state is not None and not self._first_state.done():
+            self._first_state.set_exception(error)
+
+    # -- commands -------------------------------------------------------------------------------
+
+    def submit_order(self, command: SubmitOrder) -> None:
+        """Send an order. See :meth:`posei_trader.protocols.ExecClient.submit_order`."""
+        self._connected().commands.submit((command.order,))
+
+    def submit_order_list(self, command: SubmitOrderList) -> None:
+        """Send orders that belong together: all or none. Emits and raises as `submit_order`."""
+        self._connected().commands.submit(command.order_list.orders)
+
+    def modify_order(self, command: ModifyOrder) -> None:
+        """Change a working order. See :meth:`posei_trader.protocols.ExecClient.modify_order`."""
+        self._connected().commands.modify(command)
+
+    def cancel_order(self, command: CancelOrder) -> None:
+        """Cancel an order. See :meth:`posei_trader.protocols.ExecClient.cancel_order`."""
+        self._connected().commands.cancel(command.order)
+
+    def cancel_all_orders(self, command: CancelAllOrders) -> None:
+        """Cancel exactly the orders of the command; IB's global cancel is never used."""
+        commands = self._connected().commands
+        for order in command.orders:
+            if command.order_side is None or order.side is command.order_side:
+                commands.cancel(order)
+
+    # -- questions ------------------------------------------------------------------------------
+
+    async def query_order(self, command: QueryOrder) -> OrderStatusReport | None:
+        """Ask what IB knows of an order; None when it definitely knows nothing of it.
+
+        Raises:
+            RetryLater: the answer did not come; nothing is known.
+        """
+        truth = self._connected().truth
+        listing = await truth.refresh()
+        wanted = command.client_order_id
+        for report in await truth.order_reports(listing):
+            if report.client_order_id == wanted:
+                return report
+        return None
+
+    async def generate_mass_status(self, since_ns: int = 0) -> ExecutionMassStatus:
+        """Fetch all orders, executions since a moment, and positions: complete, or it raises.
+
+        What was in doubt is settled on the way, through the sink.
+
+        Raises:
+            RetryLater: a part did not come; nothing is known.
+            ReconciliationFailed: the account trades what the provider cannot define.
+        """
+        trading = self._connected()
+        listing = await trading.truth.refresh(since_ns)
+        return ExecutionMassStatus(
+            client_id=self.client_id,
+            account_id=trading.desk.account_id,
+            orders=await trading.truth.order_reports(listing),
+            fills=await trading.truth.fill_reports(listing),
+            positions=await trading.truth.position_reports(),
+            ts_init=self._context.clock.timestamp_ns(),
+        )
+
+    async def generate_position_reports(self) -> Sequence[PositionStatusReport]:
+        """Fetch the positions: complete, or it raises.
+
+        Raises:
+            RetryLater: the answer did not come; nothing is known.
+        """
+        return await self._connected().truth.position_reports()
+
+    # -- doubts ---------------------------------------------------------------------------------
+
+    def _doubted(self, tracked: t.TrackedOrder) -> None:
+        """Ask IB soon what became of an order; one question answers all doubts."""
+        if self._asking is None and self._client.is_connected:
+            _log.warning("asking IB about an order", order=tracked.identity.client_order_id)
+            self._asking = self._start(self._ask_about_doubts())
+
+    async def _ask_about_doubts(self) -> None:
+        pause = _DOUBT_PAUSE_S
+        try:
+            while True:
+                await asyncio.sleep(pause)
+                trading = self._trading
+                if trading is None or not self._client.is_connected:
+                    return  # the node reconciles after the next connection
+                doubtful = [one for one in trading.ledger if one.is_in_doubt or one.misses_fills]
+                if not doubtful:
+                    return
+                try:
+                    await trading.truth.refresh()
+                except PoseiError as error:
+                    _log.warning("IB did not tell what became of orders", error=str(error))
+                pause = min(2 * pause, _LONGEST_DOUBT_PAUSE_S)
+        finally:
+            self._asking = None
+
+    def _load_then(self, contract: IBContract, use: Callable[[Traded], None]) -> None:
+        """Find what a contract is and go on, at once if it is known."""
+        known = self._contracts.of_contract(contract)
+        if known is not None:
+            use(known)
+            return
+        if contract.secType in self._config.instrument_provider.filter_sec_types:
+            return
+        self._start(self._load_and_use(contract, use))
+
+    async def _load_and_use(self, contract: IBContract, use: Callable[[Traded], None]) -> None:
+        try:
+            traded = await self._contracts.load(contract)
+        except PoseiError as error:
+            _log.error(
+                "an order or execution that is not ours cannot be reported",
+                contract=str(contract),
+                error=str(error),
+            )
+            return
+        use(traded)
+
+    def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("background work failed", exc_info=task.exception())
+
+    def _connected(self) -> _Trading:
+        if self._trading is None:
+            raise NotConnected(
+                "the execution client is not connected",
+                field="client_id",
+                value=self.client_id,
+                remedy="connect it first",
+            )
+        return self._trading

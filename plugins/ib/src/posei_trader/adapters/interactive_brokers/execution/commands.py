@@ -1,0 +1,331 @@
+"""Orders out: checked, announced, sent. Plain calls; nothing here waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from msgspec.structs import replace
+
+from posei_trader.adapters.interactive_brokers.orders import tracked as t
+from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms, encode_order
+from posei_trader.adapters.interactive_brokers.orders.ledger import identity_of
+from posei_trader.adapters.interactive_brokers.orders.refusals import check_supported
+from posei_trader.errors import InvalidRequest, NotConnected, PoseiError
+from posei_trader.logs import get_logger
+from posei_trader.model import events as ev
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ibapi.order import Order as IBOrder
+
+    from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+    from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
+    from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
+    from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
+    from posei_trader.model.identifiers import ClientOrderId
+    from posei_trader.model.orders import Order
+    from posei_trader.model.requests import ModifyOrder
+    from posei_trader.protocols import Clock, ExecSink
+
+_log = get_logger("InteractiveBrokersExecutionClient")
+
+_EXCHANGE = "exchange"
+_PARAMS = frozenset({_EXCHANGE})
+
+
+@final
+class OrderCommands:
+    """Sends orders, changes and cancels.
+
+    Args:
+        client: The connection.
+        desk: Whose orders.
+        ledger: Our orders.
+        inbox: Judges what happens to them.
+        contracts: What is traded.
+        sink: Where to publish.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        client: InteractiveBrokersClient,
+        desk: Desk,
+        ledger: OrderLedger,
+        inbox: OrderInbox,
+        contracts: ContractBook,
+        sink: ExecSink,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._desk = desk
+        self._ledger = ledger
+        self._inbox = inbox
+        self._contracts = contracts
+        self._sink = sink
+        self._clock = clock
+
+    # -- submit ---------------------------------------------------------------------------------
+
+    def submit(self, orders: Sequence[Order]) -> None:
+        """Send orders that belong together: all, or all are denied before anything is sent.
+
+        A parent stands before its children; IB holds the group until its last order has arrived.
+
+        Raises:
+            NotConnected: nothing was emitted and nothing was sent.
+        """
+        self._need_connection()
+        try:
+            prepared = [self.encode(order, WorkingTerms.of(order)) for order in orders]
+            parents = self._check_parents(orders)
+        except PoseiError as error:
+            _log.warning("orders denied", orders=[str(order) for order in orders], error=str(error))
+            self._deny(orders, _reason(error))
+            return
+        ids = {order.client_order_id: self._client.next_order_id() for order in orders}
+        is_group = bool(parents)
+        for order, (contract, ib_order) in zip(orders, prepared, strict=True):
+            parent = parents.get(order.client_order_id)
+            ib_order.parentId = 0 if parent is None else ids.get(parent, self._known_id(parent))
+            ib_order.transmit = not is_group or order is orders[-1]
+            self._announce(order, ids[order.client_order_id], ib_order.parentId)
+            self._place(order, ids[order.client_order_id], contract, ib_order)
+
+    def encode(self, order: Order, working: WorkingTerms) -> tuple[IBContract, IBOrder]:
+        """Return IB's contract and order for ours, every term checked.
+
+        Raises:
+            FixRequest: a term cannot be honoured.
+        """
+        terms = order.terms
+        traded = self._contracts.need(terms.instrument_id)
+        check_supported(
+            terms,
+            traded.instrument,
+            sec_type=traded.sec_type,
+            now_ns=self._clock.timestamp_ns(),
+        )
+        unknown = sorted(set(terms.params) - _PARAMS)
+        if unknown:
+            raise InvalidRequest(
+                "Interactive Brokers knows no such order parameter",
+                field=f"order {terms.client_order_id} params",
+                value=unknown[0],
+                remedy=f"give one of {', '.join(_PARAMS)}, or use IBOrderTags",
+            )
+        contract = traded.contract
+        if _EXCHANGE in terms.params:
+            contract = replace(contract, exchange=terms.params[_EXCHANGE])
+        ib_order = encode_order(
+            terms,
+            working,
+            traded.instrument,
+            account=self._desk.number,
+            magnifier=traded.magnifier,
+        )
+        return contract, ib_order
+
+    def _check_parents(self, orders: Sequence[Order]) -> dict[ClientOrderId, ClientOrderId]:
+        """Return the parent of each child.
+
+        Raises:
+            InvalidRequest: a parent is neither in the list nor at IB.
+        """
+        parents: dict[ClientOrderId, ClientOrderId] = {}
+        seen: set[ClientOrderId] = set()
+        for order in orders:
+            parent = order.terms.parent_order_id
+            if parent is not None:
+                if parent not in seen and self._ledger.order_id(parent) is None:
+                    raise InvalidRequest(
+                        "the parent of an order is not at Interactive Brokers",
+                        field=f"order {order.client_order_id} parent_order_id",
+                        value=parent,
+                        remedy="submit both in one order list, the parent first",
+                    )
+                parents[order.client_order_id] = parent
+            seen.add(order.client_order_id)
+        return parents
+
+    def _known_id(self, name: ClientOrderId) -> int:
+        return self._ledger.order_id(name) or 0
+
+    def _announce(self, order: Order, order_id: int, parent_id: int) -> None:
+        identity = identity_of(order, self._desk.account_id)
+        self._ledger.add(t.TrackedOrder(identity, WorkingTerms.of(order)), order_id)
+        self._ledger.learn_parent(order.client_order_id, parent_id)
+        now = self._clock.timestamp_ns()
+        self._sink.order_event(
+            ev.OrderSubmitted(
+                trader_id=identity.trader_id,
+                strategy_id=identity.strategy_id,
+                instrument_id=identity.instrument_id,
+                client_order_id=identity.client_order_id,
+                ts_event=now,
+                ts_init=now,
+                account_id=self._desk.account_id,
+            )
+        )
+
+    def _place(self, order: Order, order_id: int, contract: IBContract, ib_order: IBOrder) -> None:
+        """Write an order to the wire; what cannot be written is refused for certain."""
+        try:
+            self._client.place_order(order_id, contract, ib_order)
+        except PoseiError as error:
+            tracked = self._ledger.get(order.client_order_id)
+            if tracked is not None:
+                problem = t.ProblemSeen(t.ProblemKind.NOT_SENT, error.code or 0, _reason(error))
+                self._inbox.happened(tracked, problem)
+
+    def _deny(self, orders: Sequence[Order], reason: str) -> None:
+        now = self._clock.timestamp_ns()
+        for order in orders:
+            terms = order.terms
+            self._sink.order_event(
+                ev.OrderDenied(
+                    trader_id=terms.trader_id,
+                    strategy_id=terms.strategy_id,
+                    instrument_id=terms.instrument_id,
+                    client_order_id=terms.client_order_id,
+                    ts_event=now,
+                    ts_init=now,
+                    reason=reason,
+                )
+            )
+
+    # -- modify ---------------------------------------------------------------------------------
+
+    def modify(self, command: ModifyOrder) -> None:
+        """Send other terms for a working order. What cannot be is a refused change.
+
+        Raises:
+            NotConnected: nothing was emitted and nothing was sent.
+        """
+        self._need_connection()
+        order = command.order
+        tracked = self._tracked(order)
+        order_id = self._ledger.order_id(order.client_order_id)
+        now = WorkingTerms.of(order)
+        wanted = WorkingTerms(
+            command.quantity or now.quantity,
+            command.price if command.price is not None else now.price,
+            command.trigger_price if command.trigger_price is not None else now.trigger_price,
+        )
+        reason = _not_changeable(order, tracked, order_id, now, wanted)
+        if reason is None:
+            try:
+                contract, ib_order = self.encode(order, wanted)
+            except PoseiError as error:
+                reason = _reason(error)
+        if reason is not None or tracked is None or order_id is None:
+            self._refuse_change(order, reason or "the order is not at IB")
+            return
+        ib_order.parentId = self._ledger.parent_id(order.client_order_id)
+        after = self._inbox.happened(tracked, t.ChangeAsked(wanted))
+        if after.asked == wanted:
+            self._place(order, order_id, contract, ib_order)
+
+    def _refuse_change(self, order: Order, reason: str) -> None:
+        terms, now = order.terms, self._clock.timestamp_ns()
+        self._sink.order_event(
+            ev.OrderModifyRejected(
+                trader_id=terms.trader_id,
+                strategy_id=terms.strategy_id,
+                instrument_id=terms.instrument_id,
+                client_order_id=terms.client_order_id,
+                ts_event=now,
+                ts_init=now,
+                reason=reason,
+            )
+        )
+
+    # -- cancel ---------------------------------------------------------------------------------
+
+    def cancel(self, order: Order) -> None:
+        """Ask IB to cancel an order. What cannot be is a refused cancel.
+
+        Raises:
+            NotConnected: nothing was emitted and nothing was sent.
+        """
+        self._need_connection()
+        tracked = self._tracked(order)
+        order_id = self._ledger.order_id(order.client_order_id)
+        if order.is_closed or (tracked is not None and tracked.phase.is_done):
+            self._refuse_cancel(order, f"the order is {order.status} already")
+            return
+        if tracked is None or order_id is None:
+            self._refuse_cancel(
+                order,
+                "the order was placed under another API client id: cancel it there, or in TWS",
+            )
+            return
+        self._inbox.happened(tracked, t.CancelAsked())
+        try:
+            self._client.cancel_order(order_id)
+        except PoseiError as error:
+            problem = t.ProblemSeen(t.ProblemKind.NOT_SENT, error.code or 0, _reason(error))
+            self._inbox.happened(self._ledger.get(order.client_order_id) or tracked, problem)
+
+    def _refuse_cancel(self, order: Order, reason: str) -> None:
+        terms, now = order.terms, self._clock.timestamp_ns()
+        self._sink.order_event(
+            ev.OrderCancelRejected(
+                trader_id=terms.trader_id,
+                strategy_id=terms.strategy_id,
+                instrument_id=terms.instrument_id,
+                client_order_id=terms.client_order_id,
+                ts_event=now,
+                ts_init=now,
+                reason=reason,
+            )
+        )
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _tracked(self, order: Order) -> t.TrackedOrder | None:
+        known = self._ledger.get(order.client_order_id)
+        if known is None and order.account_id is not None:
+            return self._ledger.adopt(order, order.account_id)
+        return known
+
+    def _need_connection(self) -> None:
+        if not self._client.is_connected:
+            raise NotConnected(
+                "there is no connection to TWS or IB Gateway",
+                field="client",
+                remedy="wait until the client is connected again",
+            )
+
+
+def _not_changeable(
+    order: Order,
+    tracked: t.TrackedOrder | None,
+    order_id: int | None,
+    now: WorkingTerms,
+    wanted: WorkingTerms,
+) -> str | None:
+    """Return why an order cannot be changed so, None when it can."""
+    if order.is_closed or (tracked is not None and tracked.phase.is_done):
+        return f"the order is {order.status} already"
+    if tracked is None or order_id is None:
+        return "the order was placed under another API client id: change it there, or in TWS"
+    if (now.price is None) != (wanted.price is None):
+        return f"a {order.order_type} order has no limit price to change"
+    if (now.trigger_price is None) != (wanted.trigger_price is None):
+        return f"a {order.order_type} order has no trigger price to change"
+    if wanted.quantity.raw <= order.filled_qty.raw:
+        return f"{order.filled_qty} traded already: the quantity must be larger"
+    return None
+
+
+def _reason(error: PoseiError) -> str:
+    """Return an error as one line for an event."""
+    parts = [error.message]
+    if error.field:
+        parts.append(f"({error.field}: {error.value!r})" if error.has_value else f"({error.field})")
+    if error.remedy:
+        parts.append(f"- {error.remedy}")
+    return " ".join(parts)

@@ -1,0 +1,349 @@
+"""Everything that IB says about orders, on its way to the node.
+
+For an order of ours: find it by any of its names, let the machine judge, publish the events. For
+any other order of the account: a report. What belongs to other accounts of the login is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+import msgspec
+
+from posei_trader.adapters.interactive_brokers.error_codes import Action
+from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook, is_leg
+from posei_trader.adapters.interactive_brokers.execution.problems import problem_kind
+from posei_trader.adapters.interactive_brokers.orders import tracked as t
+from posei_trader.adapters.interactive_brokers.orders.decoding import (
+    decode_terms,
+    fill_report,
+    liquidity_of,
+    money_of,
+    order_report,
+    venue_order_id,
+)
+from posei_trader.adapters.interactive_brokers.orders.machine import advance
+from posei_trader.adapters.interactive_brokers.venue_time import parse_time
+from posei_trader.adapters.interactive_brokers.wire_values import quantity_from_wire
+from posei_trader.logs import get_logger
+from posei_trader.model.fixed_point import FIXED_SCALAR
+from posei_trader.model.identifiers import AccountId, VenueOrderId
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from posei_trader.adapters.interactive_brokers.client.messages import (
+        CommissionReport,
+        CompletedOrder,
+        ExecutionRecord,
+        OpenOrder,
+        OrderProblem,
+        OrderStatusUpdate,
+    )
+    from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.orders.executions import Executions
+    from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
+    from posei_trader.adapters.interactive_brokers.traded import Traded
+    from posei_trader.protocols import Clock, ExecSink
+
+_log = get_logger("InteractiveBrokersExecutionClient")
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """Whose orders these are.
+
+    Attributes:
+        number: IB's number of the account.
+        account_id: Our id of it.
+        client_id: The API client id that our order ids belong to.
+    """
+
+    number: str
+    account_id: AccountId
+    client_id: int
+
+
+@final
+class OrderInbox:
+    """Receives what the connection delivers about orders. Satisfies `OrderHandler`.
+
+    Args:
+        desk: Whose orders.
+        ledger: Our orders.
+        executions: The executions that are known.
+        contracts: What is traded.
+        sink: Where to publish.
+        clock: Time.
+        on_doubt: Called when only a query can tell what became of an order.
+        load: Loads the instrument of an order that is not ours, then calls back.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        ledger: OrderLedger,
+        executions: Executions,
+        contracts: ContractBook,
+        sink: ExecSink,
+        clock: Clock,
+        on_doubt: Callable[[t.TrackedOrder], None],
+        load: Callable[[IBContract, Callable[[Traded], None]], None],
+    ) -> None:
+        self._desk = desk
+        self._ledger = ledger
+        self._executions = executions
+        self._contracts = contracts
+        self._sink = sink
+        self._clock = clock
+        self._on_doubt = on_doubt
+        self._load = load
+        self._external: dict[int, OpenOrder] = {}
+        self._previews: dict[int, Callable[[OpenOrder | OrderProblem], None]] = {}
+
+    # -- what IB delivers -----------------------------------------------------------------------
+
+    def open_order(self, row: OpenOrder) -> None:
+        """Take an order as IB has it, ours or not."""
+        order = row.order
+        if order.whatIf:
+            self._preview(row.order_id, row)
+            return
+        if order.account and order.account != self._desk.number:
+            return
+        tracked = self._ledger.find(
+            order_ref=order.orderRef,
+            client_id=order.clientId,
+            order_id=row.order_id,
+            perm_id=order.permId,
+        )
+        if tracked is None:
+            self._external_order(row)
+            return
+        self._ledger.learn_parent(tracked.identity.client_order_id, order.parentId)
+        self.happened(tracked, self._state_of(row, tracked))
+
+    def _state_of(self, row: OpenOrder, tracked: t.TrackedOrder) -> t.StateSeen:
+        identity = tracked.identity
+        traded = self._contracts.get(identity.instrument_id)
+        terms = None
+        if traded is not None:
+            terms = decode_terms(
+                row.order,
+                traded,
+                identity.order_type,
+                is_quote_quantity=identity.is_quote_quantity,
+            )
+        return t.StateSeen(
+            row.status or row.state.status,
+            venue_order_id(row.order.permId),
+            terms,
+            reason=getattr(row.state, "rejectReason", "") or "",
+        )
+
+    def order_status(self, row: OrderStatusUpdate) -> None:
+        """Take an order's status."""
+        tracked = self._ledger.find(
+            client_id=row.client_id, order_id=row.order_id, perm_id=row.perm_id
+        )
+        if tracked is None:
+            self._external_status(row)
+            return
+        seen = t.StateSeen(
+            row.status,
+            venue_order_id(row.perm_id),
+            filled_raw=_raw(row.filled),
+            why_held=row.why_held or "",
+        )
+        self.happened(tracked, seen)
+
+    def execution(self, row: ExecutionRecord) -> None:
+        """Take an execution, ours or not, new or known."""
+        if row.account != self._desk.number or not self._executions.is_news(row.exec_id):
+            return
+        tracked = self._ledger.find(
+            order_ref=row.order_ref,
+            client_id=row.client_id,
+            order_id=row.order_id,
+            perm_id=row.perm_id,
+        )
+        traded = self._contracts.get(tracked.identity.instrument_id) if tracked else None
+        # Finding an order of an earlier run brings the executions that its store knows.
+        if tracked is not None and not self._executions.is_news(row.exec_id):
+            return
+        if tracked is None or traded is None or is_leg(row.contract, traded):
+            self._load(row.contract, lambda found: self._external_fill(row, found))
+            return
+        self._own_fill(row, tracked, traded)
+
+    def _own_fill(self, row: ExecutionRecord, tracked: t.TrackedOrder, traded: Traded) -> None:
+        quantity = quantity_from_wire(row.shares, traded.instrument.size_precision)
+        price = traded.price(row.price)
+        ts_event = parse_time(row.time)
+        known = self._executions.find(row.exec_id)
+        if known is None:
+            known = self._executions.add(
+                row.exec_id, tracked.identity.client_order_id, quantity, price
+            )
+            fill = t.FillSeen(
+                known.first_id,
+                quantity,
+                price,
+                ts_event,
+                liquidity_of(row.last_liquidity),
+                known.commission,
+                venue_order_id(row.perm_id),
+            )
+            self.happened(tracked, fill)
+            return
+        added = self._executions.correct(row.exec_id, quantity, price)
+        new_id = type(known.first_id)(row.exec_id)
+        _log.warning("IB corrected an execution", trade_id=known.first_id, by=row.exec_id)
+        self.happened(
+            tracked, t.FillCorrected(known.first_id, new_id, quantity, price, added, ts_event)
+        )
+
+    def commission(self, row: CommissionReport) -> None:
+        """Take what an execution cost."""
+        commission = money_of(row)
+        if commission is None:
+            return
+        known = self._executions.charge(row.exec_id, commission)
+        if known is None or known.owner is None:
+            return
+        tracked = self._ledger.get(known.owner)
+        if tracked is not None:
+            self.happened(tracked, t.CommissionSeen(known.first_id, commission))
+
+    def order_problem(self, row: OrderProblem) -> None:
+        """Take a code that IB reported for an order id of ours."""
+        if self._preview(row.order_id, row):
+            return
+        tracked = self._ledger.find(client_id=self._desk.client_id, order_id=row.order_id)
+        if tracked is None:
+            _log.warning(
+                "IB reported a code for an order that is not known",
+                order_id=row.order_id,
+                code=row.code,
+                message=row.message,
+            )
+            return
+        _log.warning(
+            "IB reported a code for an order",
+            client_order_id=tracked.identity.client_order_id,
+            code=row.code,
+            message=row.message,
+        )
+        text = f"{row.message} {row.reject_json}".strip()
+        self.happened(tracked, t.ProblemSeen(problem_kind(Action(row.action)), row.code, text))
+
+    def order_bound(self, perm_id: int, client_id: int, order_id: int) -> None:
+        """Take the order id that IB gave to an order that was placed elsewhere."""
+        tracked = self._ledger.find(perm_id=perm_id)
+        if tracked is not None:
+            name = tracked.identity.client_order_id
+            self._ledger.learn(name, client_id, order_id, perm_id)
+
+    def completed(self, row: CompletedOrder) -> t.TrackedOrder | None:
+        """Take an order that is done, from a listing; return it if it is ours."""
+        tracked = self._ledger.find(order_ref=row.order.orderRef, perm_id=row.order.permId)
+        if tracked is not None:
+            filled = row.order.filledQuantity
+            seen = t.StateSeen(
+                row.status,
+                venue_order_id(row.order.permId),
+                filled_raw=_raw(filled),
+                reason=row.completed_status,
+            )
+            self.happened(tracked, seen)
+        return tracked
+
+    # -- our orders -----------------------------------------------------------------------------
+
+    def happened(self, tracked: t.TrackedOrder, happening: t.Happening) -> t.TrackedOrder:
+        """Let the machine judge, keep what it says, publish."""
+        after, events = advance(tracked, happening, self._clock.timestamp_ns())
+        self._ledger.put(after)
+        for event in events:
+            self._sink.order_event(event)
+        if after.is_in_doubt or after.misses_fills:
+            self._on_doubt(after)
+        return after
+
+    # -- previews -------------------------------------------------------------------------------
+
+    def expect_preview(
+        self, order_id: int, receive: Callable[[OpenOrder | OrderProblem], None]
+    ) -> None:
+        """Call back with the answer to a what-if order."""
+        self._previews[order_id] = receive
+
+    def forget_preview(self, order_id: int) -> None:
+        """Wait no longer for the answer to a what-if order."""
+        self._previews.pop(order_id, None)
+
+    def _preview(self, order_id: int, row: OpenOrder | OrderProblem) -> bool:
+        receive = self._previews.get(order_id)
+        if receive is None:
+            return False
+        receive(row)
+        return True
+
+    # -- orders of others -----------------------------------------------------------------------
+
+    def _external_order(self, row: OpenOrder) -> None:
+        if row.order.permId:
+            self._external[row.order.permId] = row
+        self._load(row.contract, lambda traded: self._report_order(row, traded, None))
+
+    def _external_status(self, row: OrderStatusUpdate) -> None:
+        known = self._external.get(row.perm_id)
+        if known is None:
+            return
+        if row.status in {"Cancelled", "ApiCancelled", "Filled", "Inactive"}:
+            del self._external[row.perm_id]
+        known = msgspec.structs.replace(known, status=row.status)
+        self._load(known.contract, lambda traded: self._report_order(known, traded, row))
+
+    def _report_order(
+        self, row: OpenOrder, traded: Traded, progress: OrderStatusUpdate | None
+    ) -> None:
+        self._sink.order_report(
+            order_report(
+                row.order,
+                row.status or row.state.status,
+                traded,
+                account_id=self._desk.account_id,
+                client_order_id=None,
+                progress=progress or row.last_status,
+                ts_init=self._clock.timestamp_ns(),
+                order_id=row.order_id,
+            )
+        )
+
+    def _external_fill(self, row: ExecutionRecord, traded: Traded) -> None:
+        if not self._executions.is_news(row.exec_id):
+            return
+        report = fill_report(
+            row,
+            traded,
+            account_id=self._desk.account_id,
+            client_order_id=None,
+            commission=None,
+            ts_init=self._clock.timestamp_ns(),
+        )
+        known = self._executions.add(row.exec_id, None, report.last_qty, report.last_px)
+        changes: dict[str, object] = {"commission": known.commission}
+        if self._ledger.find(order_ref=row.order_ref, perm_id=row.perm_id) is not None:
+            # A leg of a combination of ours is a fill of its own, not of the combination.
+            changes["venue_order_id"] = VenueOrderId(
+                f"{report.venue_order_id}-{row.contract.conId}"
+            )
+        self._sink.fill_report(msgspec.structs.replace(report, **changes))
+
+
+def _raw(quantity: Decimal) -> int:
+    """Return a quantity in units of 10^-9; what IB leaves unset counts as nothing."""
+    if not quantity.is_finite() or abs(quantity) > 10**15:
+        return 0
+    return int(quantity * FIXED_SCALAR)

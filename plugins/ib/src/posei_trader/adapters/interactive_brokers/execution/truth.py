@@ -1,0 +1,268 @@
+"""IB's whole truth about the account: orders, executions, positions. Complete, or it raises."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, final
+
+import msgspec
+
+from posei_trader.adapters.interactive_brokers.client.messages import (
+    CompletedOrder,
+    OpenOrder,
+    ReportedExecution,
+)
+from posei_trader.adapters.interactive_brokers.orders import tracked as t
+from posei_trader.adapters.interactive_brokers.orders.decoding import (
+    decode_terms,
+    fill_report,
+    money_of,
+    order_report,
+    position_report,
+)
+from posei_trader.adapters.interactive_brokers.venue_time import parse_time
+from posei_trader.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+    from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
+    from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
+    from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
+    from posei_trader.adapters.interactive_brokers.traded import Traded
+    from posei_trader.model.identifiers import ClientOrderId
+    from posei_trader.model.reports import FillReport, OrderStatusReport, PositionStatusReport
+    from posei_trader.protocols import Clock
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What IB listed of the account at one moment.
+
+    Attributes:
+        open: Orders that work.
+        completed: Today's orders that are done.
+        executions: Executions, with their commissions where IB told.
+    """
+
+    open: tuple[OpenOrder, ...]
+    completed: tuple[CompletedOrder, ...]
+    executions: tuple[ReportedExecution, ...]
+
+
+@final
+class VenueTruth:
+    """Asks IB for everything, heals our view with it, and reports it.
+
+    Args:
+        client: The connection.
+        desk: Whose orders.
+        ledger: Our orders.
+        inbox: Judges what happens to them.
+        contracts: What is traded.
+        clock: Time.
+        skipped_types: IB's contract types that are left out of all reports.
+        all_clients: Whether orders of other API clients and of TWS are listed too.
+    """
+
+    def __init__(
+        self,
+        client: InteractiveBrokersClient,
+        desk: Desk,
+        ledger: OrderLedger,
+        inbox: OrderInbox,
+        contracts: ContractBook,
+        clock: Clock,
+        *,
+        skipped_types: frozenset[str] = frozenset(),
+        all_clients: bool = False,
+    ) -> None:
+        self._client = client
+        self._desk = desk
+        self._ledger = ledger
+        self._inbox = inbox
+        self._contracts = contracts
+        self._clock = clock
+        self._skipped_types = skipped_types
+        self._all_clients = all_clients
+
+    # -- healing --------------------------------------------------------------------------------
+
+    async def refresh(self, since_ns: int = 0) -> Listing:
+        """List everything and let the machine settle what was in doubt.
+
+        Raises:
+            RetryLater: a part of the answer did not come; what came was true and was used.
+        """
+        waited = {tracked.identity.client_order_id for tracked in self._ledger if _waits(tracked)}
+        # An order of an earlier run may have been placed under another client id.
+        everywhere = self._all_clients or any(self._ledger.order_id(n) is None for n in waited)
+        # The client hands every order of the answer to the inbox as it comes.
+        listed = await self._client.get_open_orders(all_clients=everywhere)
+        executions = await self._client.get_executions(since_ns=since_ns, account=self._desk.number)
+        completed = await self._client.get_completed_orders()
+        listing = Listing(
+            tuple(row for row in listed if self._concerns(row.order.account, row.contract)),
+            tuple(row for row in completed if self._concerns(row.order.account, row.contract)),
+            tuple(
+                row
+                for row in executions
+                if self._concerns(row.execution.account, row.execution.contract)
+            ),
+        )
+        self._settle(listing, waited)
+        return listing
+
+    def _concerns(self, account: str, contract: IBContract) -> bool:
+        return account in {"", self._desk.number} and contract.secType not in self._skipped_types
+
+    def _settle(self, listing: Listing, waited: set[ClientOrderId]) -> None:
+        for reported in listing.executions:
+            if reported.commission is not None:
+                self._inbox.commission(reported.commission)
+            self._inbox.execution(reported.execution)
+        mentioned: set[ClientOrderId] = set()
+        for row in listing.completed:
+            tracked = self._inbox.completed(row)
+            if tracked is not None:
+                mentioned.add(tracked.identity.client_order_id)
+        for order in listing.open:
+            tracked = self._ledger.find(
+                order_ref=order.order.orderRef,
+                client_id=order.order.clientId,
+                order_id=order.order_id,
+                perm_id=order.order.permId,
+            )
+            if tracked is None:
+                continue
+            mentioned.add(tracked.identity.client_order_id)
+            if tracked.identity.client_order_id in waited:
+                self._confirm(order, tracked)
+        for name in waited - mentioned:
+            tracked = self._ledger.get(name)
+            if tracked is not None and not tracked.phase.is_done:
+                self._inbox.happened(tracked, t.AbsenceSeen())
+
+    def _confirm(self, row: OpenOrder, tracked: t.TrackedOrder) -> None:
+        traded = self._contracts.get(tracked.identity.instrument_id)
+        if traded is None or row.status not in {"Submitted", "PreSubmitted"}:
+            return
+        terms = decode_terms(
+            row.order,
+            traded,
+            tracked.identity.order_type,
+            is_quote_quantity=tracked.identity.is_quote_quantity,
+        )
+        self._inbox.happened(tracked, t.StillWorking(terms))
+
+    # -- reports --------------------------------------------------------------------------------
+
+    async def order_reports(self, listing: Listing) -> tuple[OrderStatusReport, ...]:
+        """Return the listed orders as reports, those that are done before those that work."""
+        contracts = [row.contract for row in listing.completed]
+        await self._load([*contracts, *(row.contract for row in listing.open)])
+        done = [self._completed_report(row) for row in listing.completed]
+        working = [self._open_report(row) for row in listing.open]
+        unique = {report.venue_order_id: report for report in (*done, *working)}
+        return tuple(unique.values())
+
+    def _open_report(self, row: OpenOrder) -> OrderStatusReport:
+        return order_report(
+            row.order,
+            row.status or row.state.status,
+            self._traded(row.contract, row.order.orderRef),
+            account_id=self._desk.account_id,
+            client_order_id=self._our_name(row.order.orderRef, row.order.permId),
+            progress=row.last_status,
+            ts_init=self._clock.timestamp_ns(),
+            order_id=row.order_id,
+        )
+
+    def _completed_report(self, row: CompletedOrder) -> OrderStatusReport:
+        return order_report(
+            row.order,
+            row.status,
+            self._traded(row.contract, row.order.orderRef),
+            account_id=self._desk.account_id,
+            client_order_id=self._our_name(row.order.orderRef, row.order.permId),
+            progress=None,
+            reason=row.completed_status,
+            ts_last=_moment(row.completed_time),
+            ts_init=self._clock.timestamp_ns(),
+        )
+
+    async def fill_reports(self, listing: Listing) -> tuple[FillReport, ...]:
+        """Return the listed executions as reports."""
+        await self._load(row.execution.contract for row in listing.executions)
+        return tuple(
+            fill_report(
+                row.execution,
+                self._traded(row.execution.contract, row.execution.order_ref),
+                account_id=self._desk.account_id,
+                client_order_id=self._our_name(row.execution.order_ref, row.execution.perm_id),
+                commission=None if row.commission is None else money_of(row.commission),
+                ts_init=self._clock.timestamp_ns(),
+            )
+            for row in listing.executions
+        )
+
+    async def position_reports(self) -> tuple[PositionStatusReport, ...]:
+        """Fetch what the account holds.
+
+        Raises:
+            RetryLater: the answer did not come.
+            ReconciliationFailed: it holds what the provider cannot define.
+        """
+        held = [
+            row
+            for row in await self._client.get_positions()
+            if row.quantity and self._concerns(row.account, row.contract)
+        ]
+        await self._load(row.contract for row in held)
+        return tuple(
+            position_report(
+                row,
+                self._traded(row.contract),
+                account_id=self._desk.account_id,
+                ts_init=self._clock.timestamp_ns(),
+            )
+            for row in held
+        )
+
+    # -- names ----------------------------------------------------------------------------------
+
+    def _our_name(self, order_ref: str, perm_id: int) -> ClientOrderId | None:
+        tracked = self._ledger.find(order_ref=order_ref, perm_id=perm_id)
+        if tracked is not None:
+            return tracked.identity.client_order_id
+        return None
+
+    async def _load(self, contracts: Iterable[IBContract]) -> None:
+        unique = {contract.conId or str(contract): contract for contract in contracts}
+        missing = [one for one in unique.values() if self._contracts.of_contract(one) is None]
+        await asyncio.gather(*(self._contracts.load(contract) for contract in missing))
+
+    def _traded(self, contract: IBContract, order_ref: str = "") -> Traded:
+        tracked = self._ledger.find(order_ref=order_ref) if order_ref else None
+        if tracked is not None:
+            own = self._contracts.get(tracked.identity.instrument_id)
+            if own is not None and own.contract.secType == contract.secType:
+                return own
+        found = self._contracts.of_contract(contract)
+        if found is None:
+            raise InvalidRequest(
+                "a contract that was loaded is gone",
+                field="contract",
+                value=str(contract),
+                remedy="report this",
+            )
+        return found
+
+
+def _waits(tracked: t.TrackedOrder) -> bool:
+    return not tracked.phase.is_done and (tracked.is_in_doubt or tracked.is_waiting)
+
+
+def _moment(text: str) -> int:
+    return parse_time(text) if text else 0
