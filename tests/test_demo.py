@@ -56,7 +56,7 @@ def test_the_demo_trades_real_stock_prices_and_the_books_agree(tmp_path):
     bars = catalog.bars(["IBM.NYSE-1-DAY-LAST-EXTERNAL"], start="2011-12-30", end="2011-12-31")
     # The last trading day of 2011, as the exchange published it.
     assert [str(bar.close) for bar in bars] == ["183.88"]
-    assert [str(bar.volume) for bar in bars] == ["2867500"]
+    assert [str(bar.volume) for bar in bars] == ["3530900"]
 
 
 @pytest.mark.real_data

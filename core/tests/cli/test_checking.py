@@ -51,7 +51,38 @@ def test_a_provider_is_checked_part_by_part(here):
 def test_a_part_that_cannot_be_imported_is_a_problem_rather_than_an_error(here):
     checks = by_part(gateway="no_such_module_anywhere:Gateway", config="json:JSONDecoder")
     assert "does not exist" in checks["gateway"].problems[0]
-    assert "no PoseiConfig" in checks["config"].problems[0]
+    assert "no configuration" in checks["config"].problems[0]
+    assert "derive it from posei_trader.config.base.PoseiConfig" in checks["config"].problems[0]
+
+
+GATEWAY = '''
+import dataclasses
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Configure it.
+
+    Attributes:
+        port: Where it
+            listens.
+    """
+    provider = "acme"
+    port: int = 7
+'''
+
+
+def test_a_gateways_configuration_may_be_a_dataclass_that_names_its_provider(tmp_path, monkeypatch):
+    (tmp_path / "plain_gateway.py").write_text(GATEWAY)
+    monkeypatch.syspath_prepend(tmp_path)
+    from plain_gateway import Config
+
+    from posei_trader.cli.settings import config_schema, settings_table
+
+    assert by_part(config="plain_gateway:Config")["config"].is_well
+    assert config_schema(Config)["properties"] == {
+        "port": {"title": "int", "description": "Where it listens.", "default": "7"}
+    }
+    assert "Where it listens." in settings_table(Config)
+    assert not by_part(data_config="plain_gateway:Config")["data_config"].is_well
 
 
 def test_parts_that_are_of_no_use_without_others_are_named(here):

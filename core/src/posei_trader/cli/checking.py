@@ -26,7 +26,6 @@ _PROTOCOLS: Final[Mapping[str, str]] = {
 }
 
 _CONFIGS: Final[Mapping[str, str]] = {
-    "config": "PoseiConfig",
     "data_config": "LiveDataClientConfig",
     "exec_config": "LiveExecClientConfig",
     "instruments_config": "InstrumentProviderConfig",
@@ -78,6 +77,11 @@ def _problems(provider: Provider, part: str) -> list[str]:
     from posei_trader import config, protocols  # noqa: PLC0415 - heavy, and only a check needs them
 
     try:
+        if part == "config":
+            from posei_trader.cli.settings import config_class, config_schema  # noqa: PLC0415 - same
+
+            config_schema(config_class(provider, part))
+            return []
         if part in _CONFIGS:
             kind = provider.load_class(part, getattr(config, _CONFIGS[part]))
             kind.json_schema()

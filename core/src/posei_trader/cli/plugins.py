@@ -15,7 +15,6 @@ from posei_trader.plugins import default_registry
 from posei_trader.plugins.closest import listed
 
 if TYPE_CHECKING:
-    from posei_trader.config import PoseiConfig
     from posei_trader.plugins import Provider
 
 app = typer.Typer(
@@ -85,11 +84,11 @@ def schema(
     json: _Json = False,
 ) -> None:
     """Print what can be configured, as a table or as a JSON schema."""
-    from posei_trader.cli.settings import settings_table  # noqa: PLC0415 - pydantic
+    from posei_trader.cli.settings import config_schema, settings_table  # noqa: PLC0415 - pydantic
 
     classes = _config_classes(name, part)
     if json:
-        schemas = {label: kind.json_schema() for label, kind in classes.items()}
+        schemas = {label: config_schema(kind) for label, kind in classes.items()}
         typer.echo(jsonlib.dumps(schemas, indent=2))
         return
     for label, kind in classes.items():
@@ -97,8 +96,9 @@ def schema(
         typer.echo(settings_table(kind) + "\n")
 
 
-def _config_classes(name: str | None, part: str | None) -> dict[str, type[PoseiConfig]]:
-    from posei_trader.config import PoseiConfig, TradingNodeConfig  # noqa: PLC0415 - pydantic
+def _config_classes(name: str | None, part: str | None) -> dict[str, type]:
+    from posei_trader.cli.settings import config_class  # noqa: PLC0415 - pydantic
+    from posei_trader.config import TradingNodeConfig  # noqa: PLC0415 - pydantic
 
     if name is None:
         return {"node": TradingNodeConfig}
@@ -112,7 +112,7 @@ def _config_classes(name: str | None, part: str | None) -> dict[str, type[PoseiC
             value=part,
             remedy=f"use one of: {listed(present)}",
         )
-    return {one: provider.load_class(one, PoseiConfig) for one in wanted}
+    return {one: config_class(provider, one) for one in wanted}
 
 
 def _described(provider: Provider) -> dict[str, object]:
@@ -148,13 +148,13 @@ def _hooks(provider: Provider) -> tuple[str, ...]:
 
 def _settings(provider: Provider) -> dict[str, object]:
     """Return the names of the settings by part; where a class cannot be had, the reason."""
-    from posei_trader.config import PoseiConfig  # noqa: PLC0415 - pydantic
+    from posei_trader.cli.settings import config_class, setting_names  # noqa: PLC0415 - pydantic
 
     found: dict[str, object] = {}
     for part in _CONFIG_PARTS:
         if part in provider.spec.parts():
             try:
-                found[part] = list(provider.load_class(part, PoseiConfig).model_fields)
+                found[part] = setting_names(config_class(provider, part))
             except PluginError as error:
                 found[part] = f"unavailable: {error.message}"
     return found

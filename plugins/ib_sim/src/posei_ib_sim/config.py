@@ -6,7 +6,7 @@ import datetime as dt
 import ipaddress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from posei_ib_sim.errors import ConfigurationError
@@ -72,6 +72,8 @@ class SimulatedIBGatewayConfig:
         send_buffer_limit: Bytes that may wait for a slow client before it is disconnected.
         log_wire: File to which every frame of both directions is appended as JSON lines.
     """
+
+    provider: ClassVar[str] = "ib_sim"
 
     host: str = "127.0.0.1"
     port: int = 0
