@@ -106,7 +106,10 @@ def _settings(kind: type) -> list[_Setting]:
     meanings = dict(_ATTRIBUTE.findall(inspect.getdoc(kind) or ""))
     return [
         _Setting(
-            field.name, str(field.type), _field_default(field), _one_line(meanings.get(field.name))
+            field.name,
+            field.type.__name__ if isinstance(field.type, type) else str(field.type),
+            _field_default(field),
+            _one_line(meanings.get(field.name)),
         )
         for field in dataclasses.fields(kind)
     ]
