@@ -1,0 +1,334 @@
+"""The data client of a node: streams and history of IB over one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, final
+
+from posei_trader.adapters.interactive_brokers.data.openers import Opened, StreamOpener
+from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
+from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
+from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
+from posei_trader.adapters.interactive_brokers.historical.recent import recent_bars
+from posei_trader.adapters.interactive_brokers.traded import Traded
+from posei_trader.errors import InvalidRequest, NotConnected, PoseiError
+from posei_trader.logs import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+    from posei_trader.adapters.interactive_brokers.client.messages import ConnectionChange
+    from posei_trader.adapters.interactive_brokers.config import (
+        InteractiveBrokersDataClientConfig,
+    )
+    from posei_trader.adapters.interactive_brokers.providers import (
+        InteractiveBrokersInstrumentProvider,
+    )
+    from posei_trader.model.bars import Bar, BarType
+    from posei_trader.model.identifiers import ClientId, InstrumentId
+    from posei_trader.model.requests import HistoryRequest, Subscription
+    from posei_trader.model.ticks import QuoteTick, TradeTick
+    from posei_trader.protocols import DataClientContext
+
+_log = get_logger("InteractiveBrokersDataClient")
+
+_LIVE: Final = 1
+
+
+@final
+class InteractiveBrokersDataClient:
+    """Stream and fetch IB's market data. Satisfies :class:`posei_trader.protocols.DataClient`.
+
+    Args:
+        client: The connection; may be shared with an execution client.
+        provider: Where instruments come from.
+        config: Settings.
+        context: The node's clock, cache and sink.
+    """
+
+    def __init__(
+        self,
+        client: InteractiveBrokersClient,
+        provider: InteractiveBrokersInstrumentProvider,
+        config: InteractiveBrokersDataClientConfig,
+        context: DataClientContext,
+    ) -> None:
+        self._client = client
+        self._provider = provider
+        self._config = config
+        self._context = context
+        self._opener = StreamOpener(client, config)
+        self._history = HistoryDownloads(client, context.clock)
+        self._open: dict[Subscription, Opened] = {}
+        self._contexts: dict[Subscription, StreamContext] = {}
+        self._prevailing: dict[InstrumentId, Prevailing] = {}
+        self._stop_following: Callable[[], None] | None = None
+        self._is_running = False
+        self._is_announced = False
+        self._lock = asyncio.Lock()
+
+    # -- what it is -----------------------------------------------------------------------------
+
+    @property
+    def client_id(self) -> ClientId:
+        """The name under which it is configured."""
+        return self._context.client_id
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the venue can be asked now."""
+        return self._is_running and self._client.is_connected
+
+    @property
+    def instrument_provider(self) -> InteractiveBrokersInstrumentProvider:
+        """Where its instruments come from."""
+        return self._provider
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Connect, choose the kind of market data, load the configured instruments. Idempotent.
+
+        Raises:
+            RetryLater: the venue did not answer in the configured time.
+            CallHuman: the venue refuses us.
+        """
+        async with self._lock:
+            if self._is_running:
+                return
+            await self._client.connect()
+            kind = int(self._config.market_data_type)
+            if kind != _LIVE:
+                self._client.set_market_data_type(kind)
+            await self._provider.initialize()
+            self._publish_instruments()
+            self._is_running = True
+            self._stop_following = self._client.add_connection_handler(self._connection_changed)
+            _log.info("connected", market_data_type=self._config.market_data_type.name)
+            self._announce(connected=True, reason="connected")
+
+    def _publish_instruments(self) -> None:
+        for instrument in self._provider.list_all():
+            self._context.sink.instrument(instrument)
+
+    async def disconnect(self) -> None:
+        """Disconnect and end every stream. Idempotent; never raises."""
+        if not self._is_running:
+            return
+        self._is_running = False
+        if self._stop_following is not None:
+            self._stop_following()
+            self._stop_following = None
+        for subscription in tuple(self._open):
+            self._close(subscription)
+        await self._client.disconnect()
+        self._announce(connected=False, reason="disconnected on request")
+
+    def _connection_changed(self, change: ConnectionChange) -> None:
+        self._announce(connected=change.ready, reason=change.reason)
+
+    def _announce(self, *, connected: bool, reason: str) -> None:
+        if connected != self._is_announced:
+            self._is_announced = connected
+            self._context.sink.connection_changed(
+                self.client_id, connected=connected, reason=reason
+            )
+
+    # -- streams --------------------------------------------------------------------------------
+
+    async def subscribe(self, subscription: Subscription) -> None:
+        """Open a stream. See :meth:`posei_trader.protocols.DataClient.subscribe`.
+
+        Parameters: quotes ``batch_quotes`` (false for tick by tick); bars ``use_rth``; books
+        ``depth`` and ``is_smart_depth``.
+
+        Raises:
+            Unsupported: IB has no such stream.
+            InstrumentNotFound: the instrument does not exist.
+            ResourceExhausted: no market data line is left.
+            NotConnected: there is no connection.
+        """
+        self._need_connection()
+        if subscription in self._open:
+            return
+        traded = await self._traded(subscription.instrument_id)
+        self._need_connection()
+        if subscription in self._open:
+            return
+        context = StreamContext(
+            subscription,
+            traded,
+            self._prevailing.setdefault(subscription.instrument_id, Prevailing()),
+            self._context.sink,
+            self._context.clock,
+            self._failed,
+        )
+        self._contexts[subscription] = context
+        try:
+            self._open[subscription] = self._opener.open(context)
+        except BaseException:
+            del self._contexts[subscription]
+            raise
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """End a stream: nothing of it is delivered after this returns. Idempotent."""
+        self._close(subscription)
+
+    def _close(self, subscription: Subscription) -> None:
+        context = self._contexts.pop(subscription, None)
+        opened = self._open.pop(subscription, None)
+        if opened is not None:
+            opened.handle.close()
+            opened.handler.close()
+        if context is not None and context.counters:
+            _log.info(
+                "left out during the subscription",
+                subscription=str(subscription),
+                **{what.replace(" ", "_"): count for what, count in context.counters.items()},
+            )
+
+    def _failed(self, subscription: Subscription, error: PoseiError) -> None:
+        """Take note that IB ended a stream; fall back where that is possible."""
+        context = self._contexts.get(subscription)
+        opened = self._open.pop(subscription, None)
+        if context is None:
+            return
+        if opened is not None:
+            opened.handler.close()
+            fallback = self._fallback(context, opened, error)
+            if fallback is not None:
+                self._open[subscription] = fallback
+                return
+        del self._contexts[subscription]
+        self._context.sink.subscription_failed(subscription, error)
+
+    def _fallback(self, context: StreamContext, opened: Opened, error: PoseiError) -> Opened | None:
+        if not hasattr(opened.handler, "trade") and not hasattr(opened.handler, "quote"):
+            return None
+        try:
+            return self._opener.fall_back(context, error)
+        except PoseiError as second:
+            _log.warning(
+                "level one cannot serve either",
+                subscription=str(context.subscription),
+                reason=str(second),
+            )
+            return None
+
+    # -- history --------------------------------------------------------------------------------
+
+    async def request_bars(self, bar_type: BarType, request: HistoryRequest) -> list[Bar]:
+        """Fetch complete bars, ascending, each once; the unfinished last one is left out.
+
+        Without a start, the newest `limit` bars. Parameter ``use_rth`` overrides the setting.
+
+        Raises:
+            Unsupported: IB has no such bars.
+            InvalidRequest: neither a start nor a limit was given, or the span is empty.
+            MarketDataNotPermitted: the account lacks the subscription.
+            RetryLater: the answer did not come; nothing is known.
+        """
+        traded = await self._asked(request)
+        now = self._context.clock.timestamp_ns()
+        end = request.end_ns or now
+        use_rth = self._use_rth(request)
+        timeout = self._config.request_timeout
+        if request.start_ns:
+            bars = await self._history.bars(
+                traded, bar_type, request.start_ns, end, use_rth=use_rth, timeout=timeout
+            )
+        else:
+            _need_limit(request)
+            bars = await recent_bars(
+                self._history,
+                traded,
+                bar_type,
+                end,
+                request.limit,
+                use_rth=use_rth,
+                timeout=timeout,
+            )
+        complete = [bar for bar in bars if request.start_ns <= bar.ts_event and bar.ts_init <= now]
+        return complete[-request.limit :] if request.limit else complete
+
+    async def request_quote_ticks(self, request: HistoryRequest) -> list[QuoteTick]:
+        """Fetch quotes, ascending, each once. Raises as :meth:`request_bars`."""
+        traded = await self._asked(request)
+        _need_start(request)
+        ticks = await self._history.quotes(
+            traded,
+            request.start_ns,
+            request.end_ns or self._context.clock.timestamp_ns(),
+            use_rth=self._use_rth(request, default=False),
+            timeout=self._config.request_timeout,
+        )
+        return ticks[-request.limit :] if request.limit else ticks
+
+    async def request_trade_ticks(self, request: HistoryRequest) -> list[TradeTick]:
+        """Fetch trades, ascending, each once. Raises as :meth:`request_bars`."""
+        traded = await self._asked(request)
+        _need_start(request)
+        ticks = await self._history.trades(
+            traded,
+            request.start_ns,
+            request.end_ns or self._context.clock.timestamp_ns(),
+            use_rth=self._use_rth(request, default=False),
+            timeout=self._config.request_timeout,
+        )
+        return ticks[-request.limit :] if request.limit else ticks
+
+    async def _asked(self, request: HistoryRequest) -> Traded:
+        self._need_connection()
+        unknown = sorted(set(request.params) - {"use_rth"})
+        if unknown:
+            raise InvalidRequest(
+                "a request for history has no such parameter",
+                field="params",
+                value=unknown[0],
+                remedy="give use_rth, or none",
+            )
+        return await self._traded(request.instrument_id)
+
+    def _use_rth(self, request: HistoryRequest, *, default: bool | None = None) -> bool:
+        configured = self._config.use_regular_trading_hours if default is None else default
+        text = request.params.get("use_rth")
+        return configured if text is None else text.lower() in {"true", "1", "yes"}
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    async def _traded(self, instrument_id: InstrumentId) -> Traded:
+        instrument = self._context.cache.instrument(instrument_id)
+        if instrument is None or not instrument.info:
+            instrument = await self._provider.load(instrument_id)
+            self._context.sink.instrument(instrument)
+        return Traded.of(instrument)
+
+    def _need_connection(self) -> None:
+        if not self.is_connected:
+            raise NotConnected(
+                "there is no connection to TWS or IB Gateway",
+                field="client_id",
+                value=self.client_id,
+                remedy="wait until the client is connected",
+            )
+
+
+def _need_limit(request: HistoryRequest) -> None:
+    if not request.limit:
+        raise InvalidRequest(
+            "a request for history needs a start or a limit",
+            field="start_ns, limit",
+            value=(request.start_ns, request.limit),
+            remedy="say from when on, or how many",
+        )
+
+
+def _need_start(request: HistoryRequest) -> None:
+    if not request.start_ns:
+        raise InvalidRequest(
+            "a request for ticks needs a start",
+            field="start_ns",
+            value=request.start_ns,
+            remedy="say from when on",
+        )
