@@ -133,6 +133,10 @@ class BarBuilder:
         """End of the current bar's interval."""
         return self._until_ns
 
+    def bar_start(self, ts_ns: int) -> int:
+        """Return the start of the intraday bar that a moment lies in; longer bars keep it."""
+        return self._interval(ts_ns)[0] if self._size.is_intraday else ts_ns
+
     def add(self, event: MarketEvent) -> Bar | None:
         """Take an event in; return the bar that it completed, if it began a new one."""
         if self._sides:

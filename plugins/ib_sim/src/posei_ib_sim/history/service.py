@@ -117,9 +117,11 @@ class HistoryService:
     ) -> tuple[list[Bar], BarBuilder]:
         """Return the bars of a range and the builder, with which live updates can go on.
 
+        The range is widened to the start of its first bar: IB does not send halves of bars.
         The last bar is the builder's current one; it may still be growing.
         """
         builder = BarBuilder(self._hours, contract.hours, size, what, use_rth=use_rth)
+        start_ns = builder.bar_start(start_ns)
         bars = []
         for event in self._tape_for(contract).events(start_ns, end_ns):
             finished = builder.add(event)
