@@ -193,6 +193,18 @@ class HistoryDownloads:
 
     # -- ticks ----------------------------------------------------------------------------------
 
+    def check_ticks(self, traded: Traded, kind: str) -> None:
+        """Check that IB has ticks of a contract.
+
+        Args:
+            traded: Of what.
+            kind: ``TRADES`` or ``BID_ASK``.
+
+        Raises:
+            Unsupported: it has none; names the alternative.
+        """
+        check_has(PriceType.LAST if kind == "TRADES" else PriceType.BID, traded.sec_type)
+
     async def quotes(
         self,
         traded: Traded,
@@ -204,7 +216,7 @@ class HistoryDownloads:
         on_page: Callable[[int], None] | None = None,
     ) -> list[QuoteTick]:
         """Fetch the quotes of a span, ascending: all of them, or it raises. See `bars`."""
-        check_has(PriceType.BID, traded.contract.secType)
+        self.check_ticks(traded, "BID_ASK")
         check_span(start_ns, end_ns)
         rows = await self._pages(
             lambda start: self._client.get_historical_ticks(
@@ -235,7 +247,7 @@ class HistoryDownloads:
         on_page: Callable[[int], None] | None = None,
     ) -> list[TradeTick]:
         """Fetch the trades of a span, ascending: all of them, or it raises. See `bars`."""
-        check_has(PriceType.LAST, traded.contract.secType)
+        self.check_ticks(traded, "TRADES")
         check_span(start_ns, end_ns)
         rows = await self._pages(
             lambda start: self._client.get_historical_ticks(

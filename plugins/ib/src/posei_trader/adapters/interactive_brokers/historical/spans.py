@@ -1,0 +1,77 @@
+"""From what people write about time to a span in nanoseconds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Final
+
+from posei_trader.adapters.interactive_brokers.historical.segmentation import check_span
+from posei_trader.adapters.interactive_brokers.venue_time import from_nanos, localized, to_nanos
+from posei_trader.errors import InvalidRequest
+
+_DURATION: Final = re.compile(r"\s*(\d+)\s*([SDWMY])\s*", re.IGNORECASE)
+_DAYS: Final = {"D": 1, "W": 7}
+_MONTHS: Final = {"M": 1, "Y": 12}
+
+
+def span_of(
+    start: dt.datetime | None,
+    end: dt.datetime | None,
+    duration: str | None,
+    tz_name: str,
+    now_ns: int,
+) -> tuple[int, int]:
+    """Return a span as UNIX ns UTC.
+
+    Args:
+        start: First moment; naive times are read in `tz_name`.
+        end: End, not included; None for now.
+        duration: Instead of a start, how long before the end: ``"5 D"``, ``"3600 S"``.
+        tz_name: IANA name of the zone of naive times.
+        now_ns: Now.
+
+    Raises:
+        InvalidRequest: both or neither of start and duration are given, the duration cannot be
+            read, the zone is unknown, or the span is empty.
+    """
+    end_ns = now_ns if end is None else to_nanos(localized(end, tz_name))
+    if (start is None) == (duration is None):
+        raise InvalidRequest(
+            "give either a start or a duration",
+            field="start_date_time, duration",
+            value=(start, duration),
+            remedy="for example start_date_time=datetime(2023, 11, 1, 9, 30), or duration='5 D'",
+        )
+    if start is not None:
+        start_ns = to_nanos(localized(start, tz_name))
+    else:
+        start_ns = _before(end_ns, duration or "")
+    check_span(start_ns, end_ns)
+    return start_ns, end_ns
+
+
+def _before(end_ns: int, duration: str) -> int:
+    match = _DURATION.fullmatch(duration)
+    if match is None or int(match[1]) == 0:
+        raise InvalidRequest(
+            "a duration is a number and one of S, D, W, M, Y",
+            field="duration",
+            value=duration,
+            remedy="write '5 D', '3600 S' or '1 Y'",
+        )
+    count, unit = int(match[1]), match[2].upper()
+    if unit == "S":
+        return end_ns - count * 1_000_000_000
+    if unit in _DAYS:
+        return end_ns - count * _DAYS[unit] * 86_400 * 1_000_000_000
+    moment = from_nanos(end_ns)
+    months = moment.year * 12 + moment.month - 1 - count * _MONTHS[unit]
+    year, month = divmod(months, 12)
+    day = min(moment.day, _last_day(year, month + 1))
+    return to_nanos(moment.replace(year=year, month=month + 1, day=day)) + end_ns % 1_000
+
+
+def _last_day(year: int, month: int) -> int:
+    after = dt.date(year + month // 12, month % 12 + 1, 1)
+    return (after - dt.timedelta(days=1)).day
