@@ -87,9 +87,12 @@ def read_option(symbol: str, exchange: str, _: Callable[[], dt.date]) -> tuple[I
     """Read an option: OCC padded or not, EUREX's long form, or ours."""
     if len(symbol) < _SHORTEST_OPTION:
         return ()
+    listed = exchange not in EXCHANGES or _lists(exchange, "OPT")
     if occ := options.padded_occ(symbol):
-        where = exchange if exchange not in EXCHANGES or _lists(exchange, "OPT") else "SMART"
+        where = exchange if listed else "SMART"
         return (IBContract(secType="OPT", exchange=where, localSymbol=occ),)
+    if not listed:
+        return ()
     if terms := options.parse_terms(symbol):
         return (_of_terms("OPT", terms, exchange),)
     if long_form := options.spell_eurex_long(symbol):

@@ -8,6 +8,7 @@ from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.symbology.derivative_rules import (
     read_raw_derivative,
 )
+from posei_trader.adapters.interactive_brokers.symbology.listed_rules import forward_of
 from posei_trader.adapters.interactive_brokers.symbology.security_ids import security_id_type
 
 __all__ = ["SEC_TYPES", "read_explicit", "split_explicit"]
@@ -59,6 +60,8 @@ def read_explicit(local: str, sec_type: str, exchange: str) -> IBContract:
         by_fields = read_raw_derivative(sec_type, local, exchange)
         if by_fields is not None:
             return by_fields
+    if sec_type == "FWD" and (forward := forward_of(local, exchange)):
+        return forward
     if sec_type == "STK":
         primary = "" if exchange == "SMART" else exchange
         return IBContract(

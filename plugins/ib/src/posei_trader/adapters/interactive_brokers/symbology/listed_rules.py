@@ -159,18 +159,23 @@ def spell_forward(contract: IBContract) -> str:
 
 def read_forward(symbol: str, exchange: str, _: Callable[[], dt.date]) -> tuple[IBContract, ...]:
     """Read a currency pair for a later day."""
+    forward = forward_of(symbol, exchange)
+    return () if forward is None else (forward,)
+
+
+def forward_of(symbol: str, exchange: str) -> IBContract | None:
+    """Return the contract of a pair with a value date, None when the text is none."""
     match = _FORWARD.fullmatch(symbol)
     if match is None:
-        return ()
+        return None
     base, quote, date = match.groups()
-    forward = IBContract(
+    return IBContract(
         secType="FWD",
         symbol=base,
         currency=quote,
         exchange=exchange,
         lastTradeDateOrContractMonth=date,
     )
-    return (forward,)
 
 
 # -- CFDs and commodities --

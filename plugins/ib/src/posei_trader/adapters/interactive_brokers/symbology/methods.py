@@ -26,14 +26,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.symbology.exchanges import Exchange
     from posei_trader.adapters.interactive_brokers.symbology.rules import Rule
 
 __all__ = ["RawSymbology", "SimplifiedSymbology"]
 
-_RULES_AT: Final = {
-    code: tuple(rule for rule in RULES if set(rule.sec_types) & set(exchange.sec_types))
-    for code, exchange in EXCHANGES.items()
-}
+
+def _rules_at(exchange: Exchange) -> tuple[Rule, ...]:
+    listed = set(exchange.sec_types)
+    if "STK" in listed:
+        # An override may give options the venue of their stock.
+        listed.add("OPT")
+    return tuple(rule for rule in RULES if listed & set(rule.sec_types))
+
+
+_RULES_AT: Final = {code: _rules_at(exchange) for code, exchange in EXCHANGES.items()}
 # For the venue of an override, whose exchange only IB knows.
 _RULES_ANYWHERE: Final = tuple(
     rule for rule in RULES if {"IND", "OPT", "FUT", "FOP", "STK"} & set(rule.sec_types)
