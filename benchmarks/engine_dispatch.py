@@ -1,6 +1,6 @@
 """How many ticks a second go through the data engine to an empty strategy callback.
 
-    python benchmarks/engine_dispatch.py [--ticks 2000000]
+    python benchmarks/engine_dispatch.py
 
 Prints ticks a second for each case, best of five rounds. The floor is the same loop calling the
 strategy directly.
@@ -8,17 +8,15 @@ strategy directly.
 
 from __future__ import annotations
 
-import argparse
 import time
 from typing import TYPE_CHECKING
 
-from posei_trader.config import LiveDataEngineConfig, RoutingConfig
+from posei_trader.config import LiveDataEngineConfig
 from posei_trader.engine.bus import MessageBus
 from posei_trader.engine.cache import Cache
 from posei_trader.engine.clock import SimulatedClock
 from posei_trader.engine.data import DataEngine
-from posei_trader.model.identifiers import ClientId, InstrumentId
-from posei_trader.model.requests import DataKind, Subscription
+from posei_trader.model.identifiers import InstrumentId
 from posei_trader.model.ticks import QuoteTick
 
 if TYPE_CHECKING:
@@ -29,15 +27,9 @@ ROUNDS = 5
 
 
 class Listener:
-    """An empty strategy callback, and the owner of its stream."""
+    """An empty strategy callback."""
 
     def on_quote_tick(self, tick):
-        pass
-
-    def stream_failed(self, subscription, error):
-        raise error
-
-    def stream_interrupted(self, gap):
         pass
 
 
@@ -51,9 +43,7 @@ def ticks(instrument_id: InstrumentId) -> list[QuoteTick]:
 def engine(listeners: int, *, validate: bool) -> DataEngine:
     instrument_id = InstrumentId("AAPL.XNAS")
     bus, clock = MessageBus(), SimulatedClock()
-    made = DataEngine(
-        bus, Cache(), clock, LiveDataEngineConfig(validate_data_sequence=validate)
-    )
+    made = DataEngine(bus, Cache(), clock, LiveDataEngineConfig(validate_data_sequence=validate))
     for _ in range(listeners):
         bus.subscribe(f"data.quotes.{instrument_id}", Listener().on_quote_tick)
     return made
@@ -70,8 +60,6 @@ def rate(deliver: Callable[[QuoteTick], object], batch: list[QuoteTick]) -> floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.parse_args()
     batch = ticks(InstrumentId("AAPL.XNAS"))
     cases = {
         "floor: the callback alone": Listener().on_quote_tick,

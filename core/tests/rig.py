@@ -38,7 +38,7 @@ START = 1_700_000_000 * SECOND
 
 
 class Rig:
-    """The engines, wired as a node wires them; connected and free to trade unless told otherwise."""
+    """The engines, wired as a node wires them; connected, and free to trade unless told so."""
 
     def __init__(
         self,

@@ -27,9 +27,7 @@ def internal(spec: str) -> BarType:
 
 
 def trade(price: int, size: int, ts: int, flags: TradeFlag = TradeFlag.NONE) -> TradeTick:
-    return TradeTick(
-        AAPL, price, size, 2, 0, AggressorSide.BUYER, TradeId("T"), ts, ts, flags
-    )
+    return TradeTick(AAPL, price, size, 2, 0, AggressorSide.BUYER, TradeId("T"), ts, ts, flags)
 
 
 def quote(bid: int, ask: int, ts: int) -> QuoteTick:
@@ -95,9 +93,7 @@ def test_trade_bars_equal_those_of_sorting_the_ticks_into_buckets(
     offsets, seconds, fill, on_close, tail
 ):
     ticks = [(START + offset, price, size) for offset, price, size in sorted(offsets)]
-    made = Made(
-        f"{seconds}-SECOND-LAST", build_with_no_updates=fill, timestamp_on_close=on_close
-    )
+    made = Made(f"{seconds}-SECOND-LAST", build_with_no_updates=fill, timestamp_on_close=on_close)
     for ts, price, size in ticks:
         made.trade(price, size, ts)
     end = made.clock.timestamp_ns() + tail

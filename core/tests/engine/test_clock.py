@@ -1,5 +1,6 @@
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,9 @@ from hypothesis import strategies as st
 
 from posei_trader.engine.clock import LiveClock, SimulatedClock
 from posei_trader.errors import InvalidRequest
-from posei_trader.protocols import Clock
+
+if TYPE_CHECKING:
+    from posei_trader.protocols import Clock
 
 SECOND = 1_000_000_000
 
@@ -141,9 +144,7 @@ def test_the_simulated_clock_moves_only_when_told():
 def test_simulated_timers_fire_in_order_at_their_own_moment(moments, end):
     clock, seen = SimulatedClock(), []
     for number, moment in enumerate(moments):
-        clock.call_at(
-            moment, lambda m=moment, n=number: seen.append((m, n, clock.timestamp_ns()))
-        )
+        clock.call_at(moment, lambda m=moment, n=number: seen.append((m, n, clock.timestamp_ns())))
     fired = clock.advance_to(end)
     due = sorted((moment, number) for number, moment in enumerate(moments) if moment <= end)
     assert [(moment, number) for moment, number, _ in seen] == due

@@ -195,9 +195,7 @@ async def test_stopping_abandons_what_is_being_opened():
     rig, owner = Rig(), Owner()
     rig.data.subscribe(QUOTES, owner.items.append, owner)
     rig.data.subscribe(
-        Subscription(
-            DataKind.BARS, AAPL, BarType.from_str(f"{AAPL}-1-SECOND-LAST-INTERNAL")
-        ),
+        Subscription(DataKind.BARS, AAPL, BarType.from_str(f"{AAPL}-1-SECOND-LAST-INTERNAL")),
         owner.items.append,
         owner,
     )

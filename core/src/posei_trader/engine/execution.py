@@ -280,7 +280,7 @@ class ExecutionEngine:
     def account_state(self, state: AccountState) -> None:
         """Deliver a consistent snapshot of the account."""
         self._cache.set_account(state)
-        self._outbox.publish(self._account_topic, state)
+        self._outbox.publish((self._account_topic, state))
 
     def connection_changed(self, client_id: ClientId, *, connected: bool, reason: str) -> None:
         """Take note that a client lost or regained the venue: orders wait until it has told."""
@@ -296,7 +296,7 @@ class ExecutionEngine:
     def instrument_loaded(self, instrument_id: InstrumentId) -> None:
         """Count the fills that waited for an instrument's definition."""
         for fill in self._parked_fills.pop(instrument_id, []):
-            self._tell_positions(self._count(fill))
+            self._outbox.publish(*map(self._addressed, self._count(fill)))
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -334,16 +334,14 @@ class ExecutionEngine:
         if topic is None:
             topic = self._bus.topic(f"events.order.{event.strategy_id}")
             self._order_topics[event.strategy_id] = topic
-        self._outbox.publish(topic, event)
-        self._tell_positions(position_events)
+        self._outbox.publish((topic, event), *map(self._addressed, position_events))
 
-    def _tell_positions(self, position_events: list[PositionEvent]) -> None:
-        for event in position_events:
-            topic = self._position_topics.get(event.strategy_id)
-            if topic is None:
-                topic = self._bus.topic(f"events.position.{event.strategy_id}")
-                self._position_topics[event.strategy_id] = topic
-            self._outbox.publish(topic, event)
+    def _addressed(self, event: PositionEvent) -> tuple[Topic, PositionEvent]:
+        topic = self._position_topics.get(event.strategy_id)
+        if topic is None:
+            topic = self._bus.topic(f"events.position.{event.strategy_id}")
+            self._position_topics[event.strategy_id] = topic
+        return topic, event
 
     def adopt(self, order: Order, client_id: ClientId) -> None:
         """Take an order that is not ours into the cache and the store; for reconciliation."""

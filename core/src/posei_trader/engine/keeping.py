@@ -43,6 +43,7 @@ class Keeper:
         self._cache = cache
         self._risk = risk
         self._instruments: set[InstrumentId] = set()
+        self._orders: set[str] = set()
 
     def load(self) -> StoredState:
         """Return everything that was kept.
@@ -52,6 +53,7 @@ class Keeper:
         """
         state = self._store.load()
         self._instruments.update(instrument.id for instrument in state.instruments)
+        self._orders.update(stored.terms.client_order_id for stored in state.orders)
         return state
 
     def orders(
@@ -69,7 +71,9 @@ class Keeper:
         return self._attempt(lambda: self._store.cancel(commands))
 
     def event(self, event: OrderEvent) -> None:
-        """Keep an event."""
+        """Keep an event of an order that is kept; one that risk denied never was."""
+        if event.client_order_id not in self._orders:
+            return
         try:
             self._store.event(event)
         except PoseiError as error:
@@ -88,6 +92,7 @@ class Keeper:
                 self._store.instrument(instrument)
                 self._instruments.add(instrument.id)
         self._store.submit(orders, client_id, position_id)
+        self._orders.update(order.client_order_id for order in orders)
 
     def _attempt(self, keep: Callable[[], None]) -> Denial | None:
         try:

@@ -35,9 +35,12 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def publish(self, topic: Topic, message: object) -> None:
-        """Publish now, or right after what is being published."""
-        self._waiting.append((topic, message))
+    def publish(self, *letters: tuple[Topic, object]) -> None:
+        """Publish messages, each to its topic, now or right after what is being published.
+
+        Nothing that the first one causes comes before the last one.
+        """
+        self._waiting.extend(letters)
         if not self._is_publishing:
             self._drain()
 

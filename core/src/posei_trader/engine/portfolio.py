@@ -158,8 +158,13 @@ class Portfolio:
     # -- totals by currency ---------------------------------------------------------------------
 
     def realized_pnls(self, venue: Venue | None = None) -> dict[Currency, Money]:
-        """Return the realized profit of every instrument, of one venue or of all, by currency."""
-        return _by_currency(position.realized_pnl for position in self._positions(venue))
+        """Return what was realized, less all commissions, each in its own currency.
+
+        Of one venue or of all.
+        """
+        return _by_currency(
+            amount for position in self._positions(venue) for amount in _realized(position)
+        )
 
     def unrealized_pnls(self, venue: Venue | None = None) -> dict[Currency, Money]:
         """Return the unrealized profit by currency.
@@ -173,7 +178,7 @@ class Portfolio:
         """Return realized plus unrealized profit by currency. Raises as `unrealized_pnls`."""
         amounts: list[Money] = []
         for position in self._positions(venue):
-            amounts += (position.realized_pnl, self._unrealized_of(position))
+            amounts += (*_realized(position), self._unrealized_of(position))
         return _by_currency(amounts)
 
     def commissions(self, venue: Venue | None = None) -> dict[Currency, Money]:
@@ -210,6 +215,11 @@ class Portfolio:
         if amount is None:
             raise _no_price(position.instrument_id)
         return amount
+
+
+def _realized(position: Position) -> list[Money]:
+    earned = Money(position.realized, position.instrument.settlement_currency)
+    return [earned, *(-paid for paid in position.commissions)]
 
 
 def _unrealized(position: Position) -> Money | None:

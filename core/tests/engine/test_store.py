@@ -1,0 +1,291 @@
+"""What the store kept is what is there after a restart."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rig import SIM, Rig
+from venue import AAPL, USD, quote
+
+from posei_trader.engine.sqlite_store import SqliteOrderStore
+from posei_trader.engine.store import NoStore, StoredState
+from posei_trader.errors import ConfigError, StoreCorrupt
+from posei_trader.model.enums import OrderSide, OrderStatus, TradingState
+from posei_trader.model.identifiers import PositionId
+from posei_trader.model.values import Money, Price, Quantity
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "deep" / "orders.db"
+
+
+def rig_with(path, **settings):
+    rig = Rig(store=SqliteOrderStore(path), **settings)
+    rig.venue.set_quote(quote(AAPL, "99.99", "100.00", rig.clock.timestamp_ns()))
+    return rig
+
+
+def restarted(path, rig):
+    rig.execution.close_store()
+    again = Rig(rig.venue, store=SqliteOrderStore(path), start_ns=rig.clock.timestamp_ns() + 1)
+    again.execution.load()
+    return again
+
+
+def view(rig):
+    return {
+        "orders": [(repr(order), order.events[1:], order.fills) for order in rig.cache.orders()],
+        "open": [order.client_order_id for order in rig.cache.orders_open()],
+        "clients": [rig.cache.client_of_order(one.client_order_id) for one in rig.cache.orders()],
+        "positions": [
+            (held.id, held.signed_qty, held.avg_px_open, held.realized_pnl, held.commissions)
+            for held in rig.cache.positions()
+        ],
+    }
+
+
+def test_a_restart_knows_every_order_event_and_position(path):
+    rig = rig_with(path)
+    rig.exec_client.is_late_with_commissions = True
+    rig.market(AAPL, "BUY", "10", tags=("a", "b"), params={"exchange": "ARCA"})
+    rig.limit(AAPL, "BUY", "5", "90.00")
+    refused = rig.market(AAPL, "BUY", "0.5")
+    changed = rig.limit(AAPL, "SELL", "5", "110.00")
+    rig.commands.modify_order(changed, price=Price("111.00"))
+    rig.run()
+    rig.commands.cancel_order(changed)
+    rig.run()
+    hedge = rig.factory.market(AAPL, OrderSide.SELL, Quantity("3"))
+    rig.commands.submit_order(hedge, position_id=PositionId("HEDGE"))
+    rig.run()
+    again = restarted(path, rig)
+    # What risk denied was never stored and never sent.
+    assert again.cache.order(refused.client_order_id) is None
+    expected = view(rig)
+    expected["orders"] = [row for row in expected["orders"] if "DENIED" not in row[0]]
+    expected["clients"] = expected["clients"][1:]
+    assert view(again) == expected
+    again.execution.close_store()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["BUY", "SELL"]), st.integers(1, 9), st.booleans()), max_size=12
+    )
+)
+def test_any_history_replays_to_the_same_view(tmp_path_factory, moves):
+    path = tmp_path_factory.mktemp("store") / "orders.db"
+    rig = rig_with(path)
+    rig.venue.fill_size = 2
+    for side, quantity, is_market in moves:
+        if is_market:
+            rig.market(AAPL, side, str(quantity))
+        else:
+            rig.limit(AAPL, side, str(quantity), "100.00")
+    again = restarted(path, rig)
+    assert view(again) == view(rig)
+    again.execution.close_store()
+
+
+def test_a_command_is_stored_before_anything_is_on_the_wire(path):
+    rig = rig_with(path)
+    seen = []
+    submit = rig.exec_client.submit_order
+
+    def watched(command):
+        reader = sqlite3.connect(path)
+        seen.append(reader.execute("SELECT client_order_id FROM orders").fetchall())
+        reader.close()
+        submit(command)
+
+    rig.exec_client.submit_order = watched
+    order = rig.market(AAPL, "BUY", "10")
+    assert seen == [[(order.client_order_id,)]]
+    rig.execution.close_store()
+
+
+def test_commands_are_kept_with_their_terms(path):
+    rig = rig_with(path)
+    order = rig.limit(AAPL, "BUY", "5", "90.00")
+    rig.commands.modify_order(order, price=Price("91.00"), quantity=Quantity("6"))
+    rig.run()
+    rig.commands.cancel_all_orders(order.strategy_id, AAPL)
+    rig.run()
+    rig.execution.close_store()
+    reader = sqlite3.connect(path)
+    rows = reader.execute("SELECT client_order_id, kind, terms FROM commands").fetchall()
+    reader.close()
+    assert [(row[0], row[1]) for row in rows] == [
+        (order.client_order_id, kind) for kind in ("submit", "modify", "cancel")
+    ]
+    assert rows[1][2] == '{"quantity":"6","price":"91.00","trigger_price":null}'
+
+
+CHILD = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from pathlib import Path
+    from rig import Rig
+    from venue import AAPL, quote
+    from posei_trader.engine.sqlite_store import SqliteOrderStore
+
+    rig = Rig(store=SqliteOrderStore(Path({path!r})))
+    rig.venue.set_quote(quote(AAPL, "99.99", "100.00", rig.clock.timestamp_ns()))
+    while True:
+        order = rig.market(AAPL, "BUY", "10")
+        print(order.client_order_id, flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_kill_minus_nine(path):
+    tests = str(Path(__file__).parent.parent)
+    code = textwrap.dedent(CHILD.format(tests=tests, path=str(path)))
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    told = [child.stdout.readline().strip() for _ in range(20)]
+    child.kill()
+    told += child.stdout.read().split()
+    child.wait(10)
+    child.stdout.close()
+    again = Rig(store=SqliteOrderStore(path))
+    again.execution.load()
+    orders = {order.client_order_id: order for order in again.cache.orders()}
+    whole = [name for name in told if name.startswith("O-") and name in orders]
+    assert len(whole) >= 20
+    assert all(orders[name].status is OrderStatus.FILLED for name in told[:20])
+    assert again.portfolio.net_position(AAPL) == 10 * sum(
+        order.status is OrderStatus.FILLED for order in orders.values()
+    )
+    again.execution.close_store()
+
+
+def test_a_store_that_cannot_be_written_denies_orders_and_halts_trading(path, caplog):
+    rig = rig_with(path)
+    working = rig.limit(AAPL, "BUY", "5", "90.00")
+    rig.execution._keeper._store._db.execute("PRAGMA query_only = ON")
+    order = rig.market(AAPL, "BUY", "10")
+    assert (order.status, rig.venue.log) == (OrderStatus.DENIED, rig.venue.log[:1])
+    assert order.reason.startswith("STORE: the order store cannot be written")
+    assert rig.risk.trading_state is TradingState.HALTED
+    assert "trading is halted" in caplog.text
+    rig.commands.cancel_order(working)
+    assert rig.events[-1].reason.startswith("STORE")
+    rig.execution.close_store()
+    rig.execution.close_store()
+
+
+def test_an_event_that_cannot_be_stored_counts_all_the_same(path):
+    rig = rig_with(path)
+    order = rig.limit(AAPL, "BUY", "5", "99.00")
+    rig.execution._keeper._store._db.execute("PRAGMA query_only = ON")
+    rig.venue.set_quote(quote(AAPL, "98.00", "98.50", rig.clock.timestamp_ns()))
+    rig.run()
+    assert order.status is OrderStatus.FILLED
+    assert rig.portfolio.net_position(AAPL) == 5
+    assert rig.risk.trading_state is TradingState.HALTED
+    rig.execution.close_store()
+
+
+def test_the_same_order_or_execution_cannot_be_stored_twice(path):
+    rig = rig_with(path)
+    order = rig.market(AAPL, "BUY", "10")
+    store = rig.execution._keeper._store
+    with pytest.raises(StoreCorrupt, match="holds this already"):
+        store.submit([order], SIM)
+    with pytest.raises(StoreCorrupt, match="holds this already"):
+        store.event(order.last_event)
+    assert len(store.load().orders) == 1
+    store.close()
+
+
+def test_a_second_process_is_kept_out(path):
+    store = SqliteOrderStore(path)
+    with pytest.raises(ConfigError, match="another process") as caught:
+        SqliteOrderStore(path)
+    assert caught.value.field == "exec_engine.store_path"
+    store.close()
+    SqliteOrderStore(path, synchronous="FULL").close()
+
+
+def test_a_file_that_is_no_store_is_refused_and_left_as_it_was(path):
+    path.parent.mkdir()
+    path.write_bytes(b"this is a shopping list, and a long one at that\n" * 40)
+    before = path.read_bytes()
+    with pytest.raises(StoreCorrupt, match="no order store"):
+        SqliteOrderStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_store_of_a_later_version_is_refused(path):
+    SqliteOrderStore(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(StoreCorrupt, match="another version") as caught:
+        SqliteOrderStore(path)
+    assert caught.value.value == 99
+
+
+def test_a_folder_that_cannot_be_made_is_a_readable_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        SqliteOrderStore(tmp_path / "file" / "orders.db")
+    (tmp_path / "folder.db").mkdir()
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        SqliteOrderStore(tmp_path / "folder.db")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE orders SET terms = '{}'",
+        "UPDATE events SET body = 'nonsense' WHERE number = 2",
+        "DELETE FROM orders",
+        "DELETE FROM events WHERE kind = 'OrderSubmitted'",
+    ],
+)
+def test_a_damaged_store_is_never_half_believed(path, damage):
+    rig = rig_with(path)
+    rig.limit(AAPL, "BUY", "10", "90.00")
+    rig.market(AAPL, "BUY", "10")
+    rig.execution.close_store()
+    db = sqlite3.connect(path)
+    db.execute(damage)
+    if damage.startswith("DELETE FROM events"):
+        db.execute("UPDATE events SET body = replace(body, 'OrderAccepted', 'OrderTriggered')")
+        db.execute("DELETE FROM events WHERE kind = 'OrderFilled'")
+    db.commit()
+    db.close()
+    again = Rig(store=SqliteOrderStore(path))
+    with pytest.raises(StoreCorrupt):
+        again.execution.load()
+    again.execution.close_store()
+
+
+def test_no_store_keeps_nothing():
+    store = NoStore()
+    rig = Rig()
+    order = rig.market(AAPL, "BUY", "10")
+    store.submit([order], SIM)
+    store.event(order.last_event)
+    store.instrument(rig.cache.instrument(AAPL))
+    store.cancel([])
+    assert store.load() == StoredState()
+    store.close()
+
+
+def test_money_survives_exactly(path):
+    rig = rig_with(path)
+    rig.venue.commission = rig.venue.commission.__class__("1.23456789")
+    rig.market(AAPL, "BUY", "10")
+    again = restarted(path, rig)
+    assert again.portfolio.commissions() == {USD: Money("1.23456789", USD)}
+    again.execution.close_store()
