@@ -34,7 +34,7 @@ def test_a_blocking_client_needs_no_event_loop():
 
 def test_a_start_that_fails_leaves_no_thread():
     thread = GatewayThread(SimulatedIBGatewayConfig(replay=["nosuch.csv"]))
-    with pytest.raises(ConfigurationError, match="nosuch.csv"):
+    with pytest.raises(ConfigurationError, match=r"nosuch\.csv"):
         thread.start()
     with pytest.raises(RuntimeError, match="call start"):
         thread.call(lambda gateway: gateway.port)

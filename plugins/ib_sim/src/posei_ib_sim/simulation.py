@@ -35,6 +35,7 @@ from posei_ib_sim.market import (
     Tape,
     display_lot,
 )
+from posei_ib_sim.market.option_tape import OptionTape
 from posei_ib_sim.market.replay_file import ReplayTable, read_replay_file
 from posei_ib_sim.market.tape import EmptyTape
 from posei_ib_sim.orders import OrderDesk, OrderSink
@@ -91,6 +92,7 @@ class Simulation:
             self.clock,
             self.feed,
             self.accounts,
+            self.contracts,
             sink,
             seed=config.seed,
             zone=self.zone,
@@ -191,6 +193,9 @@ class Simulation:
         return replay_range[0] - 1 if replay_range is not None else otherwise
 
     def _synthetic(self, contract: SimContract) -> Tape:
+        if contract.sec_type in {"OPT", "FOP"}:
+            underlying = self.tape_for(self.contracts.get(contract.under_con_id))
+            return OptionTape(contract, underlying, self.hours)
         if not self.config.synthetic:
             return EmptyTape()
         expander = BarExpander(

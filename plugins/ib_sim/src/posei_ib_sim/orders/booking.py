@@ -12,6 +12,7 @@ from posei_ib_sim.orders.state import Fill, SimOrder, Status
 if TYPE_CHECKING:
     from posei_ib_sim.accounts.book import AccountBook
     from posei_ib_sim.clock import SimulatedClock
+    from posei_ib_sim.contracts.database import ContractDatabase
     from posei_ib_sim.orders.matching import Match
     from posei_ib_sim.orders.registry import OrderRegistry
     from posei_ib_sim.orders.reporting import OrderSink
@@ -61,6 +62,37 @@ class Booker:
             self._sink.commission(fill)
         self._sink.account_changed(order.account_id)
         return fill
+
+    def book_exercise(
+        self, order: SimOrder, delivered: Decimal, contracts: ContractDatabase
+    ) -> None:
+        """Book the exercise of an option order in full, or its lapse when nothing is delivered.
+
+        The option leaves at price zero. A deliverable underlying comes (goes, for a put) at the
+        strike, multiplier times over; an index pays its intrinsic value in cash.
+        """
+        option = order.contract
+        account = self._accounts.get(order.account_id)
+        quantity = order.quantity
+        currency = option.currency
+        underlying = contracts.get(option.under_con_id)
+        price = Decimal(0)
+        if delivered and underlying.sec_type == "IND":
+            spot = self._accounts.price(underlying)
+            inner = spot - option.strike if option.right == "C" else option.strike - spot
+            price = max(inner, Decimal(0))
+        account.apply_fill(option, -quantity, price, Decimal(0), currency)
+        if delivered and underlying.sec_type != "IND":
+            signed = delivered if option.right == "C" else -delivered
+            if underlying.sec_type == "FUT":
+                signed /= Decimal(option.multiplier or "1")
+            account.apply_fill(underlying, signed, option.strike, Decimal(0), currency)
+        order.status = Status.FILLED
+        order.completed_ns = self._clock.now_ns
+        order.completed_status = "Exercised" if delivered else "Lapsed"
+        self._sink.open_order(order)
+        self._sink.order_status(order)
+        self._sink.account_changed(order.account_id)
 
     def _fill(self, order: SimOrder, match: Match) -> Fill:
         account = self._accounts.get(order.account_id)

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
-from posei_ib_sim.accounts.account import price_decimal
+from posei_ib_sim.accounts.account import Account, price_decimal
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history.bar_sizes import parse_moment
 from posei_ib_sim.orders.booking import Booker
+from posei_ib_sim.orders.conditions import ConditionChecker
 from posei_ib_sim.orders.funds import OrderPreview, preview
 from posei_ib_sim.orders.matching import Liquidity, Match, queue_at
 from posei_ib_sim.orders.pricing import arm, is_triggered, terms, waits_for_trigger
 from posei_ib_sim.orders.registry import OrderRegistry
 from posei_ib_sim.orders.state import Fill, OrderKey, SimOrder, Status
 from posei_ib_sim.orders.validation import check_order, normal_order_type
+from posei_ib_sim.wire import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from decimal import Decimal
     from zoneinfo import ZoneInfo
 
     from posei_ib_sim.accounts.book import AccountBook
     from posei_ib_sim.clock import SimulatedClock
+    from posei_ib_sim.contracts.database import ContractDatabase
     from posei_ib_sim.contracts.model import SimContract
     from posei_ib_sim.market.board import Board
     from posei_ib_sim.market.events import MarketEvent
     from posei_ib_sim.market.feed import MarketFeed
     from posei_ib_sim.orders.reporting import OrderSink
-    from posei_ib_sim.wire import Order
+
 
 __all__ = ["OrderDesk"]
 
@@ -44,6 +47,7 @@ class OrderDesk:
         clock: The simulated clock.
         feed: Market events and boards; the desk observes it.
         accounts: Where fills are booked.
+        contracts: Finds underlyings and what conditions are about.
         sink: Receives reports.
         seed: Makes ids repeatable.
         zone: Zone of order times that name none.
@@ -57,6 +61,7 @@ class OrderDesk:
         clock: SimulatedClock,
         feed: MarketFeed,
         accounts: AccountBook,
+        contracts: ContractDatabase,
         sink: OrderSink,
         *,
         seed: int,
@@ -67,6 +72,7 @@ class OrderDesk:
         self._clock = clock
         self._feed = feed
         self._accounts = accounts
+        self._contracts = contracts
         self._sink = sink
         self._zone = zone
         self._fill_on = fill_on
@@ -76,6 +82,8 @@ class OrderDesk:
         self._liquidity: dict[int, Liquidity] = {}
         self._met: set[int] = set()
         self._expiry: dict[int, Callable[[], None]] = {}
+        self._conditions = ConditionChecker(clock, zone, feed, contracts, accounts, self.registry)
+        self._conditional: list[SimOrder] = []
         feed.observe(self._on_event)
 
     # ------------------------------------------------------------------ commands
@@ -99,7 +107,6 @@ class OrderDesk:
         check_order(contract, request)
         if request.parentId and self.registry.get((key[0], request.parentId)) is None:
             raise RequestRefused(10006, f"Missing parent order {request.parentId}.")
-        self.registry.use_id(key)
         order = SimOrder(
             client_id=key[0],
             order_id=key[1],
@@ -109,6 +116,8 @@ class OrderDesk:
             request=request,
             now_ns=self._clock.now_ns,
         )
+        self._conditions.prepare(order, lambda: self._check_conditions(order))
+        self.registry.use_id(key)
         self.registry.add(order)
         arm(order, self._feed.board(contract))
         if not request.transmit:
@@ -155,6 +164,38 @@ class OrderDesk:
                 self._end(order, "")
         return len(orders)
 
+    def exercise(
+        self,
+        key: OrderKey,
+        account: Account,
+        contract: SimContract,
+        quantity: Decimal,
+        *,
+        lapse: bool,
+    ) -> None:
+        """Exercise or lapse a long option: it leaves at zero, the underlying comes at the strike.
+
+        Index options settle in cash. No commission is charged, as IB charges none.
+        """
+        now = self._clock.now_ns
+        order = SimOrder(
+            client_id=key[0],
+            order_id=key[1],
+            perm_id=self.registry.next_perm_id(),
+            account_id=account.account_id,
+            contract=contract,
+            request=Order(
+                action="SELL", totalQuantity=quantity, orderType="MKT", account=account.account_id
+            ),
+            now_ns=now,
+        )
+        self.registry.use_id(key)
+        self.registry.add(order)
+        delivered = Decimal(0)
+        if not lapse:
+            delivered = quantity * Decimal(contract.multiplier or "1")
+        self.booker.book_exercise(order, delivered, self._contracts)
+
     def correct(self, fill: Fill, price: Decimal) -> Fill:
         """Report a fill again with a corrected price; its execution id counts up.
 
@@ -186,7 +227,12 @@ class OrderDesk:
             raise RequestRefused(10148, "The order is being cancelled")
         request = self._completed(request)
         check_order(contract, request)
-        order.request = request
+        before, order.request = order.request, request
+        try:
+            self._conditions.prepare(order, lambda: self._check_conditions(order))
+        except RequestRefused:
+            order.request = before
+            raise
         order.active_ns = self._clock.now_ns
         order.triggered = False
         order.limit_price = None
@@ -240,11 +286,37 @@ class OrderDesk:
         parent = self.registry.get(order.parent_key) if order.parent_key else None
         if parent is not None and parent.status != Status.FILLED:
             return "parent"
-        after = parse_moment(order.request.goodAfterTime, self._zone)
+        request = order.request
+        after = parse_moment(request.goodAfterTime, self._zone)
         if after is not None and after > self._clock.now_ns:
             self._clock.call_at(after, lambda: self._resume(order))
             return "time"
+        if request.conditions and not self._conditions_allow(order):
+            return "conditions"
         return "" if self._is_open(order) else "session"
+
+    def _conditions_allow(self, order: SimOrder) -> bool:
+        """Tell whether conditions let an order work; those that would cancel it do not hold it."""
+        if order not in self._conditional:
+            self._conditional.append(order)
+        return order.request.conditionsCancelOrder or self._conditions.are_met(order)
+
+    def _check_conditions(self, order: SimOrder) -> None:
+        if order.is_final:
+            return
+        if order.request.conditionsCancelOrder:
+            if not order.held and self._conditions.are_met(order):
+                self._end(order, "")
+        elif order.held == "conditions" and self._conditions.are_met(order):
+            self._conditional.remove(order)
+            self._resume(order)
+
+    def _check_all_conditions(self) -> None:
+        for order in list(self._conditional):
+            if order.is_final:
+                self._conditional.remove(order)
+            else:
+                self._check_conditions(order)
 
     def _is_open(self, order: SimOrder) -> bool:
         contract = order.contract
@@ -325,6 +397,8 @@ class OrderDesk:
             order.queue_ahead = queue_at(board, price_decimal(limit), buy=order.is_buy)
 
     def _on_event(self, board: Board, event: MarketEvent) -> None:
+        if self._conditional:
+            self._check_all_conditions()
         orders = self.registry.working(board.contract.con_id)
         if not orders:
             self._liquidity.pop(board.contract.con_id, None)

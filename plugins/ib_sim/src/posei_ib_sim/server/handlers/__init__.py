@@ -9,8 +9,10 @@ from posei_ib_sim.server.handlers.depth import DepthHandlers
 from posei_ib_sim.server.handlers.history import HistoryHandlers
 from posei_ib_sim.server.handlers.market_data import MarketDataHandlers
 from posei_ib_sim.server.handlers.news import NewsHandlers
+from posei_ib_sim.server.handlers.options import OptionHandlers
 from posei_ib_sim.server.handlers.orders import OrderHandlers
 from posei_ib_sim.server.handlers.reference import ReferenceHandlers
+from posei_ib_sim.server.handlers.settings import SettingHandlers
 from posei_ib_sim.server.handlers.start import StartHandlers
 from posei_ib_sim.server.handlers.ticks import TickHandlers
 
@@ -33,6 +35,8 @@ def register_all(server: Server, routes: Routes) -> None:
         OrderHandlers(server),
         AccountHandlers(server),
         NewsHandlers(server),
+        OptionHandlers(server),
+        SettingHandlers(server),
     ]
     for group in groups:
         group.register(routes)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from posei_ib_sim.accounts import AccountBook, Position
+    from posei_ib_sim.clock import Timer
     from posei_ib_sim.market import Board, MarketEvent
     from posei_ib_sim.server.routes import Routes
     from posei_ib_sim.server.server import Server
@@ -331,8 +332,30 @@ class AccountHandlers:
                 listener(account_id)
 
     def _every(self, period_ns: int, action: Callable[[], None]) -> Callable[[], None]:
-        """Run an action every simulated period; return what ends that."""
-        return self._server.simulation.clock.every(period_ns, action)
+        """Run an action once a simulated period, if the market moved; return what ends that.
+
+        Values change with prices and fills only; a night without either costs nothing, however
+        fast the clock runs.
+        """
+        clock = self._server.simulation.clock
+        armed: list[Timer] = []
+
+        def run() -> None:
+            armed.clear()
+            action()
+
+        def moved(_: object) -> None:
+            if not armed:
+                armed.append(clock.call_later(period_ns, run))
+
+        stop_observing = self._server.simulation.feed.observe(moved)
+
+        def stop() -> None:
+            stop_observing()
+            for timer in armed:
+                timer.cancel()
+
+        return stop
 
     def _follow(
         self,

@@ -9,6 +9,7 @@ from posei_ib_sim.clock import NANOSECONDS
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.market import Quote
 from posei_ib_sim.server.handlers.generic_ticks import GenericTicks
+from posei_ib_sim.server.handlers.options import OptionTicks
 from posei_ib_sim.server.translate import query_of, size
 
 if TYPE_CHECKING:
@@ -54,15 +55,30 @@ class TickNumbers:
 class _Stream:
     """One subscription: turns board changes into tick messages."""
 
-    __slots__ = ("_generic", "_high", "_low", "_numbers", "_quote", "_req_id", "_session")
+    __slots__ = (
+        "_computed",
+        "_generic",
+        "_high",
+        "_low",
+        "_numbers",
+        "_quote",
+        "_req_id",
+        "_session",
+    )
 
     def __init__(
-        self, session: Session, req_id: int, numbers: TickNumbers, generic: GenericTicks
+        self,
+        session: Session,
+        req_id: int,
+        numbers: TickNumbers,
+        generic: GenericTicks,
+        computed: OptionTicks | None,
     ) -> None:
         self._session = session
         self._req_id = req_id
         self._numbers = numbers
         self._generic = generic
+        self._computed = computed
         self._quote: Quote | None = None
         self._high: float | None = None
         self._low: float | None = None
@@ -83,11 +99,15 @@ class _Stream:
         if board.open is not None and board.contract.has_trades:
             self._price(numbers.open, board.open, 0.0, 0)
         self._generic.begin(board)
+        if self._computed is not None:
+            self._computed.send(board)
 
     def __call__(self, board: Board, event: MarketEvent) -> None:
         """Send what an event changed."""
         if isinstance(event, Quote):
             self._send_quote(event)
+            if self._computed is not None:
+                self._computed.send(board)
             return
         numbers = self._numbers
         self._string(numbers.timestamp, str(event.ts_ns // NANOSECONDS))
@@ -183,7 +203,10 @@ class MarketDataHandlers:
             data_type = 4 if session.market_data_type == 4 else 3
         session.send(wire.MarketDataType(reqId=req_id, marketDataType=data_type))
         generic = GenericTicks(session, req_id, message.genericTickList)
-        stream = _Stream(session, req_id, TickNumbers(delayed=delayed), generic)
+        computed = None
+        if contract.sec_type in {"OPT", "FOP"}:
+            computed = OptionTicks(session, req_id, contract, simulation, delayed=delayed)
+        stream = _Stream(session, req_id, TickNumbers(delayed=delayed), generic, computed)
         stream.begin(board)
         if message.snapshot or message.regulatorySnapshot:
             self._snapshot(session, req_id, board)
