@@ -9,7 +9,6 @@ from posei_trader.adapters.interactive_brokers.client.client import (
     InteractiveBrokersClient,
 )
 from posei_trader.adapters.interactive_brokers.client.connection import (
-    ConnectionOptions,
     InteractiveBrokersClientConnectionMixin,
 )
 from posei_trader.adapters.interactive_brokers.client.contract import (
@@ -21,6 +20,7 @@ from posei_trader.adapters.interactive_brokers.client.error import (
 from posei_trader.adapters.interactive_brokers.client.market_data import (
     InteractiveBrokersClientMarketDataMixin,
 )
+from posei_trader.adapters.interactive_brokers.client.options import ConnectionOptions
 from posei_trader.adapters.interactive_brokers.client.order import (
     InteractiveBrokersClientOrderMixin,
 )

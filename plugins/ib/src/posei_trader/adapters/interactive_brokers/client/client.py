@@ -10,9 +10,7 @@ from posei_trader.adapters.interactive_brokers.client.account import (
 )
 from posei_trader.adapters.interactive_brokers.client.clock import LoopClock
 from posei_trader.adapters.interactive_brokers.client.connection import (
-    ConnectionOptions,
     InteractiveBrokersClientConnectionMixin,
-    _ConnectionState,
 )
 from posei_trader.adapters.interactive_brokers.client.contract import (
     InteractiveBrokersClientContractMixin,
@@ -23,10 +21,12 @@ from posei_trader.adapters.interactive_brokers.client.error import (
 from posei_trader.adapters.interactive_brokers.client.market_data import (
     InteractiveBrokersClientMarketDataMixin,
 )
+from posei_trader.adapters.interactive_brokers.client.options import ConnectionOptions
 from posei_trader.adapters.interactive_brokers.client.order import (
     InteractiveBrokersClientOrderMixin,
 )
 from posei_trader.adapters.interactive_brokers.client.session import Session
+from posei_trader.adapters.interactive_brokers.client.supervisor import Supervisor
 from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.fast_text import FastText
@@ -140,7 +140,17 @@ class InteractiveBrokersClient(
         self._fast: dict[int, Callable[[bytes], None]] = {}
         self._decoder: MessageDecoder | None = None
         self._init_connection(
-            session, _ConnectionState(host, port, client_id, options, gateway, self)
+            session,
+            Supervisor(
+                session,
+                host,
+                port,
+                client_id,
+                options,
+                gateway,
+                self._process_message,
+                self._opened,
+            ),
         )
         self._init_error(session)
         self._init_account(session)
@@ -164,8 +174,8 @@ class InteractiveBrokersClient(
             requests=tuple(session.requests.subjects()),
             streams=tuple(streams.status()),
             pacing=session.scheduler.status(),
-            loop_lag_s=self._watchdog.loop_lag_s,
-            round_trip_s=self._watchdog.round_trip_s,
+            loop_lag_s=connection.watchdog.loop_lag_s,
+            round_trip_s=connection.watchdog.round_trip_s,
             error_counts=self.error_counts(),
         )
 
@@ -188,7 +198,7 @@ class InteractiveBrokersClient(
             if decode is not None:
                 decode(payload)
             elif message_id == _VERSION_REPLY:
-                self._version_reply(payload)
+                self._connection.version_reply(payload)
             else:
                 self._process_other(message_id, payload)
         except Exception as error:  # noqa: BLE001 - whatever the bytes are, the next message is unharmed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from posei_trader.errors import ConnectionFailed, GatewayNotReady, PoseiError, Unsupported
@@ -24,7 +25,8 @@ PORTS: Final = (
 
 def unreachable(host: str, port: int, error: OSError) -> ConnectionFailed:
     """Nobody listens there."""
-    reason = error.strerror or str(error)
+    # asyncio replaces the text by one that repeats the address; several addresses have no number.
+    reason = os.strerror(error.errno) if error.errno else str(error)
     return ConnectionFailed(
         f"no connection to TWS or IB Gateway: {reason}",
         field="ibg_host, ibg_port",

@@ -75,7 +75,7 @@ class Session:
         self.ids = IdAllocator()
         self.scheduler = Scheduler(clock, limits, self._write)
         self.requests = RequestTable(self.ids, self.scheduler, self.encode)
-        self.streams = StreamRegistry(self.ids, self.scheduler, self.encode, clock.timestamp_ns)
+        self.streams = StreamRegistry(self.ids, self.scheduler, self.encode, clock)
         self.handshake: Handshake | None = None
         self.callbacks: dict[str, Callable[..., None]] = {}
         """IB's callbacks by name; each part adds those that it handles."""

@@ -5,7 +5,6 @@ After a loss each is opened anew exactly once.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.handlers import StreamHandler
     from posei_trader.adapters.interactive_brokers.client.ids import IdAllocator
     from posei_trader.adapters.interactive_brokers.pacing import HistoricalCost
+    from posei_trader.protocols import Clock, TimerHandle
 
 __all__ = ["Stream", "StreamPlan", "StreamRegistry", "StreamState", "StreamStatus", "Subscription"]
 
@@ -30,6 +30,7 @@ _log = logging.getLogger("posei.InteractiveBrokersClient")
 
 _REISSUES_AFTER_ERRORS: Final = 5
 _FIRST_PAUSE_S: Final = 1.0
+_SECOND: Final = 1_000_000_000
 _QUIET_S: Final = 300.0
 """A stream that ran this long is forgiven its earlier failures."""
 
@@ -91,7 +92,7 @@ class Stream:
     reissues: int = 0
     errors_in_a_row: int = 0
     latest: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
-    pause: asyncio.TimerHandle | None = None
+    pause: TimerHandle | None = None
     is_costing: bool = False
 
 
@@ -179,7 +180,7 @@ class StreamRegistry:
         ids: Where request ids come from.
         scheduler: What sends, and keeps the lines.
         encode: Turns a call of `EClient` into bytes.
-        now_ns: Tells the time.
+        clock: Time.
     """
 
     def __init__(
@@ -187,12 +188,12 @@ class StreamRegistry:
         ids: IdAllocator,
         scheduler: Scheduler,
         encode: Callable[[Callable[[EClient], object]], bytes],
-        now_ns: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self._ids = ids
         self._scheduler = scheduler
         self._encode = encode
-        self._now_ns = now_ns
+        self._clock = clock
         self.by_id: dict[int, Stream] = {}
         self._by_key: dict[Hashable, Stream] = {}
         self._by_channel: dict[str, Stream] = {}
@@ -270,7 +271,7 @@ class StreamRegistry:
 
     def reissue_later(self, stream: Stream, error: PoseiError) -> None:
         """Open a stream anew after a pause that doubles each time; in the end, fail it."""
-        if self._now_ns() - stream.opened_ns > _QUIET_S * 1e9:
+        if self._clock.timestamp_ns() - stream.opened_ns > _QUIET_S * _SECOND:
             stream.errors_in_a_row = 0
         if stream.errors_in_a_row >= _REISSUES_AFTER_ERRORS:
             self.fail(stream, error)
@@ -279,8 +280,8 @@ class StreamRegistry:
         stream.errors_in_a_row += 1
         self._suspend(stream)
         _log.warning("%s: %s; it is opened anew in %g s", stream.plan.subject, error.message, pause)
-        loop = asyncio.get_running_loop()
-        stream.pause = loop.call_later(pause, self._reissue, stream, error.message)
+        when = self._clock.timestamp_ns() + int(pause * _SECOND)
+        stream.pause = self._clock.call_at(when, lambda: self._reissue(stream, error.message))
 
     def suspend_all(self) -> None:
         """Take note that the connection went: nothing is open at IB any more."""
@@ -351,7 +352,7 @@ class StreamRegistry:
 
     def _sent(self, stream: Stream) -> None:
         stream.state = StreamState.OPEN
-        stream.opened_ns = self._now_ns()
+        stream.opened_ns = self._clock.timestamp_ns()
         stream.is_costing = stream.plan.cost is not None
 
     def history_arrived(self, stream: Stream) -> None:

@@ -1,0 +1,276 @@
+"""Make the clients of a node: the ones with the same host, port and client id share a connection.
+
+A node's clients are made before its event loop runs, so what they share is kept by node: a pool
+belongs to the cache that the node gives to all its clients, and lives as long as one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, final
+from weakref import WeakValueDictionary
+
+from posei_trader.adapters.interactive_brokers.config import (
+    InteractiveBrokersDataClientConfig,
+    InteractiveBrokersExecClientConfig,
+    max_connection_attempts,
+)
+from posei_trader.adapters.interactive_brokers.gateway import gateway_from
+from posei_trader.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+    from posei_trader.adapters.interactive_brokers.config import (
+        InteractiveBrokersInstrumentProviderConfig,
+    )
+    from posei_trader.adapters.interactive_brokers.data import InteractiveBrokersDataClient
+    from posei_trader.adapters.interactive_brokers.execution import (
+        InteractiveBrokersExecutionClient,
+    )
+    from posei_trader.adapters.interactive_brokers.providers import (
+        InteractiveBrokersInstrumentProvider,
+    )
+    from posei_trader.config import LiveDataClientConfig, LiveExecClientConfig
+    from posei_trader.protocols import (
+        Clock,
+        DataClientContext,
+        ExecClientContext,
+        Gateway,
+        InstrumentStore,
+    )
+
+__all__ = [
+    "ClientPool",
+    "InteractiveBrokersLiveDataClientFactory",
+    "InteractiveBrokersLiveExecClientFactory",
+]
+
+_ClientConfig = InteractiveBrokersDataClientConfig | InteractiveBrokersExecClientConfig
+_Own = TypeVar("_Own", bound=_ClientConfig)
+
+
+@final
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """One connection and who uses it."""
+
+    client: InteractiveBrokersClient
+    gateway: Gateway | None
+    stops_gateway: bool
+    users: int = 0
+    providers: dict[Hashable, InteractiveBrokersInstrumentProvider] = field(default_factory=dict)
+
+    async def release(self) -> None:
+        """Give back one use; the last one closes the connection."""
+        self.users -= 1
+        if self.users == 0:
+            await self.client.disconnect()
+            if self.gateway is not None and self.stops_gateway:
+                await self.gateway.stop_async()
+
+
+@final
+class _Lease:
+    """One user's view of a shared client: it connects for all, and disconnects only itself.
+
+    Everything else is the shared client's.
+    """
+
+    def __init__(self, pool: ClientPool, shared: _Shared) -> None:
+        self._pool: Final = pool  # lives as long as somebody uses it
+        self._shared = shared
+        self._is_held = False
+
+    async def connect(self) -> None:
+        """Connect, or join the connection that is there."""
+        if not self._is_held:
+            self._is_held = True
+            self._shared.users += 1
+        try:
+            await self._shared.client.connect()
+        except BaseException:
+            await self.disconnect()
+            raise
+
+    async def disconnect(self) -> None:
+        """Stop using the connection; it is closed with its last user."""
+        if self._is_held:
+            self._is_held = False
+            await self._shared.release()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shared.client, name)
+
+
+@final
+class ClientPool:
+    """The connections of one node.
+
+    Args:
+        clock: The node's time.
+        store: The node's instruments.
+    """
+
+    def __init__(self, clock: Clock, store: InstrumentStore) -> None:
+        self._clock = clock
+        self._store = store
+        self._shared: dict[Hashable, _Shared] = {}
+
+    def client(self, config: _ClientConfig) -> InteractiveBrokersClient:
+        """Return a client whose connection is shared by all with the same host, port and id.
+
+        Does no I/O. Its `connect` and `disconnect` are one user's: the connection is closed when
+        the last user has disconnected.
+
+        Raises:
+            ConfigError: neither a port nor a gateway is configured.
+            PluginError: the gateway's plugin is absent, or `ibapi` cannot be used.
+        """
+        return cast("InteractiveBrokersClient", _Lease(self, self._entry(config)))
+
+    def provider(
+        self, config: _ClientConfig, settings: InteractiveBrokersInstrumentProviderConfig
+    ) -> InteractiveBrokersInstrumentProvider:
+        """Return the instrument provider for these settings; one for each connection."""
+        from posei_trader.adapters.interactive_brokers.providers import (  # noqa: PLC0415 - a node may need no instruments of ours
+            InteractiveBrokersInstrumentProvider,
+        )
+
+        shared = self._entry(config)
+        if settings not in shared.providers:
+            host, port, _ = shared.client.address
+            gateway = config.dockerized_gateway
+            shared.providers[settings] = InteractiveBrokersInstrumentProvider(
+                shared.client,
+                settings,
+                clock=self._clock,
+                store=self._store,
+                gateway=f"{host}:{port}" if gateway is None else gateway.provider,
+            )
+        return shared.providers[settings]
+
+    def _entry(self, config: _ClientConfig) -> _Shared:
+        where = config.dockerized_gateway or (config.ibg_host, config.ibg_port)
+        key = (where, config.ibg_client_id)
+        if key not in self._shared:
+            self._shared[key] = self._made(config)
+        return self._shared[key]
+
+    def _made(self, config: _ClientConfig) -> _Shared:
+        from posei_trader.adapters.interactive_brokers.client import (  # noqa: PLC0415 - imports ibapi
+            InteractiveBrokersClient,
+        )
+        from posei_trader.adapters.interactive_brokers.pacing import (  # noqa: PLC0415 - with it
+            PacingLimits,
+        )
+
+        gateway = self._gateway(config)
+        client = InteractiveBrokersClient(
+            config.ibg_host,
+            config.ibg_port or 0,
+            config.ibg_client_id,
+            clock=self._clock,
+            connection_timeout=config.connection_timeout,
+            request_timeout=config.request_timeout,
+            max_connection_attempts=max_connection_attempts(),
+            gateway=gateway,
+            limits=PacingLimits(lines=config.market_data_lines),
+        )
+        stops = bool(getattr(config.dockerized_gateway, "stop_with_clients", False))
+        return _Shared(client, gateway, stops)
+
+    def _gateway(self, config: _ClientConfig) -> Gateway | None:
+        wanted = config.dockerized_gateway
+        if wanted is None:
+            if config.ibg_port is None:
+                raise ConfigError(
+                    "it is not said where TWS or IB Gateway is",
+                    field="ibg_port, dockerized_gateway",
+                    remedy="set ibg_port (TWS 7497 or 7496, IB Gateway 4002 or 4001), or "
+                    "dockerized_gateway to have one started",
+                )
+            return None
+        for other, shared in self._shared.items():
+            if shared.gateway is not None and cast("tuple[object, int]", other)[0] == wanted:
+                return shared.gateway
+        return gateway_from(wanted)
+
+
+_POOLS: Final[WeakValueDictionary[int, ClientPool]] = WeakValueDictionary()
+
+
+def _pool(context: DataClientContext | ExecClientContext) -> ClientPool:
+    """Return the pool of the node that a context belongs to."""
+    # A pool holds its cache, so the number is not given to another one while the pool lives.
+    number = id(context.cache)
+    pool = _POOLS.get(number)
+    if pool is None:
+        pool = _POOLS[number] = ClientPool(context.clock, context.cache)
+    return pool
+
+
+def _own(config: object, kind: type[_Own]) -> _Own:
+    if isinstance(config, kind):
+        return config
+    raise ConfigError(
+        f"the IB factory needs an {kind.__name__}",
+        field="config",
+        value=type(config).__name__,
+        remedy=f"configure the client with {kind.__module__}.{kind.__name__}",
+    )
+
+
+@final
+class InteractiveBrokersLiveDataClientFactory:
+    """Make data clients: what `TradingNode.add_data_client_factory` takes."""
+
+    @staticmethod
+    def create(
+        config: LiveDataClientConfig, context: DataClientContext
+    ) -> InteractiveBrokersDataClient:
+        """Make a data client. Does no I/O.
+
+        Raises:
+            ConfigError: the configuration cannot work; names the setting.
+            PluginError: the gateway's plugin is absent, or `ibapi` cannot be used.
+        """
+        from posei_trader.adapters.interactive_brokers.data import (  # noqa: PLC0415 - execution does without
+            InteractiveBrokersDataClient,
+        )
+
+        settings, pool = _own(config, InteractiveBrokersDataClientConfig), _pool(context)
+        return InteractiveBrokersDataClient(
+            pool.client(settings),
+            pool.provider(settings, settings.instrument_provider),
+            settings,
+            context,
+        )
+
+
+@final
+class InteractiveBrokersLiveExecClientFactory:
+    """Make execution clients: what `TradingNode.add_exec_client_factory` takes."""
+
+    @staticmethod
+    def create(
+        config: LiveExecClientConfig, context: ExecClientContext
+    ) -> InteractiveBrokersExecutionClient:
+        """Make an execution client. Does no I/O.
+
+        Raises:
+            ConfigError: the configuration cannot work; names the setting.
+            PluginError: the gateway's plugin is absent, or `ibapi` cannot be used.
+        """
+        from posei_trader.adapters.interactive_brokers.execution import (  # noqa: PLC0415 - data does without
+            InteractiveBrokersExecutionClient,
+        )
+
+        settings, pool = _own(config, InteractiveBrokersExecClientConfig), _pool(context)
+        return InteractiveBrokersExecutionClient(
+            pool.client(settings),
+            pool.provider(settings, settings.instrument_provider),
+            settings,
+            context,
+        )

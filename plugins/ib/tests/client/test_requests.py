@@ -1,0 +1,292 @@
+"""Questions with answers: asked once, whole or failed, never empty because nothing is known."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+from posei_trader.errors import (
+    InstrumentAmbiguous,
+    InstrumentNotFound,
+    MarketDataNotPermitted,
+    PacingViolation,
+    PoseiError,
+    RequestRejected,
+    RequestTimeout,
+    ResourceExhausted,
+    RetryLater,
+)
+
+HISTORY = {
+    "end": "20240102-21:00:00",
+    "duration": "1 D",
+    "bar_size": "1 min",
+    "what_to_show": "TRADES",
+    "use_rth": True,
+}
+
+
+def details(req_id: str, symbol: str, con_id: int) -> tuple[object, ...]:
+    """Return contract details at server version 178, from the protocol sheet."""
+    head = (
+        10,
+        req_id,
+        symbol,
+        "STK",
+        "",
+        0,
+        "",
+        "SMART",
+        "USD",
+        symbol,
+        "NMS",
+        "NMS",
+        con_id,
+        0.01,
+    )
+    middle = ("", "LMT,MKT", "SMART,NASDAQ", 1, 0, "Apple Inc", "NASDAQ", "", "Technology")
+    tail = ("Computers", "Computers", "US/Eastern", "20240102:0400-20240102:2000", "", "", 0, 0)
+    sizes = (1, "", "", "26,26", "", "COMMON", 1, 1, 100)
+    return (*head, *middle, *tail, *sizes)
+
+
+async def test_an_answer_of_several_parts_is_whole(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_contract_details(shop.AAPL))
+    req_id = (await gateway.asked(9))[2]
+    gateway.send(*details(req_id, "AAPL", 265598))
+    gateway.send(*details(req_id, "AAPL", 265599))
+    await asyncio.sleep(0)
+    assert not asking.done()
+    gateway.send(52, 1, req_id)
+    answer = await asking
+    assert [row.conId for row in answer] == [265598, 265599]
+    assert answer[0].longName == "Apple Inc"
+    assert answer[0].minTick == 0.01
+
+
+async def test_the_same_question_at_once_is_asked_once_and_shared(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = [asyncio.create_task(client.get_contract_details(shop.AAPL)) for _ in range(5)]
+    req_id = (await gateway.asked(9))[2]
+    gateway.send(*details(req_id, "AAPL", 265598))
+    gateway.send(52, 1, req_id)
+    answers = await asyncio.gather(*asking)
+    assert gateway.count(9) == 1
+    assert all(answer == answers[0] for answer in answers)
+    answers[0].clear()
+    assert answers[1]
+
+
+async def test_different_questions_are_asked_side_by_side(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.gather(
+        client.get_contract_details(shop.AAPL),
+        client.get_contract_details(IBContract(secType="STK", symbol="MSFT", exchange="SMART")),
+    )
+    first, second = await gateway.asked(9), await gateway.asked(9)
+    gateway.send(*details(second[2], "MSFT", 2))
+    gateway.send(52, 1, second[2])
+    gateway.send(*details(first[2], "AAPL", 1))
+    gateway.send(52, 1, first[2])
+    assert [answer[0].conId for answer in await asking] == [1, 2]
+
+
+async def test_one_who_stops_waiting_does_not_disturb_the_others(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    patient = asyncio.create_task(client.get_contract_details(shop.AAPL))
+    other = asyncio.create_task(client.get_contract_details(shop.AAPL))
+    req_id = (await gateway.asked(9))[2]
+    other.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await other
+    gateway.send(*details(req_id, "AAPL", 1))
+    gateway.send(52, 1, req_id)
+    assert len(await patient) == 1
+
+
+async def test_when_nobody_waits_any_more_ib_is_told(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY))
+    req_id = (await gateway.asked(20))[1]
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await gateway.asked(25) == ["25", "1", req_id]
+    assert client.pacing().open_historical == 0
+
+
+async def test_no_answer_in_time_is_a_timeout_and_never_empty(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    with pytest.raises(RequestTimeout) as caught:
+        await client.get_positions(timeout=0.05)
+    assert "nothing is known" in caught.value.message
+    assert caught.value.value == "positions"
+    assert await gateway.asked(64)
+
+
+async def test_half_an_answer_is_a_timeout_too(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_contract_details(shop.AAPL, timeout=0.1))
+    req_id = (await gateway.asked(9))[2]
+    gateway.send(*details(req_id, "AAPL", 1))
+    with pytest.raises(RequestTimeout):
+        await asking
+    gateway.send(52, 1, req_id)
+    assert client.is_connected
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "error"),
+    [
+        (200, "No security definition has been found for the request", InstrumentNotFound),
+        (200, "The contract description specified for AAPL is ambiguous.", InstrumentAmbiguous),
+        (321, "Error validating request", RequestRejected),
+        (322, "Error processing request: Maximum number of requests", ResourceExhausted),
+        (354, "Requested market data is not subscribed.", MarketDataNotPermitted),
+        (10089, "Requested market data requires additional subscription", MarketDataNotPermitted),
+        (99999, "A code that nobody has ever seen", RequestRejected),
+    ],
+)
+async def test_a_refusal_raises_the_right_error_with_its_code(shop, code, text, error):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_contract_details(shop.AAPL))
+    req_id = (await gateway.asked(9))[2]
+    gateway.send(4, 2, req_id, code, text, "")
+    with pytest.raises(error) as caught:
+        await asking
+    assert caught.value.code == code
+    assert caught.value.message == text
+    assert "contract details of STK AAPL SMART USD" in caught.value.value
+
+
+async def test_a_warning_does_not_end_a_request(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_contract_details(shop.AAPL))
+    req_id = (await gateway.asked(9))[2]
+    gateway.send(4, 2, req_id, 2174, "Warning: without explicit time zone", "")
+    gateway.send(*details(req_id, "AAPL", 1))
+    gateway.send(52, 1, req_id)
+    assert len(await asking) == 1
+
+
+async def test_no_data_is_a_known_answer(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY))
+    req_id = (await gateway.asked(20))[1]
+    text = "Historical Market Data Service error message:HMDS query returned no data: AAPL"
+    gateway.send(4, 2, req_id, 162, text, "")
+    assert len(await asking) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("No market data permissions for NYSE STK", MarketDataNotPermitted),
+        ("Historical data request for greater than 365 days rejected.", RequestRejected),
+        ("Trading TWS session is connected from a different IP address", RetryLater),
+        ("API historical data query cancelled: 10000", RetryLater),
+    ],
+)
+async def test_other_failures_of_history_are_never_empty(shop, text, error):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY))
+    req_id = (await gateway.asked(20))[1]
+    gateway.send(4, 2, req_id, 162, f"Historical Market Data Service error message:{text}", "")
+    with pytest.raises(error):
+        await asking
+
+
+async def test_a_pacing_violation_is_asked_again_more_slowly_and_in_the_end_raised(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    asking = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY))
+    text = "Historical Market Data Service error message:Historical data request pacing violation"
+    for pause in (5, 10, 20, None):
+        req_id = (await gateway.asked(20))[1]
+        gateway.send(4, 2, req_id, 162, text, "")
+        if pause is None:
+            break
+        await shop.until(lambda: client.pacing().waiting_historical)
+        clock.advance(max(pause, 15.4))
+    with pytest.raises(PacingViolation) as caught:
+        await asking
+    assert caught.value.code == 162
+    assert gateway.count(20) == 4
+
+
+async def test_after_a_pacing_violation_the_answer_still_comes(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    asking = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY))
+    req_id = (await gateway.asked(20))[1]
+    gateway.send(4, 2, req_id, 100, "Max rate of messages per second has been exceeded", "")
+    await shop.until(lambda: client.pacing().waiting_historical)
+    clock.advance(16)
+    again = (await gateway.asked(20))[1]
+    assert again != req_id
+    gateway.send(17, again, "s", "e", 1, "1704200000", 1, 2, 0.5, 1.5, 100, 1.2, 7)
+    bars = await asking
+    assert bars.rows()[0].volume == 100 * 10**9
+
+
+async def test_a_late_answer_disturbs_nobody(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    with pytest.raises(RequestTimeout):
+        await client.get_historical_bars(shop.AAPL, **HISTORY, timeout=0.05)
+    req_id = (await gateway.asked(20))[1]
+    gateway.send(17, req_id, "s", "e", 1, "1704200000", 1, 2, 0.5, 1.5, 100, 1.2, 7)
+    gateway.send(4, 2, req_id, 366, "No historical data query found for ticker id", "")
+    await shop.until(lambda: client.health().late == 1)
+    assert client.health().malformed == 0
+
+
+async def test_answers_without_an_id_are_not_mixed_up(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    own = asyncio.create_task(client.get_open_orders())
+    await gateway.asked(5)
+    everybody = asyncio.create_task(client.get_open_orders(all_clients=True))
+    await asyncio.sleep(0.01)
+    assert gateway.count(16) == 0
+    gateway.send(53, 1)
+    assert await own == []
+    await gateway.asked(16)
+    gateway.send(53, 1)
+    assert await everybody == []
+
+
+async def test_a_market_rule_is_asked_for_once(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_market_rule(26))
+    await gateway.asked(91)
+    gateway.send(93, 26, 2, 0, 0.0001, 1, 0.01)
+    rule = await asking
+    assert [(row.lowEdge, row.increment) for row in rule] == [(0.0, 0.0001), (1.0, 0.01)]
+    assert await client.get_market_rule(26) == rule
+    assert gateway.count(91) == 1
+
+
+async def test_every_failure_of_a_request_is_one_of_ours(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    with pytest.raises(PoseiError):
+        await client.get_matching_contracts("caf\u00e9")
+    assert client.health().requests == ()
