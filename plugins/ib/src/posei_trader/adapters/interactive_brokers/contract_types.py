@@ -6,6 +6,7 @@ never a magic value, so that 0 stays 0. :mod:`.contract_conversion` is the borde
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -220,25 +221,32 @@ class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ) -> CoreSchema:
         from pydantic_core import core_schema  # noqa: PLC0415  pydantic is only there when it asks
 
-        table = core_schema.no_info_after_validator_function(
-            cls.from_mapping, core_schema.dict_schema(core_schema.str_schema())
-        )
-        return core_schema.union_schema(
-            [core_schema.is_instance_schema(cls), table],
-            serialization=core_schema.plain_serializer_function_ser_schema(msgspec.to_builtins),
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else cls.from_mapping(value),
+            json_schema_input_schema=core_schema.dict_schema(core_schema.str_schema()),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                msgspec.to_builtins, when_used="json"
+            ),
         )
 
     @classmethod
-    def from_mapping(cls, fields: dict[str, Any]) -> Self:
+    def from_mapping(cls, fields: Mapping[str, Any]) -> Self:
         """Make a contract from plain data such as a TOML table.
 
         Raises:
             InvalidRequest: a field is unknown or has the wrong type.
         """
+        if not isinstance(fields, Mapping):
+            raise InvalidRequest(
+                "not a contract",
+                field="IBContract",
+                value=fields,
+                remedy="give an IBContract, or a table of its fields",
+            )
         unknown = sorted(set(fields) - set(cls.__struct_fields__))
         if unknown:
             raise InvalidRequest(
-                "an IBContract has no such field",
+                f"an IBContract has no field {unknown[0]!r}",
                 field=f"IBContract.{unknown[0]}",
                 value=fields[unknown[0]],
                 remedy=f"the fields are {', '.join(cls.__struct_fields__)}",
