@@ -344,7 +344,7 @@ class AccountHandlers:
             armed.clear()
             action()
 
-        def moved(_: object) -> None:
+        def moved(_board: Board, _event: MarketEvent) -> None:
             if not armed:
                 armed.append(clock.call_later(period_ns, run))
 
