@@ -85,18 +85,23 @@ class SimulatedIBGateway:
             raise
         self._server, self._simulation, self._driver = server, simulation, driver
         self._task = asyncio.create_task(driver.run(), name="simulated clock")
+        self._task.add_done_callback(self._clock_ended)
         _log.info("simulated gateway listens", host=self._host, port=self._port)
 
     async def stop(self) -> None:
-        """Close all connections and stop; does nothing when not started."""
+        """Close all connections and stop; does nothing when not started.
+
+        Raises:
+            Exception: What made the simulation fail, if it did.
+        """
         server, task = self._server, self._task
         self._server = self._task = None
+        if server is not None:
+            await server.close()
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        if server is not None:
-            await server.close()
 
     async def start_async(self) -> None:
         """Start; the name under which PoseiTrader starts any gateway."""
@@ -176,6 +181,17 @@ class SimulatedIBGateway:
         if self._driver is None:
             raise RuntimeError("the gateway is not started; call start() first")
         return self._driver
+
+    def _clock_ended(self, task: asyncio.Task[None]) -> None:
+        """Hang up when the simulation has failed: a dead clock must not look like a quiet market.
+
+        The error itself is raised by `stop`.
+        """
+        if task.cancelled() or task.exception() is None:
+            return
+        _log.critical("the simulated clock failed", exc_info=task.exception())
+        if self._server is not None:
+            self._server.hang_up()
 
     def _replay_ended(self, driver: Driver) -> None:
         self.replay_finished.set()

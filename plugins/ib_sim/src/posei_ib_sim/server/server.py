@@ -116,6 +116,13 @@ class Server:
             self._listener = None
         self.wire_log.close()
 
+    def hang_up(self) -> None:
+        """Stop accepting and cut all connections at once."""
+        if self._listener is not None:
+            self._listener.close()
+        for session in list(self._sessions):
+            session.abort()
+
     @property
     def is_listening(self) -> bool:
         """Whether connections are accepted."""
