@@ -7,8 +7,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
 
+from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
 from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
 from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersExecClientConfig,
@@ -112,7 +112,8 @@ class Desk:
         bad = {
             name: count
             for name, count in self.engine.counters.snapshot().items()
-            if name in {"events_that_cannot_be", "events_of_unknown_orders", "reports_not_understood"}
+            if name
+            in {"events_that_cannot_be", "events_of_unknown_orders", "reports_not_understood"}
         }
         assert not bad
         assert self.connection.health().handler_errors == 0

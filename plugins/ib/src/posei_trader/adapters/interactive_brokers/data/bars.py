@@ -25,6 +25,15 @@ GRACE_NS: Final = NANOS_PER_SECOND
 """How long after its end a bar waits for IB's last word on it."""
 
 
+_NEAR_NS: Final = 14 * 86_400 * NANOS_PER_SECOND
+"""No market is closed for so long: a bar that ended longer ago is from a replay."""
+
+
+def is_near(moment_ns: int, now_ns: int) -> bool:
+    """Return whether a moment of the venue can be compared with our clock."""
+    return abs(now_ns - moment_ns) < _NEAR_NS
+
+
 @final
 class RealTimeBars(Stream):
     """Publishes IB's 5-second bars, which come complete."""
@@ -84,14 +93,13 @@ class UpToDateBars(Stream):
     else counted. After an interruption the bars that were missed are published from the new
     history, and none twice.
 
-    Where our clock and the venue's disagree (a replay), bars are closed by the next one alone.
+    Where our clock and the venue's disagree by weeks (a replay), only the next bar closes one.
     """
 
     __slots__ = (
         "_bar_type",
         "_candidate",
         "_current",
-        "_is_clock_trusted",
         "_last_open",
         "_last_published",
         "_timer",
@@ -104,12 +112,10 @@ class UpToDateBars(Stream):
         bar_type: BarType,
         *,
         handle_revised_bars: bool,
-        is_clock_trusted: bool = True,
     ) -> None:
         super().__init__(context)
         self._bar_type = bar_type
         self.handle_revised_bars = handle_revised_bars
-        self._is_clock_trusted = is_clock_trusted
         self._current: Bar | None = None
         self._candidate: Bar | None = None
         self._last_open = -1
@@ -135,7 +141,7 @@ class UpToDateBars(Stream):
             self._take_complete(bar, is_first=is_first)
         if last.ts_event <= self._last_open:
             return
-        if not self._is_clock_trusted:
+        if not is_near(last.ts_init, self.clock.timestamp_ns()):
             self._candidate = last
         elif last.ts_init > self.clock.timestamp_ns():
             self._begin(last, last.ts_init)
@@ -203,7 +209,7 @@ class UpToDateBars(Stream):
     def _begin(self, bar: Bar, ends: int) -> None:
         self._current = bar
         self._stop_timer()
-        if self._is_clock_trusted:
+        if is_near(ends, self.clock.timestamp_ns()):
             self._timer = self.clock.call_at(ends + GRACE_NS, self._on_time)
 
     def _on_time(self) -> None:
@@ -271,7 +277,6 @@ class SecondBars(Stream):
         "_bar_type",
         "_close",
         "_high",
-        "_is_clock_trusted",
         "_is_open",
         "_low",
         "_open",
@@ -280,12 +285,9 @@ class SecondBars(Stream):
         "_volume",
     )
 
-    def __init__(
-        self, context: StreamContext, bar_type: BarType, *, is_clock_trusted: bool = True
-    ) -> None:
+    def __init__(self, context: StreamContext, bar_type: BarType) -> None:
         super().__init__(context)
         self._bar_type = bar_type
-        self._is_clock_trusted = is_clock_trusted
         self._is_open = False
         self._second = -1
         self._open = self._high = self._low = self._close = self._volume = 0
@@ -326,8 +328,8 @@ class SecondBars(Stream):
             self._open = self._high = self._low = raw
             self._volume = 0
             self._is_open = True
-            if self._is_clock_trusted:
-                ends = (time_s + 1) * NANOS_PER_SECOND
+            ends = (time_s + 1) * NANOS_PER_SECOND
+            if is_near(ends, self.clock.timestamp_ns()):
                 self._timer = self.clock.call_at(ends + GRACE_NS, self._finish)
         elif time_s < self._second or not self._is_open:
             self.context.count("ticks of a published second left out")

@@ -98,11 +98,15 @@ class InteractiveBrokersDataClient:
             if self._is_running:
                 return
             await self._client.connect()
-            kind = int(self._config.market_data_type)
-            if kind != _LIVE:
-                self._client.set_market_data_type(kind)
-            await self._provider.initialize()
-            self._publish_instruments()
+            try:
+                kind = int(self._config.market_data_type)
+                if kind != _LIVE:
+                    self._client.set_market_data_type(kind)
+                await self._provider.initialize()
+                self._publish_instruments()
+            except BaseException:
+                await self._client.disconnect()
+                raise
             self._is_running = True
             self._stop_following = self._client.add_connection_handler(self._connection_changed)
             _log.info("connected", market_data_type=self._config.market_data_type.name)

@@ -96,7 +96,6 @@ class StreamOpener:
     ) -> None:
         self._client = client
         self._config = config
-        self.is_clock_trusted = True
 
     def open(self, context: StreamContext) -> Opened:
         """Open what a subscription asks for.
@@ -232,7 +231,6 @@ class StreamOpener:
             context,
             bar_type,
             handle_revised_bars=self._config.handle_revised_bars,
-            is_clock_trusted=self.is_clock_trusted,
         )
         handle = self._client.subscribe_historical_bars(
             context.traded.contract,
@@ -255,7 +253,7 @@ class StreamOpener:
         return Opened(handler, handle)
 
     def _second_bars(self, context: StreamContext, bar_type: BarType) -> Opened:
-        handler = SecondBars(context, bar_type, is_clock_trusted=self.is_clock_trusted)
+        handler = SecondBars(context, bar_type)
         kind = TickKind.LAST if bar_type.spec.price_type is PriceType.LAST else TickKind.BID_ASK
         handle = self._client.subscribe_ticks(context.traded.contract, kind, handler)
         return Opened(handler, handle)

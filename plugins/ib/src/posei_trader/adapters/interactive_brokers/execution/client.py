@@ -154,15 +154,16 @@ class InteractiveBrokersExecutionClient:
             if self._trading is not None:
                 return
             await self._client.connect()
-            number = choose_account(self._config.account_id, self._client.accounts())
-            check_live_guard(number, is_allowed=self._config.allow_live_trading)
             try:
+                number = choose_account(self._config.account_id, self._client.accounts())
+                check_live_guard(number, is_allowed=self._config.allow_live_trading)
                 self._start_trading(number)
                 await self._provider.initialize()
                 self._publish_instruments()
                 await self._follow_account()
             except BaseException:
                 self._stop_trading()
+                await self._client.disconnect()
                 raise
             self._stop_following = self._client.add_connection_handler(self._connection_changed)
             _log.info("connected", account=masked(number))

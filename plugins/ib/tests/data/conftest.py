@@ -1,0 +1,157 @@
+"""A data client over a real socket to a simulated gateway, and a sink that remembers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
+from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+from posei_trader.adapters.interactive_brokers.config import (
+    InteractiveBrokersDataClientConfig,
+    InteractiveBrokersInstrumentProviderConfig,
+)
+from posei_trader.adapters.interactive_brokers.data import InteractiveBrokersDataClient
+from posei_trader.adapters.interactive_brokers.providers import (
+    InteractiveBrokersInstrumentProvider,
+)
+from posei_trader.engine.cache import Cache
+from posei_trader.engine.clock import LiveClock
+from posei_trader.engine.context import DataContext
+from posei_trader.model.identifiers import ClientId, InstrumentId, TraderId
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from posei_trader.model.requests import Subscription
+
+
+class Collector:
+    """A data sink that keeps what it is given, in order."""
+
+    def __init__(self) -> None:
+        self.quotes: list[object] = []
+        self.trades: list[object] = []
+        self.bars: list[object] = []
+        self.deltas: list[object] = []
+        self.instruments: list[object] = []
+        self.statuses: list[object] = []
+        self.index_prices: list[object] = []
+        self.failures: list[tuple[object, Exception]] = []
+        self.connections: list[bool] = []
+        self.quote_tick = self.quotes.append
+        self.trade_tick = self.trades.append
+        self.bar = self.bars.append
+        self.order_book_deltas = self.deltas.append
+        self.instrument = self.instruments.append
+        self.instrument_status = self.statuses.append
+        self.index_price = self.index_prices.append
+
+    def subscription_failed(self, subscription: object, error: Exception) -> None:
+        self.failures.append((subscription, error))
+
+    def connection_changed(self, client_id: object, *, connected: bool, reason: str) -> None:
+        self.connections.append(connected)
+
+
+class Feed:
+    """Everything between the simulated venue's prices and the sink."""
+
+    def __init__(self, gateway: SimulatedIBGateway, **settings: object) -> None:
+        self.gateway = gateway
+        self.sink = Collector()
+        self.connection = InteractiveBrokersClient(
+            gateway.host, gateway.port, 1, connection_timeout=5, request_timeout=5
+        )
+        load = settings.pop("load_ids", frozenset({"AAPL.NASDAQ", "EUR/USD.IDEALPRO"}))
+        provider_config = InteractiveBrokersInstrumentProviderConfig(load_ids=load)
+        config = InteractiveBrokersDataClientConfig(
+            **{
+                "ibg_port": gateway.port,
+                "instrument_provider": provider_config,
+                "request_timeout": 5,
+                **settings,
+            }
+        )
+        cache = Cache()
+        self.provider = InteractiveBrokersInstrumentProvider(
+            self.connection, provider_config, store=cache
+        )
+        context = DataContext(
+            client_id=ClientId("IB"),
+            trader_id=TraderId("TRADER-001"),
+            clock=LiveClock(),
+            cache=cache,
+            sink=self.sink,
+        )
+        self.client = InteractiveBrokersDataClient(self.connection, self.provider, config, context)
+
+    async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
+        """Let the loop run until a condition holds; the venue answers over a real socket."""
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110  what is waited for comes from several parts
+                await asyncio.sleep(0.001)
+
+    async def synced(self) -> None:
+        """Return when the venue has read everything that was sent: it answers in order."""
+        await self.connection.get_matching_contracts("A")
+
+    async def subscribe(self, subscription: Subscription) -> None:
+        await self.client.subscribe(subscription)
+        await self.synced()
+
+    async def run(self, seconds: float) -> None:
+        """Move the simulated time on, and let everything that was sent arrive."""
+        await self.gateway.advance(seconds)
+        await self.synced()
+
+    def check(self) -> None:
+        """Fail if a handler failed or a message did not decode."""
+        assert self.connection.health().handler_errors == 0
+        assert self.connection.health().malformed == 0
+
+
+@pytest.fixture
+def aapl() -> InstrumentId:
+    return InstrumentId("AAPL.NASDAQ")
+
+
+@pytest.fixture
+async def start_gateway() -> AsyncIterator[Callable[..., object]]:
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(**settings: object) -> SimulatedIBGateway:
+            settings = {
+                "speed": "step",
+                "start": "2024-03-05T15:00:00Z",
+                "pacing": False,
+                **settings,
+            }
+            return await stack.enter_async_context(
+                SimulatedIBGateway(SimulatedIBGatewayConfig(**settings))
+            )
+
+        yield start
+
+
+@pytest.fixture
+async def open_feed(start_gateway) -> AsyncIterator[Callable[..., object]]:
+    feeds: list[Feed] = []
+
+    async def open_(gateway: SimulatedIBGateway | None = None, **settings: object) -> Feed:
+        feed = Feed(gateway or await start_gateway(), **settings)
+        feeds.append(feed)
+        await feed.client.connect()
+        return feed
+
+    yield open_
+    for feed in feeds:
+        await feed.client.disconnect()
+
+
+@pytest.fixture
+async def feed(open_feed) -> Feed:
+    return await open_feed()
