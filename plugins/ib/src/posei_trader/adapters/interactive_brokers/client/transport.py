@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, cast, final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import FramingError
 from posei_trader.adapters.interactive_brokers.wire.framing import FrameReader, Framing
@@ -63,8 +63,8 @@ class GatewaySocket(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP gives nothing else
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio.Transport, though they are transports.
+        self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Return where bytes are read into."""
