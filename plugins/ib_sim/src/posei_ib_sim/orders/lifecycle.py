@@ -1,0 +1,270 @@
+"""The life of an order outside the matching: release, waiting, rejection, cancellation, expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, final
+
+from posei_ib_sim.history.bar_sizes import parse_moment
+from posei_ib_sim.orders.funds import preview
+from posei_ib_sim.orders.pricing import waits_for_trigger
+from posei_ib_sim.orders.state import SimOrder, Status
+from posei_ib_sim.orders.validation import normal_order_type
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from posei_ib_sim.accounts.book import AccountBook
+    from posei_ib_sim.clock import SimulatedClock
+    from posei_ib_sim.market.feed import MarketFeed
+    from posei_ib_sim.orders.conditions import ConditionChecker
+    from posei_ib_sim.orders.registry import OrderRegistry
+    from posei_ib_sim.orders.reporting import OrderSink
+
+__all__ = ["Lifecycle"]
+
+_Step = Callable[[SimOrder], None]
+
+
+@final
+class Lifecycle:
+    """Moves orders from one state to the next and reports each move.
+
+    Args:
+        clock: Times and timers.
+        zone: Zone of order times that name none.
+        feed: Sessions of contracts.
+        accounts: What can be afforded.
+        registry: The orders.
+        conditions: Evaluates conditions.
+        sink: Is told.
+        repeat_status: Send the first pair of open order and status twice.
+
+    Attributes:
+        on_arrival: Called when an order reaches the market, before it is reported.
+        on_working: Called when an order may trade, after it was reported.
+        on_close: Called for a closing order when its session ends.
+    """
+
+    def __init__(
+        self,
+        clock: SimulatedClock,
+        zone: ZoneInfo,
+        feed: MarketFeed,
+        accounts: AccountBook,
+        registry: OrderRegistry,
+        conditions: ConditionChecker,
+        sink: OrderSink,
+        *,
+        repeat_status: bool,
+    ) -> None:
+        self._clock = clock
+        self._zone = zone
+        self._feed = feed
+        self._accounts = accounts
+        self._registry = registry
+        self._conditions = conditions
+        self._sink = sink
+        self._repeat_status = repeat_status
+        self._conditional: Final[list[SimOrder]] = []
+        self._met: Final[set[int]] = set()
+        self._expiry: Final[dict[int, Callable[[], None]]] = {}
+        self.on_arrival: _Step = _nothing
+        self.on_working: _Step = _nothing
+        self.on_close: _Step = _nothing
+
+    def transmit(self, order: SimOrder) -> None:
+        """Send an order to the market, and with it the family that waited for its last member."""
+        family = [order]
+        parent = self._registry.get(order.parent_key) if order.parent_key else None
+        root = parent or order
+        if root is not order and root.held == "transmit":
+            family.insert(0, root)
+        family += [
+            child
+            for child in self._registry.children(root)
+            if child.held == "transmit" and child is not order
+        ]
+        for member in sorted(family, key=lambda one: one.order_id):
+            member.held = ""
+            self._release(member)
+
+    def _release(self, order: SimOrder) -> None:
+        needed = preview(self._accounts, order.request, order.contract)
+        if not needed.is_affordable:
+            self._reject(order, needed.refusal)
+            return
+        order.active_ns = self._clock.now_ns
+        order.held = self._reason_to_wait(order)
+        self.on_arrival(order)
+        self._set_working_status(order)
+        self.schedule_expiry(order)
+        self.report(order)
+        if self._repeat_status:
+            self.report(order)
+        if order.held == "session":
+            self._wait_for_session(order)
+        self.on_working(order)
+
+    def _reason_to_wait(self, order: SimOrder) -> str:
+        parent = self._registry.get(order.parent_key) if order.parent_key else None
+        if parent is not None and parent.status != Status.FILLED:
+            return "parent"
+        request = order.request
+        after = parse_moment(request.goodAfterTime, self._zone)
+        if after is not None and after > self._clock.now_ns:
+            self._clock.call_at(after, lambda: self.resume(order))
+            return "time"
+        if request.conditions and not self._conditions_allow(order):
+            return "conditions"
+        return "" if self._is_open(order) else "session"
+
+    def _conditions_allow(self, order: SimOrder) -> bool:
+        """Tell whether conditions let an order work; those that would cancel it do not hold it."""
+        if order not in self._conditional:
+            self._conditional.append(order)
+        return order.request.conditionsCancelOrder or self._conditions.are_met(order)
+
+    def prepare_conditions(self, order: SimOrder) -> None:
+        """Check an order's conditions and arm their times.
+
+        Raises:
+            RequestRefused: A condition cannot be evaluated.
+        """
+        self._conditions.prepare(order, lambda: self.check_conditions(order))
+
+    def check_conditions(self, order: SimOrder) -> None:
+        """Start, or cancel, an order whose conditions are met now."""
+        if order.is_final:
+            return
+        if order.request.conditionsCancelOrder:
+            if not order.held and self._conditions.are_met(order):
+                self.end(order, "")
+        elif order.held == "conditions" and self._conditions.are_met(order):
+            self._conditional.remove(order)
+            self.resume(order)
+
+    def check_all_conditions(self) -> None:
+        """Check all orders with conditions."""
+        for order in list(self._conditional):
+            if order.is_final:
+                self._conditional.remove(order)
+            else:
+                self.check_conditions(order)
+
+    def _is_open(self, order: SimOrder) -> bool:
+        contract = order.contract
+        liquid = contract.sec_type == "STK" and not order.request.outsideRth
+        board = self._feed.board(contract)
+        return board.hours.is_open(contract.hours, self._clock.now_ns, liquid=liquid)
+
+    def _wait_for_session(self, order: SimOrder) -> None:
+        contract = order.contract
+        hours = self._feed.board(contract).hours
+        liquid = contract.sec_type == "STK" and not order.request.outsideRth
+        opens = hours.next_open(contract.hours, self._clock.now_ns, liquid=liquid)
+        when = "the next session" if opens is None else hours.stamp(contract.hours, opens)
+        self._sink.order_error(
+            order.client_id,
+            order.order_id,
+            399,
+            f"Order Message:\n{order.request.action} {order.quantity:f} {contract.symbol} "
+            f"{contract.exchange}\nWarning: Your order will not be placed at the exchange until "
+            f"{when}",
+        )
+        if opens is not None:
+            self._clock.call_at(opens, lambda: self.resume(order))
+
+    def resume(self, order: SimOrder) -> None:
+        """Let an order work that waited for its parent, its time or the session."""
+        if order.is_final or not order.held or order.held == "transmit":
+            return
+        order.held = self._reason_to_wait(order)
+        if order.held == "session":
+            self._wait_for_session(order)
+        if order.held:
+            return
+        order.active_ns = self._clock.now_ns
+        self._set_working_status(order)
+        self.report(order)
+        self.on_working(order)
+
+    def _set_working_status(self, order: SimOrder) -> None:
+        waits = order.held or waits_for_trigger(order)
+        order.status = Status.PRE_SUBMITTED if waits else Status.SUBMITTED
+
+    def report(self, order: SimOrder) -> None:
+        """Report an order and its status."""
+        self._sink.open_order(order)
+        self._sink.order_status(order)
+
+    def _reject(self, order: SimOrder, reason: str) -> None:
+        order.reason = reason
+        order.status = Status.INACTIVE
+        order.completed_ns = self._clock.now_ns
+        order.completed_status = f"Rejected: {reason}"
+        self._sink.order_error(
+            order.client_id, order.order_id, 201, f"Order rejected - reason:{reason}"
+        )
+        self._sink.order_status(order)
+
+    def end(self, order: SimOrder, reason: str) -> None:
+        """Cancel an order and the children that depend on it."""
+        never_sent = order.held == "transmit"
+        order.status = Status.API_CANCELLED if never_sent else Status.CANCELLED
+        order.completed_ns = self._clock.now_ns
+        order.completed_status = "Cancelled by Trader" if not reason else f"Cancelled: {reason}"
+        order.reason = reason
+        self._sink.order_status(order)
+        self._sink.order_error(
+            order.client_id, order.order_id, 202, f"Order Canceled - reason:{reason}"
+        )
+        for child in list(self._registry.children(order)):
+            if order.filled == 0:
+                self.end(child, "")
+
+    def met(self, order: SimOrder) -> None:
+        """Note that an order has met its market."""
+        self._met.add(order.perm_id)
+
+    def schedule_expiry(self, order: SimOrder) -> None:
+        """Arm the end of an order's time in force."""
+        old = self._expiry.pop(order.perm_id, None)
+        if old is not None:
+            old()
+        request = order.request
+        if request.tif == "GTD":
+            moment = parse_moment(request.goodTillDate, self._zone)
+            if moment is not None:
+                timer = self._clock.call_at(moment, lambda: self._expire(order))
+                self._expiry[order.perm_id] = timer.cancel
+        elif request.tif in {"DAY", "", "OPG", "DTC"}:
+            close = self._next_close(order)
+            timer = self._clock.call_at(close, lambda: self._session_closes(order))
+            self._expiry[order.perm_id] = timer.cancel
+
+    def _next_close(self, order: SimOrder) -> int:
+        contract = order.contract
+        liquid = contract.sec_type == "STK" and not order.request.outsideRth
+        hours = self._feed.board(contract).hours
+        return hours.next_close(contract.hours, self._clock.now_ns, liquid=liquid)
+
+    def _session_closes(self, order: SimOrder) -> None:
+        if order.is_final:
+            return
+        if order.perm_id not in self._met:
+            # The market has not moved since the order came: it lives on to the next session.
+            self.schedule_expiry(order)
+            return
+        if normal_order_type(order.request.orderType) in {"MOC", "LOC"} and not order.held:
+            self.on_close(order)
+        if not order.is_final:
+            self._expire(order)
+
+    def _expire(self, order: SimOrder) -> None:
+        if not order.is_final:
+            self.end(order, "")
+
+
+def _nothing(_: SimOrder) -> None:
+    """Do nothing until a market is attached."""
