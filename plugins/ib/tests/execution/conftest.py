@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
-from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+from posei_trader.adapters.interactive_brokers.client import (
+    ConnectionOptions,
+    InteractiveBrokersClient,
+)
 from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersExecClientConfig,
     InteractiveBrokersInstrumentProviderConfig,
@@ -41,7 +44,7 @@ STRATEGY = StrategyId("Tester-001")
 class Desk:
     """Everything between a strategy's order and the simulated venue's books."""
 
-    def __init__(self, gateway: SimulatedIBGateway, **settings: object) -> None:
+    def __init__(self, gateway: SimulatedIBGateway, client_id: int = 1, **settings: object) -> None:
         self.gateway = gateway
         self.clock = LiveClock()
         self.bus = MessageBus()
@@ -50,7 +53,11 @@ class Desk:
         self.risk = RiskEngine(self.cache, self.clock)
         self.engine = ExecutionEngine(trader_id, self.bus, self.cache, self.clock, self.risk)
         self.connection = InteractiveBrokersClient(
-            gateway.host, gateway.port, 1, connection_timeout=5, request_timeout=5
+            gateway.host,
+            gateway.port,
+            client_id,
+            request_timeout=5,
+            options=ConnectionOptions(connection_timeout=5, first_pause=0.02, longest_pause=0.05),
         )
         provider_config = InteractiveBrokersInstrumentProviderConfig(
             load_ids=frozenset({"AAPL.NASDAQ", "EUR/USD.IDEALPRO"})
@@ -86,6 +93,15 @@ class Desk:
     async def connect(self) -> None:
         await self.client.connect()
         await self.engine.reconcile(self.client)
+
+    async def lose_connection(self) -> None:
+        """Cut the socket and wait until the client has noticed."""
+        self.gateway.faults.drop()
+        await self.until(lambda: not self.client.is_connected)
+
+    async def reconciled(self) -> None:
+        """Wait until the connection is back and the engine may trade again."""
+        await self.until(lambda: self.engine.may_trade(self.client.client_id))
 
     async def close(self) -> None:
         await self.engine.stop()
@@ -148,10 +164,13 @@ async def start_gateway() -> AsyncIterator[Callable[..., object]]:
 async def open_desk(start_gateway) -> AsyncIterator[Callable[..., object]]:
     desks: list[Desk] = []
 
-    async def open_(gateway: SimulatedIBGateway | None = None, **settings: object) -> Desk:
+    async def open_(
+        gateway: SimulatedIBGateway | None = None, *, connect: bool = True, **settings: object
+    ) -> Desk:
         desk = Desk(gateway or await start_gateway(), **settings)
         desks.append(desk)
-        await desk.connect()
+        if connect:
+            await desk.connect()
         return desk
 
     yield open_

@@ -14,7 +14,7 @@ from posei_trader.model.fixed_point import FIXED_PRECISION, decimals_of
 from posei_trader.model.values import Price, Quantity
 
 _LARGEST: Final = 1e300
-_UNSET_DECIMAL: Final = Decimal(2**127 - 1)
+_LARGEST_DECIMAL: Final = Decimal(10) ** 30
 
 
 def price_to_wire(price: Price | Decimal, magnifier: int = 1) -> float:
@@ -28,7 +28,7 @@ def is_set(value: float | Decimal | None) -> bool:
     if value is None:
         return False
     if isinstance(value, Decimal):
-        return value.is_finite() and abs(value) < _UNSET_DECIMAL
+        return value.is_finite() and abs(value) < _LARGEST_DECIMAL
     return math.isfinite(value) and abs(value) < _LARGEST
 
 

@@ -61,6 +61,9 @@ _DOUBT_PAUSE_S: Final = 1.0
 
 _LONGEST_DOUBT_PAUSE_S: Final = 30.0
 
+_DOUBT_QUESTIONS: Final = 8
+"""How often IB is asked, over two minutes or so, before a human is called."""
+
 
 @final
 class _Trading:
@@ -373,21 +376,36 @@ class InteractiveBrokersExecutionClient:
     async def _ask_about_doubts(self) -> None:
         pause = _DOUBT_PAUSE_S
         try:
-            while True:
+            for _ in range(_DOUBT_QUESTIONS):
                 await asyncio.sleep(pause)
                 trading = self._trading
                 if trading is None or not self._client.is_connected:
                     return  # the node reconciles after the next connection
-                doubtful = [one for one in trading.ledger if one.is_in_doubt or one.misses_fills]
-                if not doubtful:
+                if not self._doubtful(trading):
                     return
                 try:
                     await trading.truth.refresh()
                 except PoseiError as error:
                     _log.warning("IB did not tell what became of orders", error=str(error))
                 pause = min(2 * pause, _LONGEST_DOUBT_PAUSE_S)
+            if self._trading is not None and (left := self._doubtful(self._trading)):
+                _log.critical(
+                    "IB does not tell what became of orders: look at them in TWS",
+                    orders=[str(one.identity.client_order_id) for one in left],
+                )
         finally:
             self._asking = None
+
+    def _doubtful(self, trading: _Trading) -> list[t.TrackedOrder]:
+        """Return the orders of which only a query can tell, and that the node has not settled."""
+        doubtful = []
+        for tracked in trading.ledger:
+            if not (tracked.is_in_doubt or tracked.misses_fills):
+                continue
+            order = self._context.cache.order(tracked.identity.client_order_id)
+            if order is None or not order.is_closed:
+                doubtful.append(tracked)
+        return doubtful
 
     def _load_then(self, contract: IBContract, use: Callable[[Traded], None]) -> None:
         """Find what a contract is and go on, at once if it is known."""

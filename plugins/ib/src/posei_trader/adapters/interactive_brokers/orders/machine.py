@@ -104,7 +104,8 @@ def _learned(state: t.TrackedOrder, seen: t.StateSeen) -> t.TrackedOrder:
 def _accepted(state: t.TrackedOrder, ts: int) -> Step:
     if state.phase is not Phase.SENT:
         return state, ()
-    state = replace(state, phase=Phase.WORKING, is_in_doubt=False)
+    state = replace(state, phase=Phase.WORKING)
+    state = replace(state, is_in_doubt=state.is_in_doubt and state.is_waiting)
     event = ev.OrderAccepted(
         **_about(state, ts),
         venue_order_id=_venue_order_id(state),
@@ -117,7 +118,9 @@ def _working(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
     state, events = _accepted(state, ts)
     state, triggered = _triggered(state, seen, ts)
     state, updated = _updated(state, seen.terms, ts)
-    return replace(state, is_in_doubt=False), (*events, *triggered, *updated)
+    # A listing of the order does not answer what else was sent.
+    state = replace(state, is_in_doubt=state.is_in_doubt and state.is_waiting)
+    return state, (*events, *triggered, *updated)
 
 
 def _triggered(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
@@ -335,7 +338,7 @@ def _still_working(state: t.TrackedOrder, happening: t.StillWorking, ts: int) ->
     if state.is_cancel_asked:
         state = replace(state, is_cancel_asked=False)
         events = (*events, ev.OrderCancelRejected(**_about(state, ts), reason=lost))
-    return state, events
+    return replace(state, is_in_doubt=False), events
 
 
 class _About(TypedDict):
