@@ -60,6 +60,8 @@ __all__ = ["ContractSource", "InteractiveBrokersInstrumentProvider", "make_symbo
 
 _LOG: Final = get_logger("InteractiveBrokersInstrumentProvider")
 _CONCURRENCY: Final = 16
+# Each explanation may cost a symbol search, of which IB answers one a second.
+_MOST_EXPLAINED: Final = 10
 
 
 def make_symbology(
@@ -256,8 +258,11 @@ class InteractiveBrokersInstrumentProvider:
         )
         loaded: list[Instrument] = []
         refused: list[FixRequest] = []
-        for result in results:
-            if isinstance(result, FixRequest):
+        for name, result in zip(wanted, results, strict=True):
+            if isinstance(result, InstrumentNotFound) and len(refused) < _MOST_EXPLAINED:
+                # Only now is everything loaded that may have been meant.
+                refused.append(await self._with_candidates(name, result))
+            elif isinstance(result, FixRequest):
                 refused.append(result)
             elif isinstance(result, BaseException):
                 raise result
@@ -269,7 +274,7 @@ class InteractiveBrokersInstrumentProvider:
 
     async def _load_within_limits(self, instrument_id: InstrumentId) -> Instrument:
         async with self._slots:
-            return await self.load(instrument_id)
+            return await self._load_plainly(instrument_id)
 
     async def load(self, instrument_id: InstrumentId) -> Instrument:
         """Load one, or return it when it is loaded.
@@ -280,20 +285,23 @@ class InteractiveBrokersInstrumentProvider:
             InvalidRequest: no rule reads the id.
             RetryLater: IB could not be asked.
         """
-        instrument_id = InstrumentId(instrument_id)
-        found = self._catalogue.find(instrument_id)
+        name = InstrumentId(instrument_id)
+        try:
+            return await self._load_plainly(name)
+        except InstrumentNotFound as error:
+            raise await self._with_candidates(name, error) from error
+
+    async def _load_plainly(self, name: InstrumentId) -> Instrument:
+        found = self._catalogue.find(name)
         if found is not None:
             return found
-        return await self._loading.ask(instrument_id, lambda: self._load_id(instrument_id))
+        return await self._loading.ask(name, lambda: self._load_id(name))
 
     async def _load_id(self, instrument_id: InstrumentId) -> Instrument:
         if is_spread_symbol(instrument_id.symbol):
             legs = [(await self.load(leg), ratio) for leg, ratio in spread_legs(instrument_id)]
             return self._registration.add_spread(legs, instrument_id)
-        try:
-            details = await self._resolver.resolve_id(instrument_id)
-        except InstrumentNotFound as error:
-            raise await self._with_candidates(instrument_id, error) from error
+        details = await self._resolver.resolve_id(instrument_id)
         return await self._registration.add(details, asked=instrument_id)
 
     async def _with_candidates(
