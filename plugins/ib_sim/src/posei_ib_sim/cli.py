@@ -93,6 +93,13 @@ def serve(
     no_pacing: Annotated[
         bool, typer.Option("--no-pacing", help="Do not enforce IB's limits.")
     ] = False,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="Built-in scenario of faults, or path of a scenario file (.toml)."),
+    ] = None,
+    control_port: Annotated[
+        int | None, typer.Option(help="Loopback port for control by JSON lines; 0 for a free one.")
+    ] = None,
     log_wire: Annotated[
         Path | None, typer.Option(help="Append every frame to this file, as JSON lines.")
     ] = None,
@@ -123,6 +130,8 @@ def serve(
             "server_version": server_version,
             "read_only": read_only,
             "pacing": not no_pacing,
+            "scenario": scenario,
+            "control_port": control_port,
             "log_wire": log_wire,
         }
         if account:

@@ -70,6 +70,9 @@ class SimulatedIBGatewayConfig:
             stands when it arrives. Once a replay has ended, the last quote stands for good.
         repeat_status: Send the first openOrder and orderStatus of an order twice.
         send_buffer_limit: Bytes that may wait for a slow client before it is disconnected.
+        scenario: Name of a built-in scenario of faults, or path of a scenario file.
+        control_port: Loopback port for control by another process, 0 for a free one, `None` for
+            none.
         log_wire: File to which every frame of both directions is appended as JSON lines.
     """
 
@@ -105,6 +108,8 @@ class SimulatedIBGatewayConfig:
     fill_on: Literal["next_tick", "standing_quote"] = "next_tick"
     repeat_status: bool = True
     send_buffer_limit: int = 64 * 1024 * 1024
+    scenario: str | Path | None = None
+    control_port: int | None = None
     log_wire: str | Path | None = None
 
     def __post_init__(self) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final, Self, final
 from posei_ib_sim.config import SimulatedIBGatewayConfig
 from posei_ib_sim.logs import get_logger
 from posei_ib_sim.market.replay import ReplayFile
+from posei_ib_sim.server.control import ControlServer
 from posei_ib_sim.server.driver import Driver
 from posei_ib_sim.server.faults import Faults
+from posei_ib_sim.server.scenario import ScenarioRunner, load_scenario
 from posei_ib_sim.server.server import Server
 from posei_ib_sim.simulation import Simulation
 from posei_ib_sim.truth import Truth
@@ -45,6 +47,7 @@ class SimulatedIBGateway:
         self._simulation: Simulation | None = None
         self._driver: Driver | None = None
         self._task: asyncio.Task[None] | None = None
+        self._control: ControlServer | None = None
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -79,8 +82,16 @@ class SimulatedIBGateway:
             driver = Driver(simulation.clock, server, self.config)
             simulation.on_replay_end = lambda: self._replay_ended(driver)
             server.on_activity = driver.activity
+            if self.config.scenario is not None:
+                scenario = load_scenario(self.config.scenario)
+                runner = ScenarioRunner(scenario, Faults(server), simulation.clock)
+                server.on_event = runner.happened
             self._host, self._port = await server.listen()
+            if self.config.control_port is not None:
+                self._control = ControlServer(self, self.config.control_port)
+                await self._control.start()
         except BaseException:
+            self._control = None
             await server.close()
             raise
         self._server, self._simulation, self._driver = server, simulation, driver
@@ -94,8 +105,10 @@ class SimulatedIBGateway:
         Raises:
             Exception: What made the simulation fail, if it did.
         """
-        server, task = self._server, self._task
-        self._server = self._task = None
+        server, task, control = self._server, self._task, self._control
+        self._server = self._task = self._control = None
+        if control is not None:
+            await control.stop()
         if server is not None:
             await server.close()
         if task is not None:
@@ -124,6 +137,13 @@ class SimulatedIBGateway:
     def port(self) -> int:
         """Port that the gateway listens on; the chosen one after the start, if it was 0."""
         return self._port
+
+    @property
+    def control_port(self) -> int:
+        """Port for control by another process."""
+        if self._control is None:
+            raise RuntimeError("there is no control port; set control_port in the configuration")
+        return self._control.port
 
     @property
     def clock(self) -> SimulatedClock:

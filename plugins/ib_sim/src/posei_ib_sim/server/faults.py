@@ -98,6 +98,46 @@ class Faults:
         """Find it again: notice 2104."""
         self.notice(2104, f"Market data farm connection is OK:{farm}")
 
+    def history_farm_broken(self, farm: str = "ushmds") -> None:
+        """Lose the historical data farm: notice 2105."""
+        self.notice(2105, f"HMDS data farm connection is broken:{farm}")
+
+    def history_farm_ok(self, farm: str = "ushmds") -> None:
+        """Find it again: notice 2106."""
+        self.notice(2106, f"HMDS data farm connection is OK:{farm}")
+
+    def definitions_farm_broken(self, farm: str = "secdefil") -> None:
+        """Lose the security definition farm: notice 2157."""
+        self.notice(2157, f"Sec-def data farm connection is broken:{farm}")
+
+    def definitions_farm_ok(self, farm: str = "secdefil") -> None:
+        """Find it again: notice 2158."""
+        self.notice(2158, f"Sec-def data farm connection is OK:{farm}")
+
+    def restart(self, seconds: float) -> None:
+        """Restart the gateway: cut all connections and listen again after real `seconds`."""
+        self._server.begin_restart(seconds)
+
+    def omit(self, message: str, count_messages: int = 1) -> None:
+        """Leave out the next messages of a type, such as "OrderStatus"."""
+        self._server.mischief.omit(message, count_messages)
+
+    def repeat(self, message: str, count_messages: int = 1) -> None:
+        """Send the next messages of a type twice."""
+        self._server.mischief.repeat(message, count_messages)
+
+    def swap(self, message: str, count_messages: int = 1) -> None:
+        """Send the next messages of a type after the one that follows each."""
+        self._server.mischief.swap(message, count_messages)
+
+    def cancel_silently(self, client_id: int, order_id: int) -> None:
+        """Cancel an order without telling anybody: clients believe that it lives."""
+        self._server.mute_orders = True
+        try:
+            self._server.simulation.desk.cancel((client_id, order_id))
+        finally:
+            self._server.mute_orders = False
+
     def refuse_client_ids(self, seconds: float) -> None:
         """Answer 326 to every client for real `seconds`, as after an unclean restart."""
         loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from posei_ib_sim.history.bar_sizes import format_time
 from posei_ib_sim.logs import get_logger
 from posei_ib_sim.server.handlers import register_all
 from posei_ib_sim.server.limits import HistoryPacing, MessageRate
+from posei_ib_sim.server.mischief import Mischief
 from posei_ib_sim.server.routes import Routes
 from posei_ib_sim.server.session import Session
 from posei_ib_sim.server.translate import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from posei_ib_sim.config import SimulatedIBGatewayConfig
     from posei_ib_sim.orders import Fill, SimOrder
+    from posei_ib_sim.server.scenario import Event
     from posei_ib_sim.simulation import Simulation
 
 __all__ = ["Server"]
@@ -46,6 +48,9 @@ class Server:
         connectivity: Whether IB's servers are reachable; data flows only then.
         repeat_executions: Extra reports of each execution (a fault).
         forced_next_id: Order id told to connecting clients instead of the right one (a fault).
+        mischief: What is done to single messages (a fault).
+        mute_orders: Whether order reports are withheld (a fault).
+        on_event: Told of connections, subscriptions, orders and fills.
         refuse_until: Loop time until which all client ids are refused (a fault).
         last_heard: Loop time of the last message from any client.
         messages_received: Messages from all clients.
@@ -58,6 +63,9 @@ class Server:
         self.connectivity = True
         self.repeat_executions = 0
         self.forced_next_id: int | None = None
+        self.mischief: Final = Mischief()
+        self.mute_orders = False
+        self.on_event: Callable[[Event], None] | None = None
         self.refuse_until = 0.0
         self.last_heard = 0.0
         self.messages_received = 0
@@ -71,6 +79,8 @@ class Server:
         self._closed_frames = 0
         self._routes = Routes()
         self._listener: asyncio.Server | None = None
+        self._restart: asyncio.Task[None] | None = None
+        self._port = 0
         self._account_listeners: list[Callable[[str], None]] = []
         self._loop = asyncio.get_running_loop()
         self._all_gone = asyncio.Event()
@@ -92,7 +102,7 @@ class Server:
         """
         try:
             self._listener = await self._loop.create_server(
-                self._new_session, self.config.host, self.config.port
+                self._new_session, self.config.host, self._port or self.config.port
             )
         except OSError as error:
             raise ConfigurationError(
@@ -100,10 +110,25 @@ class Server:
                 f"({error.strerror or error}); use another port, or 0 for a free one"
             ) from error
         host, port = self._listener.sockets[0].getsockname()[:2]
-        return str(host), int(port)
+        self._port = int(port)
+        return str(host), self._port
+
+    def begin_restart(self, seconds: float) -> None:
+        """Cut all connections, stop listening, and listen again after real `seconds`."""
+        self.hang_up()
+        self._restart = self._loop.create_task(self._listen_again(seconds), name="restart")
+
+    async def _listen_again(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.listen()
+        _log.info("listening again", port=self._port)
 
     async def close(self) -> None:
         """Stop listening and close all connections."""
+        if self._restart is not None:
+            self._restart.cancel()
+            await asyncio.gather(self._restart, return_exceptions=True)
+            self._restart = None
         if self._listener is not None:
             self._listener.close()
         for session in list(self._sessions):
@@ -186,6 +211,7 @@ class Server:
             return False
         session.client_id = client_id
         self._by_client[client_id] = session
+        self.happened("connect")
         _log.info("client connected", client_id=client_id, server_version=session.version)
         return True
 
@@ -206,10 +232,16 @@ class Server:
             if rate.is_hopeless:
                 session.close()
 
-    def activity(self) -> None:
+    def activity(self, event: Event = "subscription") -> None:
         """Note a streaming subscription or an order."""
         if self.on_activity is not None:
             self.on_activity()
+        self.happened(event)
+
+    def happened(self, event: Event) -> None:
+        """Tell a scenario what happened."""
+        if self.on_event is not None:
+            self.on_event(event)
 
     async def drain(self) -> None:
         """Return once all that was sent has left for the clients."""
@@ -249,11 +281,15 @@ class Server:
 
     def open_order(self, order: SimOrder) -> None:
         """Report an order to its client and the master client."""
+        if self.mute_orders:
+            return
         for session in self._interested(order.client_id):
             session.send(open_order(order))
 
     def order_status(self, order: SimOrder) -> None:
         """Report the state of an order likewise."""
+        if self.mute_orders:
+            return
         for session in self._interested(order.client_id):
             session.send(order_status(order))
 
@@ -267,9 +303,12 @@ class Server:
         """Report the cost of a fill likewise."""
         for session in self._interested(fill.client_id):
             session.send(commission_report(fill))
+        self.happened("fill")
 
     def order_error(self, client_id: int, order_id: int, code: int, text: str) -> None:
         """Report an error about an order to its client."""
+        if self.mute_orders:
+            return
         session = self._by_client.get(client_id)
         if session is not None:
             session.error(order_id, code, text)

@@ -153,6 +153,14 @@ class Session(asyncio.Protocol):
         codec = self._codec
         if codec is None or not self.is_open or not codec.supports(type(message)):
             return
+        mischief = self._server.mischief
+        if mischief.is_planned:
+            for one in mischief.apply(self.number, message):
+                self._write(codec, one)
+        else:
+            self._write(codec, message)
+
+    def _write(self, codec: wire.Codec, message: wire.ServerMessage) -> None:
         frame = codec.encode(message)
         self._server.wire_log.sent(self, frame[4:])
         self.outgoing.write(frame)

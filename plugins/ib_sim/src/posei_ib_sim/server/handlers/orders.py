@@ -58,7 +58,7 @@ class OrderHandlers:
             preview = simulation.desk.preview(contract, message.order)
             session.send(preview_order(order_id, contract, message.order, preview))
             return
-        self._server.activity()
+        self._server.activity("order")
         simulation.desk.place((session.client_id or 0, order_id), contract, message.order)
 
     def cancel(self, session: Session, message: wire.CancelOrderRequest) -> None:

@@ -1,0 +1,164 @@
+"""Scenarios: faults that happen by themselves, at simulated times or on events.
+
+A scenario file is TOML:
+
+    [[step]]
+    at = 60               # simulated seconds after time began
+    do = "farm_broken"
+    farm = "usfarm"
+
+    [[step]]
+    on = "fill"           # "connect", "subscription", "order" or "fill"
+    count = 3             # the third one
+    do = "drop"
+
+`do` names a method of `Faults`; the other keys are its arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
+
+import msgspec
+
+from posei_ib_sim.clock import NANOSECONDS, SimulatedClock
+from posei_ib_sim.errors import ConfigurationError
+from posei_ib_sim.logs import get_logger
+from posei_ib_sim.server.faults import Faults
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Scenario", "ScenarioRunner", "Step", "load_scenario", "perform"]
+
+_log = get_logger(__name__)
+
+Event = Literal["connect", "subscription", "order", "fill"]
+_EVENTS: Final = ("connect", "subscription", "order", "fill")
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault and its moment."""
+
+    do: str
+    at: float | None = None
+    on: Event | None = None
+    count: int = 1
+    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """The steps of a scenario."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Return a built-in scenario by name, or one from a TOML file.
+
+    Raises:
+        ConfigurationError: There is none, or a step cannot be performed.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"scenario={str(path)!r} cannot be read: {error}") from error
+        return _parsed(path.stem, text)
+    folder = resources.files("posei_ib_sim.server") / "scenarios"
+    names = sorted(item.name.removesuffix(".toml") for item in folder.iterdir())
+    if str(name_or_path) not in names:
+        raise ConfigurationError(
+            f"scenario={str(name_or_path)!r} is no scenario; write one of {', '.join(names)}, or "
+            "the path of a .toml file"
+        )
+    text = (folder / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    return _parsed(str(name_or_path), text)
+
+
+def perform(faults: Faults, do: str, arguments: Mapping[str, Any]) -> None:
+    """Cause a fault by name.
+
+    Raises:
+        ConfigurationError: There is no such fault, or it does not take the arguments.
+    """
+    _check(do, arguments)
+    getattr(faults, do)(**arguments)
+
+
+def _parsed(name: str, text: str) -> Scenario:
+    try:
+        rows = tomllib.loads(text).get("step", [])
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"scenario {name!r} is no TOML: {error}") from error
+    return Scenario(name, tuple(_step(name, number, row) for number, row in enumerate(rows, 1)))
+
+
+def _step(name: str, number: int, row: Mapping[str, Any]) -> Step:
+    where = f"scenario {name!r}, step {number}"
+    rest = dict(row)
+    do, at, on = rest.pop("do", ""), rest.pop("at", None), rest.pop("on", None)
+    count = rest.pop("count", 1) if on is not None else 1
+    if (at is None) == (on is None):
+        raise ConfigurationError(f"{where}: write either `at` (seconds) or `on` (an event)")
+    if on is not None and on not in _EVENTS:
+        raise ConfigurationError(f"{where}: on={on!r} is not one of {', '.join(_EVENTS)}")
+    try:
+        _check(str(do), rest)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+    return Step(do=do, at=at, on=on, count=count, arguments=rest)
+
+
+def _check(do: str, arguments: Mapping[str, Any]) -> None:
+    method = inspect.getattr_static(Faults, do, None)
+    if do.startswith("_") or not inspect.isfunction(method):
+        known = ", ".join(name for name in vars(Faults) if not name.startswith("_"))
+        raise ConfigurationError(f"do={do!r} is no fault; known are {known}")
+    try:
+        inspect.signature(method).bind(None, **arguments)
+    except TypeError as error:
+        raise ConfigurationError(f"do={do!r}: {error}") from None
+
+
+@final
+class ScenarioRunner:
+    """Performs a scenario's steps when their moments come.
+
+    Args:
+        scenario: The steps.
+        faults: Performs them.
+        clock: The simulated clock; `at` counts from its present time.
+    """
+
+    def __init__(self, scenario: Scenario, faults: Faults, clock: SimulatedClock) -> None:
+        self._faults = faults
+        self._waiting: list[Step] = []
+        self._seen: dict[str, int] = dict.fromkeys(_EVENTS, 0)
+        start = clock.now_ns
+        for step in scenario.steps:
+            if step.at is None:
+                self._waiting.append(step)
+            else:
+                due = start + int(step.at * NANOSECONDS)
+                clock.call_at(due, lambda step=step: self._do(cast("Step", step)))  # type: ignore[misc]
+
+    def happened(self, event: Event) -> None:
+        """Note an event that steps may wait for."""
+        self._seen[event] += 1
+        due: Sequence[Step] = [
+            step for step in self._waiting if step.on == event and step.count == self._seen[event]
+        ]
+        for step in due:
+            self._waiting.remove(step)
+            self._do(step)
+
+    def _do(self, step: Step) -> None:
+        _log.warning("scenario step", do=step.do, **step.arguments)
+        perform(self._faults, step.do, step.arguments)
