@@ -103,6 +103,16 @@ def serve(
     log_wire: Annotated[
         Path | None, typer.Option(help="Append every frame to this file, as JSON lines.")
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Record clients' sessions with the real gateway at --upstream."),
+    ] = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a real gateway, with --record.")
+    ] = None,
+    replay_wire: Annotated[
+        Path | None, typer.Option(help="Play the server's side of a recording.")
+    ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Print JSON lines, no status line.")
     ] = False,
@@ -117,6 +127,9 @@ def serve(
         format="%(asctime)s %(levelname)s %(message)s",
     )
     try:
+        if record is not None or replay_wire is not None:
+            asyncio.run(_serve_recording(port, record, upstream, replay_wire, as_json=json_))
+            return
         settings: dict[str, Any] = {
             "host": host,
             "port": port,
@@ -166,15 +179,48 @@ def _config(settings: dict[str, Any]) -> "SimulatedIBGatewayConfig":
 async def _serve(settings: dict[str, Any], *, as_json: bool) -> None:
     from posei_ib_sim.gateway import SimulatedIBGateway  # noqa: PLC0415 - same
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = _stop_on_signals()
     async with SimulatedIBGateway(_config(settings)) as gateway:
         if as_json:
             await _report_lines(gateway, stop)
         else:
             await _report_status(gateway, stop)
+
+
+async def _serve_recording(
+    port: int, record: Path | None, upstream: str | None, played: Path | None, *, as_json: bool
+) -> None:
+    from posei_ib_sim.recorder import RecordingProxy, WirePlayer  # noqa: PLC0415 - seldom used
+
+    host, colon, far_port = (upstream or "").rpartition(":")
+    server: RecordingProxy | WirePlayer
+    if played is not None:
+        server = WirePlayer(played, port=port)
+    elif record is not None and colon and far_port.isdigit():
+        server = RecordingProxy((host, int(far_port)), record, port=port)
+    else:
+        raise ConfigurationError(
+            f"--upstream {upstream!r} is no HOST:PORT; name the gateway to record, such as "
+            "127.0.0.1:4001"
+        )
+    stop = _stop_on_signals()
+    await server.start()
+    try:
+        if as_json:
+            _say(event="listening", host="127.0.0.1", port=server.port)
+        else:
+            Console().print(f"listening on 127.0.0.1:{server.port}, Ctrl-C stops it")
+        await stop.wait()
+    finally:
+        await server.stop()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 async def _report_lines(gateway: "SimulatedIBGateway", stop: asyncio.Event) -> None:
