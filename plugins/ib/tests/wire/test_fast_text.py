@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.fast_text import FastText
+from posei_trader.adapters.interactive_brokers.wire.ibapi_border import MAX_SERVER_VERSION
 
 # Numbers as text: what IB writes, what it leaves empty, and how it says "unset".
 IDS = st.integers(1, 2**31 - 1).map(str)
@@ -20,27 +21,27 @@ FLOATS = st.one_of(
     st.decimals(-(10**6), 10**6, places=5).map(str),
     st.sampled_from(["", "0", "-1", "1.7976931348623157E308", "Infinity", "1E-5"]),
 )
+UNSET = ["", "2147483647", "9223372036854775807", "-9223372036854775808"]
+if MAX_SERVER_VERSION < 200:  # older releases of ibapi know fewer ways to say "unset"
+    UNSET = UNSET[:2]
 SIZES = st.one_of(
     st.integers(-1, 10**12).map(str),
     st.decimals(0, 10**9, places=9).map(str),
-    st.sampled_from(
-        [
-            "",
-            "2147483647",
-            "9223372036854775807",
-            "-9223372036854775808",
-            "1.7976931348623157E308",
-            "0E-16",
-            "1E+3",
-            "100.0",
-        ]
-    ),
+    st.sampled_from([*UNSET, "0E-16", "1E+3", "100.0"]),
 )
 MASKS = st.one_of(st.integers(0, 7).map(str), st.just(""))
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\\"), max_size=8)
+ESCAPED = st.lists(
+    st.one_of(
+        st.text(st.characters(codec="ascii", min_codepoint=1, exclude_characters="\\")),
+        st.sampled_from(["\\u00e9", "\\u20AC"]),
+    )
+).map("".join)
 TIMES = st.integers(0, 2**33).map(str)
 FLAGS = st.sampled_from(["0", "1", ""])
-VERSIONS = st.sampled_from([157, 163, 178, 187, 195, 196, 200])
+VERSIONS = st.sampled_from(
+    [one for one in (157, 163, 178, 187, 195, 196, 200) if one <= MAX_SERVER_VERSION]
+)
 
 
 def payload(*fields: str) -> bytes:
@@ -55,11 +56,11 @@ def rows(*columns: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
 
 
 MESSAGES: dict[int, st.SearchStrategy[tuple[str, ...]]] = {
-    2: st.tuples(st.just("6"), IDS, INTS, SIZES),
+    2: st.tuples(st.just("6"), IDS, st.integers(0, 100).map(str), SIZES),
     12: st.tuples(st.just("1"), IDS, INTS, INTS, INTS, FLOATS, SIZES),
     13: st.tuples(st.just("1"), IDS, INTS, TEXTS, INTS, INTS, FLOATS, SIZES, FLAGS),
     45: st.tuples(st.just("6"), IDS, IDS, FLOATS.filter(bool)),
-    46: st.tuples(st.just("6"), IDS, IDS, st.text(st.characters(codec="ascii", min_codepoint=1))),
+    46: st.tuples(st.just("6"), IDS, IDS, ESCAPED),
     50: st.tuples(st.just("3"), IDS, TIMES, FLOATS, FLOATS, FLOATS, FLOATS, SIZES, SIZES, INTS),
     90: st.tuples(IDS, INTS, TEXTS, FLOATS, FLOATS, FLOATS, FLOATS, SIZES, SIZES),
     96: st.tuples(IDS, rows(TIMES, st.just("0"), FLOATS, SIZES), FLAGS).map(
@@ -167,3 +168,8 @@ def test_bits_of_historical_quotes_are_turned_to_the_order_of_streamed_ones(new_
 def test_sizes_are_exact_to_the_ninth_decimal(new_sink):
     body = payload("6", "1", "0", "0.123456789")
     assert ours(new_sink, 196, 2, body)[0][-1] == int(Decimal("0.123456789") * 10**9)
+
+
+def test_a_backslash_that_escapes_nothing_stays(new_sink):
+    body = b"6\x001\x0048\x00C:\\new \\u20ac\x00"
+    assert ours(new_sink, 178, 46, body) == [("tick_string", 1, 48, "C:\\new \u20ac")]

@@ -30,6 +30,11 @@ def test_unset_is_none(text):
     assert Sizes()[text.encode()] is None
 
 
+def test_in_protobuf_only_what_is_absent_is_unset():
+    assert TextSizes()[""] is None
+    assert TextSizes()["2147483647"] == 2147483647 * 10**9
+
+
 @pytest.mark.parametrize("text", ["x", "NaN", "Infinity", "-Infinity", "1e99", "1 2"])
 def test_what_is_no_size_is_malformed(text):
     with pytest.raises(MalformedMessage):

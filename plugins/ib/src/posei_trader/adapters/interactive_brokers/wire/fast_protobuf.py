@@ -17,7 +17,7 @@ from posei_trader.adapters.interactive_brokers.wire.records import (
     HistoricalQuote,
     HistoricalTrade,
 )
-from posei_trader.adapters.interactive_brokers.wire.sizes import TextSizes, parse_average
+from posei_trader.adapters.interactive_brokers.wire.sizes import TextSizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ class FastProtobuf:
             message.low,
             message.close,
             self._sizes[message.volume],
-            parse_average(message.WAP.encode()),
+            _average(message.WAP),
             message.count,
         )
 
@@ -180,7 +180,7 @@ class FastProtobuf:
             [bar.low for bar in bars],
             [bar.close for bar in bars],
             [sizes[bar.volume] for bar in bars],
-            [parse_average(bar.WAP.encode()) for bar in bars],
+            [_average(bar.WAP) for bar in bars],
             [bar.barCount for bar in bars],
         )
         self._sink.historical_bars(message.reqId, columns, False)
@@ -197,7 +197,7 @@ class FastProtobuf:
             bar.low,
             bar.close,
             self._sizes[bar.volume],
-            parse_average(bar.WAP.encode()),
+            _average(bar.WAP),
             bar.barCount,
         )
         self._sink.historical_update(message.reqId, record)
@@ -242,6 +242,10 @@ class FastProtobuf:
             for tick in message.historicalTicksLast
         ]
         self._sink.historical_trades(message.reqId, ticks, message.isDone)
+
+
+def _average(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def _quote_mask(quote: Any) -> int:

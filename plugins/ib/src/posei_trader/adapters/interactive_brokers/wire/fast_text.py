@@ -8,6 +8,7 @@ What goes wrong shows as ValueError or IndexError: the message is malformed.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
@@ -29,6 +30,7 @@ __all__ = ["FastText", "text"]
 
 _SEPARATE_END_FROM: Final = 196
 _SMART_DEPTH_FROM: Final = 146
+_ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _SWAPPED: Final = (0, 2, 1, 3)
 """Historical quotes have the two bits of the mask in the other order."""
 
@@ -39,12 +41,13 @@ def text(field: bytes) -> str:
 
 
 def _escaped(field: bytes) -> str:
-    if b"\\" not in field:
-        return field.decode("latin-1")
-    try:
-        return field.decode("unicode-escape")
-    except UnicodeDecodeError:
-        return field.decode("latin-1")
+    """Return a text in which IB escapes what is no ASCII; other backslashes stay."""
+    found = field.decode("latin-1")
+    return _ESCAPE.sub(_character, found) if "\\u" in found else found
+
+
+def _character(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16))
 
 
 class FastText:

@@ -23,7 +23,7 @@ UNSET_TEXTS: Final = frozenset(
         "1.7976931348623157E308",
     }
 )
-"""How IB writes a decimal that has no value."""
+"""How IB writes a decimal that has no value in text messages; in protobuf it is absent."""
 
 _UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
 _LARGEST_EXPONENT: Final = 30
@@ -36,8 +36,10 @@ def parse_size(text: str) -> int | None:
     Raises:
         MalformedMessage: the text is no finite number of a sane size.
     """
-    if text in UNSET_TEXTS:
-        return None
+    return None if text in UNSET_TEXTS else _scaled(text)
+
+
+def _scaled(text: str) -> int:
     try:
         value = Decimal(text)
     except InvalidOperation as error:
@@ -69,7 +71,7 @@ class TextSizes(dict[str, "int | None"]):
     """Sizes by their text in protobuf messages, computed once each; bounded."""
 
     def __missing__(self, key: str) -> int | None:
-        size = parse_size(key)
+        size = _scaled(key) if key else None
         if len(self) < _REMEMBERED:
             self[key] = size
         return size
