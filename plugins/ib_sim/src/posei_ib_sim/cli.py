@@ -16,6 +16,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from posei_ib_sim.errors import ConfigurationError
+from posei_ib_sim.recording.commands import record, replay_wire
 
 if TYPE_CHECKING:
     from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
@@ -32,7 +33,9 @@ class _ServeByDefault(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command's name in front of options that come without one."""
         if not args or (args[0] not in self.commands and args[0] not in {"--help", "-h"}):
-            args = ["serve", *args]
+            named = {option.partition("=")[0] for option in args}
+            default = "record" if "--record" in named else "serve"
+            args = ["replay-wire" if "--replay-wire" in named else default, *args]
         return super().parse_args(ctx, args)
 
 
@@ -162,6 +165,10 @@ def serve(
                 f"error: {error}", markup=False, highlight=False, soft_wrap=True
             )
         raise typer.Exit(_BAD_INPUT) from None
+
+
+app.command("record")(record)
+app.command("replay-wire")(replay_wire)
 
 
 def run() -> NoReturn:

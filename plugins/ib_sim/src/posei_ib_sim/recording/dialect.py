@@ -9,6 +9,8 @@ import msgspec
 from posei_ib_sim import wire
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from posei_ib_sim.wire import Record
 
 __all__ = ["FrameReader"]
@@ -54,13 +56,13 @@ class FrameReader:
         """Return the base id of a message, `None` when there is none to be read."""
         if self.version >= _BINARY_IDS_SINCE:
             number = int.from_bytes(payload[:4], "big")
-            return number - 200 if number > 200 else number  # noqa: PLR2004 - protobuf's offset
+            return number - 200 if number > 200 else number
         first = payload.split(b"\0", 1)[0]
         return int(first) if first.isdigit() else None
 
 
 def with_ids(
-    message: wire.ServerMessage, request_ids: dict[int, int], order_ids: dict[int, int]
+    message: wire.ServerMessage, request_ids: Mapping[int, int], order_ids: Mapping[int, int]
 ) -> wire.ServerMessage:
     """Return the message with its request or order ids replaced; the same object if none is."""
     changes: dict[str, object] = {}
@@ -80,8 +82,8 @@ def with_ids(
     return msgspec.structs.replace(message, **changes) if changes else message
 
 
-def _order_ids(record: Record, order_ids: dict[int, int]) -> dict[str, object]:
-    found = {}
+def _order_ids(record: Record, order_ids: Mapping[int, int]) -> dict[str, object]:
+    found: dict[str, object] = {}
     for name in ("orderId", "parentId"):
         value = getattr(record, name, None)
         if value is not None and order_ids.get(value, value) != value:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TextIO, final
 
 import msgspec
@@ -11,6 +10,8 @@ import msgspec
 from posei_ib_sim.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from posei_ib_sim.recording.anonymizer import Anonymizer
 
 __all__ = ["FORMAT", "Line", "RecordingWriter", "read_lines"]

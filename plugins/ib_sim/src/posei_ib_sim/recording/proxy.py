@@ -14,6 +14,7 @@ from posei_ib_sim.logs import get_logger
 from posei_ib_sim.recording.anonymizer import Anonymizer
 from posei_ib_sim.recording.dialect import FrameReader
 from posei_ib_sim.recording.lines import Event, Line, Origin, RecordingWriter, payload_form
+from posei_ib_sim.wire import CLIENT_MESSAGE_IDS, SERVER_MESSAGE_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +27,9 @@ _CHUNK: Final = 65_536
 _HOST: Final = "127.0.0.1"
 # Nothing in these identifies anybody, and they are most of a session: they are not decoded.
 _HARMLESS: Final = frozenset({1, 2, 12, 13, 17, 45, 46, 50, 90, 96, 97, 98, 99})
+
+_GATEWAY_KINDS: Final = {number: kind.__name__ for kind, number in SERVER_MESSAGE_IDS.items()}
+_CLIENT_KINDS: Final = {number: kind.__name__ for kind, number in CLIENT_MESSAGE_IDS.items()}
 
 
 @final
@@ -258,5 +262,7 @@ class _Tap:
     def _frame(self, origin: Origin, payload: bytes, message: wire.Record | None) -> None:
         if message is not None:
             self._anonymizer.learn(message)
-        kind = type(message).__name__ if message is not None else ""
+        message_id = self._reader.message_id(payload) if self._reader else None
+        kinds = _CLIENT_KINDS if origin == "client" else _GATEWAY_KINDS
+        kind = kinds.get(message_id or 0, "")
         self._note(self._number, "frame", origin, payload, kind)
