@@ -461,10 +461,13 @@ def test_two_strategies_may_not_claim_the_same_external_orders():
 
 def test_the_account_of_a_venue_is_that_of_the_client_that_serves_it():
     rig = ready()
-    assert rig.execution.account_of_venue(Venue("ANY")) == rig.venue.account_id
     rig.exec_client.is_connected = False
     assert rig.execution.account_of_venue(Venue("ANY")) is None
     assert not rig.execution.is_connected()
+    rig.exec_client.is_connected = True
+    assert rig.execution.account_of_venue(Venue("ANY")) == rig.venue.account_id
+    rig.exec_client.is_connected = False  # what was known is not forgotten with the connection
+    assert rig.execution.account_of_venue(Venue("ANY")) == rig.venue.account_id
     empty = Rig()
     empty.execution._router._clients.clear()
     empty.execution._router._default = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.config import LiveExecEngineConfig
@@ -105,6 +106,7 @@ class ExecutionEngine:
         self._aliases: dict[TradeId, TradeId] = {}
         self._parked_amendments: dict[TradeId, ev.OrderFillAmended] = {}
         self._parked_fills: dict[InstrumentId, list[ev.OrderFilled]] = {}
+        self._accounts: dict[ClientId, AccountId] = {}
         self._fills_seen = 0
         self.unknown_events: deque[ev.OrderEvent] = deque(maxlen=1_000)
         self.counters = Counters("ExecutionEngine")
@@ -151,12 +153,13 @@ class ExecutionEngine:
     def account_of_venue(self, venue: Venue) -> AccountId | None:
         """Return the account that trades at a venue, None while it is not known."""
         client = self._router.venue_client(venue)
-        if client is None:
-            return None
-        try:
-            return client.account_id
-        except NotConnected:
-            return None
+        return None if client is None else self._account_of(client)
+
+    def _account_of(self, client: ExecClient) -> AccountId | None:
+        """Return a client's account: what was known once is not forgotten with the connection."""
+        with suppress(NotConnected):
+            self._accounts[client.client_id] = client.account_id
+        return self._accounts.get(client.client_id)
 
     def register_strategy(
         self,
@@ -279,6 +282,8 @@ class ExecutionEngine:
 
     def account_state(self, state: AccountState) -> None:
         """Deliver a consistent snapshot of the account."""
+        for client in self._router.clients:
+            self._account_of(client)
         self._cache.set_account(state)
         self._outbox.publish((self._account_topic, state))
 

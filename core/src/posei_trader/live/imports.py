@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import sys
 import typing
 from typing import TYPE_CHECKING, TypeVar
 
@@ -61,17 +63,28 @@ def imported(importable: ImportableConfig, base: type[T], field: str) -> T:
 
 
 def _config_class(kind: type[object]) -> type[PoseiConfig] | None:
-    """Return the class that annotates the parameter `config` of a constructor, or an attribute."""
-    for owner in (kind.__init__, kind):
-        hints = _hints(owner)
-        for candidate in (hints.get("config"), *typing.get_args(hints.get("config"))):
-            if isinstance(candidate, type) and issubclass(candidate, PoseiConfig):
-                return candidate
+    """Return the class of the settings: what annotates the constructor's `config`, or `config`.
+
+    The most derived class that says it decides. Each annotation is read alone, in its own module:
+    names that are imported for type checking only do no harm elsewhere.
+    """
+    for owner in kind.__mro__:
+        constructor = vars(owner).get("__init__")
+        for holder in (constructor, owner):
+            annotation = getattr(holder, "__annotations__", {}).get("config")
+            for candidate in _evaluated(annotation, owner.__module__):
+                if isinstance(candidate, type) and issubclass(candidate, PoseiConfig):
+                    return candidate
+        if constructor is not None and "config" not in inspect.signature(constructor).parameters:
+            return None
     return None
 
 
-def _hints(owner: object) -> dict[str, object]:
-    try:
-        return typing.get_type_hints(owner)
-    except NameError:  # a name that is imported for type checking only
-        return {}
+def _evaluated(annotation: object, module: str) -> tuple[object, ...]:
+    """Return an annotation's meaning, and those of its alternatives."""
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, vars(sys.modules[module]))  # noqa: S307  our process's code
+        except (NameError, AttributeError):
+            return ()
+    return (annotation, *typing.get_args(annotation))

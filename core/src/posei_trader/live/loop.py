@@ -6,14 +6,17 @@ import asyncio
 import logging
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from types import FrameType
 
 __all__ = ["run_to_end"]
 
 T = TypeVar("T")
+
+_Handler: TypeAlias = "Callable[[int, FrameType | None], Any] | int | signal.Handlers"
 
 _log: Final = logging.getLogger("posei.TradingNode")
 
@@ -43,7 +46,7 @@ def run_to_end(
         leftover_timeout: Seconds to wait for canceled tasks.
     """
     loop = new_event_loop()
-    installed = _install(loop, on_signal)
+    before = _listen(loop, on_signal)
     try:
         asyncio.set_event_loop(loop)
         return loop.run_until_complete(work)
@@ -54,19 +57,21 @@ def run_to_end(
                 asyncio.wait_for(loop.shutdown_asyncgens(), leftover_timeout or 1.0)
             )
         finally:
-            for number in installed:
-                loop.remove_signal_handler(number)
             asyncio.set_event_loop(None)
             loop.close()
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
-def _install(
+def _listen(
     loop: asyncio.AbstractEventLoop, on_signal: Callable[[str], None]
-) -> list[signal.Signals]:
+) -> dict[signal.Signals, _Handler]:
+    """Call back on signals; returns who handled them before."""
+    before: dict[signal.Signals, _Handler] = {}
     if threading.current_thread() is not threading.main_thread():
-        return []  # only the main thread is told about signals
-    installed = []
+        return before  # only the main thread is told about signals
     for number in _SIGNALS:
+        before[number] = signal.getsignal(number) or signal.SIG_DFL
         try:
             loop.add_signal_handler(number, on_signal, number.name)
         except NotImplementedError:  # Windows: its event loops have no signal handlers
@@ -74,9 +79,7 @@ def _install(
                 number,
                 lambda got, _: loop.call_soon_threadsafe(on_signal, signal.Signals(got).name),
             )
-        else:
-            installed.append(number)
-    return installed
+    return before
 
 
 async def _cancel_leftovers(timeout: float) -> None:  # noqa: ASYNC109  bounds a wait, cancels nothing

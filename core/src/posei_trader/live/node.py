@@ -308,7 +308,6 @@ class TradingNode:
             )
             if self._state is NodeState.RUNNING:
                 await self._stop_event.wait()
-                _log.info("stopping: %s", self._stop_reason)
         finally:
             await self._shut_down(phases)
 
@@ -340,6 +339,8 @@ class TradingNode:
 
     async def _shut_down(self, phases: Phases) -> None:
         """Stop all; nothing that happens here may keep another part from being stopped."""
+        if self._stop_reason:
+            _log.info("stopping: %s", self._stop_reason)
         self._enter(NodeState.STOPPING, LifecycleStage.STOPPING)
         self._hurry.clear()
         phases.stop_trading()

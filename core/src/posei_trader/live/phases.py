@@ -187,7 +187,7 @@ class Phases:
         finally:
             for task in tasks:
                 task.cancel()
-        for task in done:
+        for task in (one for one in tasks if one in done):
             error = task.exception()
             if isinstance(error, PoseiError):
                 _log.error("%s: %s", task.get_name(), error.message)

@@ -254,8 +254,10 @@ class Actor(Component):
                 :meth:`posei_trader.protocols.DataClient.request_bars` says.
         """
         request = _history(bar_type.instrument_id, start, end, limit, client_id, params)
-        work = self._wired("request_bars").data.request_bars(bar_type, request)
-        return self._background(work, callback, f"request of {bar_type}")
+        data = self._wired("request_bars").data
+        return self._background(
+            lambda: data.request_bars(bar_type, request), callback, f"request of {bar_type}"
+        )
 
     def request_quote_ticks(
         self,
@@ -269,8 +271,12 @@ class Actor(Component):
     ) -> asyncio.Task[list[QuoteTick]]:
         """Fetch quotes. As `request_bars`."""
         request = _history(instrument_id, start, end, limit, client_id, params)
-        work = self._wired("request_quote_ticks").data.request_quote_ticks(request)
-        return self._background(work, callback, f"request of quotes of {instrument_id}")
+        data = self._wired("request_quote_ticks").data
+        return self._background(
+            lambda: data.request_quote_ticks(request),
+            callback,
+            f"request of quotes of {instrument_id}",
+        )
 
     def request_trade_ticks(
         self,
@@ -284,8 +290,12 @@ class Actor(Component):
     ) -> asyncio.Task[list[TradeTick]]:
         """Fetch trades. As `request_bars`."""
         request = _history(instrument_id, start, end, limit, client_id, params)
-        work = self._wired("request_trade_ticks").data.request_trade_ticks(request)
-        return self._background(work, callback, f"request of trades of {instrument_id}")
+        data = self._wired("request_trade_ticks").data
+        return self._background(
+            lambda: data.request_trade_ticks(request),
+            callback,
+            f"request of trades of {instrument_id}",
+        )
 
     def request_instrument(
         self,
@@ -294,8 +304,12 @@ class Actor(Component):
         client_id: ClientId | None = None,
     ) -> asyncio.Task[Instrument]:
         """Load an instrument into the cache. As `request_bars`."""
-        work = self._wired("request_instrument").data.request_instrument(instrument_id, client_id)
-        return self._background(work, callback, f"request of {instrument_id}")
+        data = self._wired("request_instrument").data
+        return self._background(
+            lambda: data.request_instrument(instrument_id, client_id),
+            callback,
+            f"request of {instrument_id}",
+        )
 
     # -- inside ---------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,6 +57,7 @@ class Component:
         self._id: ComponentId | None = None
         self._clock: ComponentClock | None = None
         self._log = get_logger(type(self).__name__)
+        self._own_log = logging.getLogger(f"posei.{type(self).__name__}")
         self._tasks = BackgroundTasks(type(self).__name__)
 
     # -- what a user sees -----------------------------------------------------------------------
@@ -139,6 +141,7 @@ class Component:
         self._wiring = wiring
         self._id = component_id
         self._log = get_logger(component_id)
+        self._own_log = logging.getLogger(f"posei.{component_id}")
         self._tasks = BackgroundTasks(component_id)
         self._clock = ComponentClock(wiring.clock, self._guarded)
         self._state = ComponentState.READY
@@ -155,7 +158,7 @@ class Component:
             self._failed("on_start", error)
         if self._state is ComponentState.STARTING:
             self._state = ComponentState.RUNNING
-            self._log.info("running")
+            self._own_log.info("running")
 
     def stop(self) -> None:
         """Stop it: `on_stop`, then no more data, timers and requests. Idempotent."""
@@ -201,13 +204,15 @@ class Component:
         try:
             self.on_stop()
         except Exception:  # noqa: BLE001  a user's code may not stop the node
-            self._log.exception("on_stop raised")
+            self._own_log.exception("on_stop raised")
         self.clock.cancel_timers()
         self._release()
         if final_state is ComponentState.FAULTED:
             self._disconnect()
         self._state = final_state
-        self._log.info("stopped" if final_state is ComponentState.STOPPED else "stopped by a fault")
+        self._own_log.info(
+            "stopped" if final_state is ComponentState.STOPPED else "stopped by a fault"
+        )
 
     def _guarded(self, callback: Callable[[Any], object], argument: Any) -> None:
         """Call user code; what it raises is seen to by the policy."""
@@ -218,19 +223,22 @@ class Component:
 
     def _failed(self, where: str, error: Exception) -> None:
         """Log with the traceback, and stop the component if it is configured so."""
-        self._log.error("%s raised", where, exc_info=error)
+        self._own_log.error("%s raised", where, exc_info=error)
         if self.config.on_error == "stop" and self._state in {
             ComponentState.STARTING,
             ComponentState.RUNNING,
         }:
-            self._log.error("stopping because of the error above (on_error='stop')")
+            self._own_log.error("stopping because of the error above (on_error='stop')")
             self._end(ComponentState.FAULTED)
 
     def _background(
-        self, work: Coroutine[Any, Any, T], callback: Callable[[T], object] | None, name: str
+        self,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        callback: Callable[[T], object] | None,
+        name: str,
     ) -> asyncio.Task[T]:
         async def run() -> T:
-            result = await work
+            result = await work()
             if callback is not None and self._state in _ALIVE:
                 self._guarded(callback, result)
             return result
