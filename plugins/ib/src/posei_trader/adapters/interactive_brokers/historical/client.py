@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.historical.results import HistoryProgress
+    from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
     from posei_trader.model.bars import Bar
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.ticks import QuoteTick, TradeTick
@@ -65,6 +66,7 @@ class HistoricInteractiveBrokersClient:
         connection_timeout: Seconds that `connect` may take.
         request_timeout: Seconds that an answer of IB may take.
         instrument_provider: How instruments are named and loaded.
+        limits: IB's limits for this login; None for the published ones.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class HistoricInteractiveBrokersClient:
         connection_timeout: float = 300.0,
         request_timeout: float = 60.0,
         instrument_provider: InteractiveBrokersInstrumentProviderConfig | None = None,
+        limits: PacingLimits | None = None,
     ) -> None:
         _set_level(log_level)
         self._clock = LoopClock()
@@ -88,6 +91,7 @@ class HistoricInteractiveBrokersClient:
             clock=self._clock,
             connection_timeout=connection_timeout,
             request_timeout=request_timeout,
+            limits=limits,
         )
         self._provider = InteractiveBrokersInstrumentProvider(
             self._client,
@@ -96,6 +100,7 @@ class HistoricInteractiveBrokersClient:
         )
         self._market_data_type = int(market_data_type)
         self._history = HistoryDownloads(self._client, self._clock)
+        self._known: dict[IBContract, Instrument] = {}
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -165,7 +170,11 @@ class HistoricInteractiveBrokersClient:
         self._need_connection()
         _need_something(contracts, instrument_ids)
         found = await self._provider.load_ids(map(InstrumentId, instrument_ids or ()))
-        found += await self._provider.load_contracts(contracts or ())
+        for contract in contracts or ():
+            loaded = await self._provider.load_contracts([contract])
+            if len(loaded) == 1:
+                self._known[contract.bare()] = loaded[0]
+            found += loaded
         return list({instrument.id: instrument for instrument in found}.values())
 
     async def _traded(
@@ -174,11 +183,16 @@ class HistoricInteractiveBrokersClient:
         self._need_connection()
         _need_something(contracts, instrument_ids)
         found = await self._provider.load_ids(map(InstrumentId, instrument_ids or ()))
-        found += await all_or_nothing(
-            self._provider.load_contract(contract) for contract in contracts or ()
-        )
+        found += await all_or_nothing(self._loaded(contract) for contract in contracts or ())
         unique = {instrument.id: instrument for instrument in found}
         return [Traded.of(instrument) for instrument in unique.values()]
+
+    async def _loaded(self, contract: IBContract) -> Instrument:
+        bare = contract.bare()
+        known = self._known.get(bare)
+        if known is None:
+            known = self._known[bare] = await self._provider.load_contract(bare)
+        return known
 
     # -- bars -----------------------------------------------------------------------------------
 

@@ -82,6 +82,10 @@ class HistoryDownloads:
         self._client = client
         self._clock = clock
 
+    def pending(self) -> tuple[str, ...]:
+        """Return what is being asked of IB now, for people."""
+        return self._client.health().requests
+
     # -- bars -----------------------------------------------------------------------------------
 
     def plan(self, traded: Traded, bar_type: BarType, start_ns: int, end_ns: int) -> list[Segment]:
@@ -283,21 +287,20 @@ class HistoryDownloads:
         last = min(last, self._clock.timestamp_ns() // NANOS_PER_SECOND + 1)
         rows: list[_RowT] = []
         while second < last:
-            page = await ask(format_utc_dashed(second * NANOS_PER_SECOND))
-            is_full = len(page) >= PAGE
-            page = [row for row in page if second <= row.time_s < last]
+            answer = await ask(format_utc_dashed(second * NANOS_PER_SECOND))
+            page = [row for row in answer if second <= row.time_s < last]
             if on_page is not None:
                 on_page(len(page))
+            if answer and answer[-1].time_s >= last:
+                rows.extend(page)
+                break
             newest = page[-1].time_s if page else second
-            if is_full and newest > second:
+            if len(answer) >= PAGE and newest > second:
                 rows.extend(row for row in page if row.time_s < newest)
                 second = newest
             elif page:
                 rows.extend(page)
                 second = newest + 1
-            elif is_full:
-                # Everything on this page lies behind the end.
-                break
             else:
                 second = (second // _DAY_S + 1) * _DAY_S
         return rows

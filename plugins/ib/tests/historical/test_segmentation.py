@@ -1,0 +1,147 @@
+"""How a span is cut into requests that IB accepts."""
+
+import datetime as dt
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
+    BAR_SIZES,
+    bar_size,
+    what_to_show,
+)
+from posei_trader.adapters.interactive_brokers.historical.segmentation import (
+    LONGEST_SECONDS,
+    duration_text,
+    open_ended,
+    segments,
+)
+from posei_trader.errors import InvalidRequest, Unsupported
+from posei_trader.model.bars import BarSpecification
+from posei_trader.model.enums import PriceType
+
+SECOND = 10**9
+UNIT_SECONDS = {"S": 1, "D": 86_400, "W": 7 * 86_400, "M": 28 * 86_400, "Y": 365 * 86_400}
+
+specs = st.sampled_from([BarSpecification(step, unit, PriceType.LAST) for step, unit in BAR_SIZES])
+
+
+def moment(text):
+    return int(dt.datetime.fromisoformat(text).timestamp()) * SECOND
+
+
+def length(duration):
+    count, unit = duration.split()
+    return int(count) * UNIT_SECONDS[unit]
+
+
+@given(specs, st.integers(1_000_000_000, 1_700_000_000), st.integers(1, 40 * 86_400))
+def test_neighbours_meet_exactly_and_cover_the_span(spec, start_s, seconds):
+    """No moment is lost to rounding, and no request is longer than IB allows."""
+    seconds = min(seconds, 200 * LONGEST_SECONDS[bar_size(spec)])
+    start, end = start_s * SECOND, (start_s + seconds) * SECOND
+    parts = segments(start, end, spec)
+    assert parts[0].end_ns == end
+    assert parts[-1].start_ns == start
+    for newer, older in itertools.pairwise(parts):
+        assert newer.start_ns == older.end_ns
+    for part in parts:
+        covered = length(part.duration) * SECOND
+        assert covered >= part.end_ns - part.start_ns > 0
+        if part.duration.endswith("S"):
+            assert covered <= max(86_400, 30) * SECOND
+
+
+@pytest.mark.parametrize(
+    ("days", "spec", "durations"),
+    [
+        (10, "30-MINUTE-LAST", ["10 D"]),
+        (40, "1-HOUR-LAST", ["4 W", "12 D"]),
+        (400, "1-DAY-LAST", ["1 Y", "5 W"]),
+        (1.5, "5-MINUTE-LAST", ["2 D"]),
+        (1, "1-MINUTE-LAST", ["86400 S"]),
+        (3, "1-MINUTE-LAST", ["86400 S"] * 3),
+        (20, "1-DAY-LAST", ["20 D"]),
+        (10 / 86_400, "5-SECOND-LAST", ["30 S"]),
+        (1 / 24, "1-SECOND-LAST", ["1800 S"] * 2),
+        (7, "1-WEEK-LAST", ["2 W"]),
+        (60, "1-MONTH-LAST", ["3 M"]),
+    ],
+)
+def test_durations_are_ibs_and_never_too_short(days, spec, durations):
+    """The spans that other adapters round away."""
+    end = moment("2024-03-05T21:00:00+00:00")
+    start = end - round(days * 86_400) * SECOND
+    parts = segments(start, end, BarSpecification.from_str(spec))
+    assert [part.duration for part in parts] == durations
+
+
+def test_the_window_of_the_specification_crosses_the_end_of_summer_time_whole():
+    start, end = moment("2023-11-01T13:30:00+00:00"), moment("2023-11-06T21:30:00+00:00")
+    (only,) = segments(start, end, BarSpecification.from_str("1-HOUR-LAST"))
+    assert (only.duration, only.start_ns, only.end_ns) == ("6 D", start, end)
+
+
+def test_an_empty_span_is_refused():
+    with pytest.raises(InvalidRequest, match="the end must lie after the start"):
+        segments(5 * SECOND, 5 * SECOND, BarSpecification.from_str("1-DAY-LAST"))
+
+
+def test_bars_that_ib_lacks_are_refused_with_those_it_has():
+    with pytest.raises(Unsupported, match=r"(?s)no such bars.*1-SECOND.*1-MONTH"):
+        segments(0, SECOND, BarSpecification.from_str("7-MINUTE-LAST"))
+
+
+def test_a_continuous_future_is_asked_up_to_now_in_one_request():
+    now = moment("2024-03-05T21:00:00+00:00")
+    spec = BarSpecification.from_str("1-HOUR-LAST")
+    part = open_ended(now - 5 * 86_400 * SECOND, now, spec)
+    assert (part.end_ns, part.duration) == (0, "5 D")
+    with pytest.raises(InvalidRequest, match="continuous future"):
+        open_ended(now - 100 * 86_400 * SECOND, now, spec)
+
+
+@pytest.mark.parametrize(
+    ("price_type", "sec_type", "name"),
+    [
+        (PriceType.LAST, "STK", "TRADES"),
+        (PriceType.BID, "STK", "BID"),
+        (PriceType.ASK, "CASH", "ASK"),
+        (PriceType.MID, "CASH", "MIDPOINT"),
+        (PriceType.LAST, "CRYPTO", "AGGTRADES"),
+        (PriceType.LAST, "IND", "TRADES"),
+    ],
+)
+def test_prices_have_ibs_names(price_type, sec_type, name):
+    assert what_to_show(price_type, sec_type) == name
+
+
+@pytest.mark.parametrize(
+    ("price_type", "sec_type"),
+    [(PriceType.LAST, "CASH"), (PriceType.LAST, "CFD"), (PriceType.BID, "IND")],
+)
+def test_what_ib_lacks_is_refused_with_an_alternative(price_type, sec_type):
+    with pytest.raises(Unsupported) as caught:
+        what_to_show(price_type, sec_type)
+    assert caught.value.remedy
+
+
+def test_every_bar_specification_of_the_specification_is_served():
+    names = [
+        *(f"{n}-SECOND" for n in (1, 5, 10, 15, 30)),
+        *(f"{n}-MINUTE" for n in (1, 2, 3, 5, 10, 15, 20, 30)),
+        *(f"{n}-HOUR" for n in (1, 2, 3, 4, 8)),
+        "1-DAY",
+        "1-WEEK",
+        "1-MONTH",
+    ]
+    for name in names:
+        assert bar_size(BarSpecification.from_str(f"{name}-LAST")) in LONGEST_SECONDS
+    assert len(names) == len(BAR_SIZES) == len(LONGEST_SECONDS)
+
+
+@given(specs, st.integers(1, 400 * 86_400))
+def test_a_duration_is_never_shorter_than_what_it_is_for(spec, seconds):
+    assert length(duration_text(seconds, spec)) >= seconds

@@ -1,0 +1,68 @@
+"""From what people write about time to a span."""
+
+import datetime as dt
+
+import pytest
+
+from posei_trader.adapters.interactive_brokers.historical.spans import span_of
+from posei_trader.errors import InvalidRequest
+
+NOW = 1_700_000_000 * 10**9
+
+
+def naive(text):
+    return dt.datetime.fromisoformat(text)
+
+
+def at(text):
+    return int(naive(text).timestamp()) * 10**9
+
+
+def test_naive_times_follow_the_clocks_of_each_day():
+    start, end = span_of(
+        naive("2023-11-01T09:30"), naive("2023-11-06T16:30"), None, "America/New_York", NOW
+    )
+    assert start == at("2023-11-01T13:30:00+00:00")
+    assert end == at("2023-11-06T21:30:00+00:00")
+
+
+def test_without_an_end_the_span_reaches_until_now():
+    assert span_of(None, None, "60 S", "UTC", NOW) == (NOW - 60 * 10**9, NOW)
+
+
+@pytest.mark.parametrize(
+    ("duration", "start"),
+    [
+        ("5 D", "2024-03-26T10:00:00+00:00"),
+        ("1 W", "2024-03-24T10:00:00+00:00"),
+        ("1 M", "2024-02-29T10:00:00+00:00"),  # the last day of the shorter month
+        ("13 M", "2023-02-28T10:00:00+00:00"),
+        ("1 Y", "2023-03-31T10:00:00+00:00"),
+        ("3600 s", "2024-03-31T09:00:00+00:00"),
+    ],
+)
+def test_a_duration_reaches_back_by_the_calendar(duration, start):
+    end = naive("2024-03-31T10:00:00+00:00")
+    assert span_of(None, end, duration, "UTC", NOW)[0] == at(start)
+
+
+@pytest.mark.parametrize("duration", ["5", "D 5", "5 X", "0 D", "-1 D", "five days"])
+def test_a_duration_that_cannot_be_read_is_refused(duration):
+    with pytest.raises(InvalidRequest, match=r"(?s)a number and one of S, D, W, M, Y"):
+        span_of(None, None, duration, "UTC", NOW)
+
+
+def test_either_a_start_or_a_duration_is_needed():
+    for start, duration in ((None, None), (naive("2024-01-01"), "5 D")):
+        with pytest.raises(InvalidRequest, match="either a start or a duration"):
+            span_of(start, None, duration, "UTC", NOW)
+
+
+def test_the_end_may_not_come_before_the_start():
+    with pytest.raises(InvalidRequest, match="the end must lie after the start"):
+        span_of(naive("2024-01-02"), naive("2024-01-01"), None, "UTC", NOW)
+
+
+def test_an_unknown_zone_is_named():
+    with pytest.raises(InvalidRequest, match=r"(?s)unknown time zone.*Mars/Base"):
+        span_of(naive("2024-01-01"), None, None, "Mars/Base", NOW)
