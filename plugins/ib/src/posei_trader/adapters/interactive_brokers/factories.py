@@ -2,10 +2,14 @@
 
 A node's clients are made before its event loop runs, so what they share is kept by node: a pool
 belongs to the cache that the node gives to all its clients, and lives as long as one of them.
+
+A gateway goes on running when its clients are gone, as a container does that took minutes to log
+in; a gateway configuration with a true `stop_with_clients` is stopped with the last of them.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, final
 from weakref import WeakValueDictionary
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.providers import (
         InteractiveBrokersInstrumentProvider,
     )
-    from posei_trader.config import LiveDataClientConfig, LiveExecClientConfig
+    from posei_trader.config import GatewayConfig, LiveDataClientConfig, LiveExecClientConfig
     from posei_trader.protocols import (
         Clock,
         DataClientContext,
@@ -52,23 +56,73 @@ _Own = TypeVar("_Own", bound=_ClientConfig)
 
 
 @final
+class _SharedGateway:
+    """One gateway for the connections that were configured with it. Satisfies `Gateway`."""
+
+    def __init__(self, gateway: Gateway, *, stops_with_clients: bool) -> None:
+        self._gateway = gateway
+        self._stops_with_clients = stops_with_clients
+        self._lock = asyncio.Lock()
+        self._users = 0
+
+    @property
+    def host(self) -> str:
+        """Where to connect to."""
+        return self._gateway.host
+
+    @property
+    def port(self) -> int:
+        """The port to connect to."""
+        return self._gateway.port
+
+    def is_ready(self) -> bool:
+        """Whether clients can connect now."""
+        return self._gateway.is_ready()
+
+    async def start_async(self) -> None:
+        """Start it, once however many ask."""
+        async with self._lock:
+            await self._gateway.start_async()
+
+    async def stop_async(self) -> None:
+        """Stop it."""
+        async with self._lock:
+            await self._gateway.stop_async()
+
+    def take(self) -> None:
+        """Count a connection that needs it."""
+        self._users += 1
+
+    async def give_back(self) -> None:
+        """Count one less; with the last one it is stopped, if it is to stop with its clients."""
+        self._users -= 1
+        if self._users == 0 and self._stops_with_clients:
+            await self.stop_async()
+
+
+@final
 @dataclass(slots=True, eq=False)
 class _Shared:
     """One connection and who uses it."""
 
     client: InteractiveBrokersClient
-    gateway: Gateway | None
-    stops_gateway: bool
+    gateway: _SharedGateway | None
     users: int = 0
     providers: dict[Hashable, InteractiveBrokersInstrumentProvider] = field(default_factory=dict)
 
-    async def release(self) -> None:
-        """Give back one use; the last one closes the connection."""
+    def take(self) -> None:
+        """Count one more user."""
+        if self.users == 0 and self.gateway is not None:
+            self.gateway.take()
+        self.users += 1
+
+    async def give_back(self) -> None:
+        """Count one user less; the last one closes the connection."""
         self.users -= 1
         if self.users == 0:
             await self.client.disconnect()
-            if self.gateway is not None and self.stops_gateway:
-                await self.gateway.stop_async()
+            if self.gateway is not None:
+                await self.gateway.give_back()
 
 
 @final
@@ -87,7 +141,7 @@ class _Lease:
         """Connect, or join the connection that is there."""
         if not self._is_held:
             self._is_held = True
-            self._shared.users += 1
+            self._shared.take()
         try:
             await self._shared.client.connect()
         except BaseException:
@@ -98,7 +152,7 @@ class _Lease:
         """Stop using the connection; it is closed with its last user."""
         if self._is_held:
             self._is_held = False
-            await self._shared.release()
+            await self._shared.give_back()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._shared.client, name)
@@ -117,6 +171,7 @@ class ClientPool:
         self._clock = clock
         self._store = store
         self._shared: dict[Hashable, _Shared] = {}
+        self._gateways: dict[GatewayConfig, _SharedGateway] = {}
 
     def client(self, config: _ClientConfig) -> InteractiveBrokersClient:
         """Return a client whose connection is shared by all with the same host, port and id.
@@ -178,24 +233,25 @@ class ClientPool:
             gateway=gateway,
             limits=PacingLimits(lines=config.market_data_lines),
         )
-        stops = bool(getattr(config.dockerized_gateway, "stop_with_clients", False))
-        return _Shared(client, gateway, stops)
+        return _Shared(client, gateway)
 
-    def _gateway(self, config: _ClientConfig) -> Gateway | None:
+    def _gateway(self, config: _ClientConfig) -> _SharedGateway | None:
         wanted = config.dockerized_gateway
-        if wanted is None:
-            if config.ibg_port is None:
-                raise ConfigError(
-                    "it is not said where TWS or IB Gateway is",
-                    field="ibg_port, dockerized_gateway",
-                    remedy="set ibg_port (TWS 7497 or 7496, IB Gateway 4002 or 4001), or "
-                    "dockerized_gateway to have one started",
+        if wanted is not None:
+            if wanted not in self._gateways:
+                self._gateways[wanted] = _SharedGateway(
+                    gateway_from(wanted),
+                    stops_with_clients=bool(getattr(wanted, "stop_with_clients", False)),
                 )
-            return None
-        for other, shared in self._shared.items():
-            if shared.gateway is not None and cast("tuple[object, int]", other)[0] == wanted:
-                return shared.gateway
-        return gateway_from(wanted)
+            return self._gateways[wanted]
+        if config.ibg_port is None:
+            raise ConfigError(
+                "it is not said where TWS or IB Gateway is",
+                field="ibg_port, dockerized_gateway",
+                remedy="set ibg_port (TWS 7497 or 7496, IB Gateway 4002 or 4001), or "
+                "dockerized_gateway to have one started",
+            )
+        return None
 
 
 _POOLS: Final[WeakValueDictionary[int, ClientPool]] = WeakValueDictionary()
