@@ -95,7 +95,7 @@ class WirePlayer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None
+        assert task is not None  # noqa: S101 - a callback of start_server runs in a task
         self._tasks.add(task)
         session = self._sessions[self._connections % len(self._sessions)]
         self._connections += 1

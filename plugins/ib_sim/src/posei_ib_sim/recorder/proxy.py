@@ -91,7 +91,7 @@ class RecordingProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None
+        assert task is not None  # noqa: S101 - a callback of start_server runs in a task
         self._tasks.add(task)
         try:
             await self._join(reader, writer)

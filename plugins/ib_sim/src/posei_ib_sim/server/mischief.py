@@ -15,7 +15,12 @@ _KNOWN = {message_type.__name__ for message_type in wire.SERVER_MESSAGE_IDS}
 
 @final
 class Mischief:
-    """What is to be done to the next messages of a type, named as in `posei_ib_sim.wire`."""
+    """What is to be done to the next messages of a type, named as in `posei_ib_sim.wire`.
+
+    Attributes:
+        is_planned: Whether anything is to be done at all; asked for every message sent.
+        omitted: Messages left out so far.
+    """
 
     def __init__(self) -> None:
         self._omit: Counter[str] = Counter()
@@ -23,26 +28,30 @@ class Mischief:
         self._swap: Counter[str] = Counter()
         self._kept: dict[int, wire.ServerMessage] = {}
         self.omitted = 0
-
-    @property
-    def is_planned(self) -> bool:
-        """Whether anything is to be done at all; asked for every message sent."""
-        return bool(self._omit or self._repeat or self._swap or self._kept)
+        self.is_planned = False
 
     def omit(self, message: str, count: int) -> None:
         """Leave out the next messages of a type."""
         self._omit[_checked(message)] += count
+        self.is_planned = True
 
     def repeat(self, message: str, count: int) -> None:
         """Send the next messages of a type twice."""
         self._repeat[_checked(message)] += count
+        self.is_planned = True
 
     def swap(self, message: str, count: int) -> None:
         """Send the next messages of a type after the message that follows each."""
         self._swap[_checked(message)] += count
+        self.is_planned = True
 
     def apply(self, session: int, message: wire.ServerMessage) -> list[wire.ServerMessage]:
         """Return what is sent in the place of a message."""
+        sent = self._applied(session, message)
+        self.is_planned = bool(self._omit or self._repeat or self._swap or self._kept)
+        return sent
+
+    def _applied(self, session: int, message: wire.ServerMessage) -> list[wire.ServerMessage]:
         name = type(message).__name__
         if _take(self._omit, name):
             self.omitted += 1

@@ -26,6 +26,11 @@ class WireLog:
         if path is not None:
             self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 - closed by close()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether frames are written at all."""
+        return self._file is not None
+
     def received(self, session: Session, payload: bytes) -> None:
         """Log a frame from a client."""
         if self._file is not None:
