@@ -62,7 +62,10 @@ def test_the_demo_trades_real_stock_prices_and_the_books_agree(tmp_path):
 @pytest.mark.real_data
 def test_a_month_of_euro_futures_trades_and_the_history_equals_the_file(tmp_path, data):
     path = data / "cme" / "6EH4.XCME_1min_bars_20240101_20240131.csv.gz"
-    verdict = demo("--data", path, "--size", "2", "--fast", "400", "--slow", "2000", cwd=tmp_path)
+    verdict = demo(
+        "--data", path, "--from", "2024-01-29", "--size", "2", "--fast", "400", "--slow", "2000",
+        cwd=tmp_path,
+    )  # fmt: skip
     catalog = check(verdict, tmp_path)
     assert [i.id for i in catalog.instruments()] == ["6EH4.CME"]
     first = catalog.bars()[0]
@@ -78,7 +81,10 @@ def test_a_month_of_euro_futures_trades_and_the_history_equals_the_file(tmp_path
 @pytest.mark.real_data
 def test_quote_ticks_of_a_currency_pair_trade_too(tmp_path, data):
     path = data / "fx" / "usdjpy-ticks.csv"
-    verdict = demo("--data", path, "--size", "100000", "--fast", "20", "--slow", "60", cwd=tmp_path)
+    verdict = demo(
+        "--data", path, "--from", "2013-01-01T22:24:00Z", "--size", "100000", "--fast", "20",
+        "--slow", "60", cwd=tmp_path,
+    )  # fmt: skip
     check(verdict, tmp_path)
 
 

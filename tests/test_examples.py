@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("port-7497")]
 
 BIN = Path(sys.executable).parent
 PORT = 7497
+OPEN_MARKET = "2023-11-07T15:00:00Z"
 
 
 def answers() -> bool:
@@ -30,7 +31,7 @@ def paper_gateway():
     if answers():
         pytest.skip(f"something else listens on port {PORT}")
     with subprocess.Popen(
-        [str(BIN / "posei"), "ib-sim", "--port", str(PORT)],
+        [str(BIN / "posei"), "ib-sim", "--port", str(PORT), "--start", OPEN_MARKET],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as process:
@@ -74,4 +75,4 @@ def test_history_is_downloaded_into_a_catalog(root, tmp_path):
 @pytest.mark.usefixtures("paper_gateway")
 def test_a_strategy_trades_on_paper_and_the_node_stops_cleanly(root, tmp_path):
     out = run(root / "examples/interactive_brokers/paper_trading.py", tmp_path)
-    assert "filled: 1 SPY.ARCA at" in out
+    assert "filled: 1.0000 SPY.ARCA at" in out

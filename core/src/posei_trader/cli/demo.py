@@ -68,7 +68,7 @@ def demo(
             is_pair = "/" in prices[0].instrument_id
             bar = "1-MINUTE-MID" if is_pair else "1-MINUTE-LAST"
         target.mkdir(parents=True, exist_ok=True)
-        plan = Plan(prices, begin, start, bar, _size(size), fast, slow, target)
+        plan = Plan(prices, begin, start, bar, _size(size), fast, slow, target, data is None)
         verdict = asyncio.run(run_demo(plan, Console(quiet=json)))
     if json:
         books = {

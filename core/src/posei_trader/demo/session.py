@@ -27,7 +27,13 @@ from posei_trader.demo.ledger import (
 )
 from posei_trader.demo.strategy import EmaCross, EmaCrossConfig
 from posei_trader.demo.tables import books_table, fills_table, orders_table, positions_table
-from posei_trader.errors import ReconciliationFailed, RequestRejected, RequestTimeout
+from posei_trader.errors import (
+    ConfigError,
+    PoseiError,
+    ReconciliationFailed,
+    RequestRejected,
+    RequestTimeout,
+)
 from posei_trader.live.node import TradingNode
 from posei_trader.model.bars import BarType
 from posei_trader.model.identifiers import InstrumentId, Venue
@@ -84,6 +90,7 @@ class Plan(NamedTuple):
         fast: Ticks in the fast average.
         slow: Ticks in the slow average.
         output: Where the catalog and the picture go.
+        regular_hours: Whether history holds regular trading hours only.
     """
 
     prices: Sequence[Prices]
@@ -94,6 +101,7 @@ class Plan(NamedTuple):
     fast: int
     slow: int
     output: Path
+    regular_hours: bool
 
 
 class Verdict(NamedTuple):
@@ -156,12 +164,21 @@ async def _gateway(provider: Provider, plan: Plan) -> AsyncIterator[ReplayingGat
                 if prices.contract
             },
             speed="max",
-            pace="lockstep",
             start=plan.live_from,
             account_ids=(_ACCOUNT,),
         )
     )
-    await gateway.start_async()
+    try:
+        await gateway.start_async()
+    except PoseiError:
+        raise
+    except ValueError as error:
+        # The gateway stands alone, with errors of its own; its words name field and remedy.
+        raise ConfigError(
+            f"the simulated gateway cannot replay this: {error}",
+            field="data",
+            remedy="correct the file, or give another one with --data",
+        ) from error
     try:
         yield gateway
     finally:
@@ -186,7 +203,11 @@ def _node(provider: Provider, gateway: ReplayingGateway, plan: Plan) -> TradingN
         TradingNodeConfig(
             trader_id="DEMO-001",
             logging=LoggingConfig(log_level="WARNING"),
-            data_clients={_CLIENT: data.model_validate(address)},
+            data_clients={
+                _CLIENT: data.model_validate(
+                    {**address, "use_regular_trading_hours": plan.regular_hours}
+                )
+            },
             exec_clients={_CLIENT: execution.model_validate({**address, "account_id": _ACCOUNT})},
         )
     )
@@ -286,11 +307,15 @@ async def _trade(
     for strategy in strategies:
         strategy.begin()
     with console.status("[bold]trading[/] an EMA cross on the replayed ticks"):
-        ended = asyncio.create_task(gateway.replay_finished.wait())
+        ends = {
+            asyncio.create_task(event.wait())
+            for event in (gateway.replay_finished, *(one.gave_up for one in strategies))
+        }
         try:
-            await asyncio.wait({ended, running}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*ends, running}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            ended.cancel()
+            for end in ends:
+                end.cancel()
         if running.done():
             running.result()
         for strategy in strategies:

@@ -29,7 +29,7 @@ def span_of(path: Path) -> tuple[dt.datetime, dt.datetime]:
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, str(error)) from error
     name = next((column for column in _TIMES if column in table.column_names), None)
-    if name is None or table.num_rows < _HISTORY_SHARE:
+    if name is None or table.num_rows == 0:
         raise _unreadable(path, f"columns {table.column_names}, {table.num_rows} rows")
     first, split = table[name][0].as_py(), table[name][table.num_rows // _HISTORY_SHARE].as_py()
     return _utc(path, first), _utc(path, split)

@@ -55,6 +55,7 @@ class EmaCross(Strategy):
         self.refused: list[str] = []
         self.started = asyncio.Event()
         self.settled = asyncio.Event()
+        self.gave_up = asyncio.Event()
 
     @property
     def instrument_id(self) -> InstrumentId:
@@ -99,6 +100,7 @@ class EmaCross(Strategy):
             # A market order that is refused once is refused again at the next tick.
             self._trading = False
             self.refused.append(event.reason)
+            self.gave_up.set()
         if not self._trading:
             self._settle()
 

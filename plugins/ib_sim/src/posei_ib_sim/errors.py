@@ -17,7 +17,7 @@ class SimulationError(Exception):
     """Base of every error that the simulator raises on purpose."""
 
 
-class ConfigurationError(SimulationError):
+class ConfigurationError(SimulationError, ValueError):
     """A setting that cannot be used; the message names field, value and remedy."""
 
 

@@ -55,22 +55,15 @@ _Complaint = tuple[str, object, str, str]
 
 
 def _instrument(
-    terms: OrderTerms, instrument: Instrument, sec_type: str, now_ns: int
+    terms: OrderTerms, instrument: Instrument, _sec_type: str, _now_ns: int
 ) -> Iterator[_Complaint]:
-    del sec_type
+    # Whether a contract has expired is for the venue to say: a replay lives in another year.
     if not instrument.is_tradable:
         yield (
             "instrument_id",
             terms.instrument_id,
             f"takes no orders for a {instrument.kind}",
             "trade a contract that it stands for",
-        )
-    if 0 < instrument.expiration_ns <= now_ns:
-        yield (
-            "instrument_id",
-            terms.instrument_id,
-            "takes no orders for an expired contract",
-            "trade a later expiry",
         )
 
 
