@@ -111,6 +111,7 @@ class DataEngine:
         self._trades: dict[InstrumentId, _Route[TradeTick]] = {}
         self._bars: dict[BarType, _Route[Bar]] = {}
         self._aggregations: dict[BarType, InternalBars] = {}
+        self._is_stopping = False
         self._lost: dict[ClientId, ConnectionChange] = {}
         self.counters = Counters("DataEngine")
 
@@ -200,6 +201,7 @@ class DataEngine:
 
     async def stop(self) -> None:
         """Stop making bars and abandon what is being opened. Idempotent."""
+        self._is_stopping = True
         for aggregation in self._aggregations.values():
             aggregation.bars.stop()
         self._aggregations.clear()
@@ -365,7 +367,8 @@ class DataEngine:
         """Take note that a client lost or regained the venue; owners of its streams are told."""
         change = ConnectionChange(client_id, connected, reason, self._clock.timestamp_ns())
         if not connected:
-            _log.warning("data client %s lost its connection: %s", client_id, reason)
+            level = logging.INFO if self._is_stopping else logging.WARNING
+            _log.log(level, "data client %s lost its connection: %s", client_id, reason)
             self._lost.setdefault(client_id, change)
         else:
             _log.info("data client %s is connected: %s", client_id, reason)

@@ -107,6 +107,7 @@ class ExecutionEngine:
         self._parked_amendments: dict[TradeId, ev.OrderFillAmended] = {}
         self._parked_fills: dict[InstrumentId, list[ev.OrderFilled]] = {}
         self._accounts: dict[ClientId, AccountId] = {}
+        self._is_stopping = False
         self._fills_seen = 0
         self.unknown_events: deque[ev.OrderEvent] = deque(maxlen=1_000)
         self.counters = Counters("ExecutionEngine")
@@ -229,6 +230,7 @@ class ExecutionEngine:
 
     async def stop(self) -> None:
         """End background work. Events are still taken in and stored. Idempotent."""
+        self._is_stopping = True
         await self._recovery.stop()
 
     def close_store(self) -> None:
@@ -294,7 +296,8 @@ class ExecutionEngine:
             _log.info("exec client %s is connected: %s", client_id, reason)
             self._recovery.regained(self._router.client(client_id))
         else:
-            _log.warning("exec client %s lost its connection: %s", client_id, reason)
+            level = logging.INFO if self._is_stopping else logging.WARNING
+            _log.log(level, "exec client %s lost its connection: %s", client_id, reason)
             self._recovery.lost(client_id)
         self._bus.publish("exec.connection", change)
 

@@ -153,6 +153,7 @@ class Phases:
         """End background work and disconnect, no longer than `timeout_disconnection`."""
         await self._trader.close()
         await self._wiring.data.stop()
+        await self._wiring.execution.stop()
         clients: list[DataClient | ExecClient] = [
             *self._wiring.data.clients,
             *self._wiring.execution.clients,
@@ -167,7 +168,6 @@ class Phases:
             for task in done:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     _log.error("%s failed", task.get_name(), exc_info=error)
-        await self._wiring.execution.stop()
 
     async def _all(
         self,
