@@ -55,7 +55,10 @@ _CONTRACT_PLAIN: Final = tuple(
     for name in IBContract.__struct_fields__
     if name not in _PROVIDER_FIELDS and name not in _CONTRACT_PARTS
 )
+_CONTRACT_KNOWN: Final = frozenset((*_CONTRACT_PLAIN, *_CONTRACT_PARTS))
 _LEG_FIELDS: Final = ComboLeg.__struct_fields__
+_LEG_KNOWN: Final = frozenset(_LEG_FIELDS)
+_HEDGE_KNOWN: Final = frozenset(DeltaNeutralContract.__struct_fields__)
 _SIZES: Final = (
     "minSize",
     "sizeIncrement",
@@ -69,6 +72,7 @@ _NO_FUND_VALUE: Final = "NoneItem"
 _DETAILS_PARTS: Final = frozenset(
     {"contract", "aggGroup", "secIdList", "ineligibilityReasonList", *_SIZES, *_FUND_ENUMS}
 )
+_DETAILS_KNOWN: Final = frozenset(IBContractDetails.__struct_fields__)
 _DETAILS_PLAIN: Final = tuple(
     name for name in IBContractDetails.__struct_fields__ if name not in _DETAILS_PARTS
 )
@@ -76,18 +80,15 @@ _DETAILS_PLAIN: Final = tuple(
 
 def contract_from_ibapi(contract: ib.Contract) -> IBContract:
     """Return our value of an `ibapi` contract."""
-    fields = {name: value for name, value in _read(contract, _CONTRACT_PLAIN) if value is not None}
-    hedge = contract.deltaNeutralContract
-    return IBContract(
-        **fields,
-        strike=None if contract.strike == UNSET_DOUBLE else contract.strike,
-        comboLegs=tuple(
-            ComboLeg(**dict(_read(leg, _LEG_FIELDS))) for leg in contract.comboLegs or ()
-        ),
-        deltaNeutralContract=None
-        if hedge is None
-        else DeltaNeutralContract(conId=hedge.conId, delta=hedge.delta, price=hedge.price),
-    )
+    fields = _known(contract, _CONTRACT_KNOWN)
+    if fields["strike"] == UNSET_DOUBLE:
+        fields["strike"] = None
+    combo = fields["comboLegs"]
+    fields["comboLegs"] = tuple(ComboLeg(**_known(leg, _LEG_KNOWN)) for leg in combo or ())
+    hedge = fields["deltaNeutralContract"]
+    if hedge is not None:
+        fields["deltaNeutralContract"] = DeltaNeutralContract(**_known(hedge, _HEDGE_KNOWN))
+    return IBContract(**fields)
 
 
 def contract_to_ibapi(contract: IBContract) -> ib.Contract:
@@ -104,19 +105,24 @@ def contract_to_ibapi(contract: IBContract) -> ib.Contract:
 
 def details_from_ibapi(details: ib.ContractDetails) -> IBContractDetails:
     """Return our value of `ibapi` contract details."""
-    fields = {name: value for name, value in _read(details, _DETAILS_PLAIN) if value is not None}
-    sizes: dict[str, Any] = {name: _size(getattr(details, name, UNSET_DECIMAL)) for name in _SIZES}
-    enums: dict[str, Any] = {name: _enum_name(getattr(details, name, None)) for name in _FUND_ENUMS}
-    reasons = getattr(details, "ineligibilityReasonList", None) or ()
-    return IBContractDetails(
-        contract=contract_from_ibapi(details.contract),
-        aggGroup=None if details.aggGroup == UNSET_INTEGER else details.aggGroup,
-        secIdList=tuple(TagValue(pair.tag, pair.value) for pair in details.secIdList or ()),
-        ineligibilityReasonList=tuple(IneligibilityReason(r.id_, r.description) for r in reasons),
-        **fields,
-        **sizes,
-        **enums,
+    fields = _known(details, _DETAILS_KNOWN)
+    fields["contract"] = contract_from_ibapi(fields["contract"])
+    if fields["aggGroup"] == UNSET_INTEGER:
+        fields["aggGroup"] = None
+    for name in _SIZES:
+        if name in fields:
+            fields[name] = _size(fields[name])
+    for name in _FUND_ENUMS:
+        if name in fields:
+            fields[name] = _enum_name(fields[name])
+    fields["secIdList"] = tuple(
+        TagValue(pair.tag, pair.value) for pair in fields["secIdList"] or ()
     )
+    if reasons := fields.pop("ineligibilityReasonList", None):
+        fields["ineligibilityReasonList"] = tuple(
+            IneligibilityReason(reason.id_, reason.description) for reason in reasons
+        )
+    return IBContractDetails(**fields)
 
 
 def details_to_ibapi(details: IBContractDetails) -> ib.ContractDetails:
@@ -153,8 +159,12 @@ def _new(kind: Callable[[], T]) -> T:
     return kind()
 
 
-def _read(source: object, names: tuple[str, ...]) -> list[tuple[str, Any]]:
-    return [(name, getattr(source, name, None)) for name in names]
+def _known(source: object, names: frozenset[str]) -> dict[str, Any]:
+    """Return an object's attributes that we have fields for; later releases may add others."""
+    fields = source.__dict__.copy()
+    for name in fields.keys() - names:
+        del fields[name]
+    return fields
 
 
 def _write(target: object, name: str, value: object) -> None:

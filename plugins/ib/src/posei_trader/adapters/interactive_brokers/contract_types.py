@@ -292,7 +292,7 @@ class IBContractDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     tradingHours: str = ""
     liquidHours: str = ""
     evRule: str = ""
-    evMultiplier: int = 0
+    evMultiplier: float = 0.0
     aggGroup: int | None = None
     underSymbol: str = ""
     underSecType: str = ""

@@ -348,7 +348,10 @@ class InteractiveBrokersInstrumentProvider:
     async def _load_described(self, contract: IBContract) -> Instrument:
         if contract.secType == "BAG":
             return await self._load_combination(contract)
-        return await self._registration.add(await self._resolver.resolve(contract))
+        details = await self._resolver.resolve(contract)
+        # A bond has several numbers: it is called by the one it was asked for by.
+        asked = self._symbology.to_instrument_id(contract) if contract.secId else None
+        return await self._registration.add(details, asked)
 
     async def _load_combination(self, contract: IBContract) -> Instrument:
         if not contract.comboLegs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+from posei_trader.adapters.interactive_brokers.instruments.raw_details import contract_of
 from posei_trader.adapters.interactive_brokers.symbology.futures_codes import MONTH_CODES
 from posei_trader.errors import InstrumentAmbiguous
 from posei_trader.model.identifiers import InstrumentId
@@ -23,14 +24,13 @@ class Catalogue:
     alias. A continuous future shares the conId of its front month and is kept apart.
     """
 
-    __slots__ = ("_aliases", "_by_con_id", "_by_id", "_by_underlying", "_con_ids")
+    __slots__ = ("_aliases", "_by_con_id", "_by_id", "_by_underlying")
 
     def __init__(self) -> None:
         self._by_id: dict[InstrumentId, Instrument] = {}
         self._aliases: dict[InstrumentId, InstrumentId] = {}
-        self._by_con_id: dict[tuple[int, bool], InstrumentId] = {}
-        self._con_ids: dict[InstrumentId, tuple[int, bool]] = {}
-        self._by_underlying: dict[str, dict[InstrumentId, None]] = {}
+        self._by_con_id: dict[int, InstrumentId] = {}
+        self._by_underlying: dict[str, list[InstrumentId]] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -44,7 +44,7 @@ class Catalogue:
 
     def find_con_id(self, con_id: int, *, continuous: bool = False) -> Instrument | None:
         """Return an instrument by IB's number."""
-        name = self._by_con_id.get((con_id, continuous))
+        name = self._by_con_id.get(-con_id if continuous else con_id)
         return None if name is None else self._by_id[name]
 
     def list_all(self) -> list[Instrument]:
@@ -64,8 +64,8 @@ class Catalogue:
         known = self._by_con_id.get(_key(contract))
         if known is not None:
             return known
-        holder = self._con_ids.get(instrument_id)
-        if holder is None or holder == _key(contract):
+        holder = self._by_id.get(instrument_id)
+        if holder is None or _key(contract_of(holder)) in {0, _key(contract)}:
             return instrument_id
         if contract.secType == "FUT" and (spelt := _with_two_digits(instrument_id, contract)):
             # Two decades of one month are listed at once.
@@ -74,26 +74,26 @@ class Catalogue:
             "two contracts of IB have one instrument id",
             field="InstrumentId",
             value=str(instrument_id),
-            remedy=f"conId {holder[0]} has it already; use IB_RAW, or trade {contract} by conId",
+            remedy=f"{contract_of(holder)} has it already; use IB_RAW for {contract}",
         )
 
     def add(self, instrument: Instrument, contract: IBContract, *aliases: InstrumentId) -> None:
         """Add or replace an instrument under its id, and the other names it is known by."""
         name = instrument.id
+        underlying = getattr(instrument, "underlying", "")
+        if underlying and name not in self._by_id:
+            self._by_underlying.setdefault(underlying, []).append(name)
         self._by_id[name] = instrument
         if contract.conId:
             self._by_con_id[_key(contract)] = name
-            self._con_ids[name] = _key(contract)
-        underlying = getattr(instrument, "underlying", "")
-        if underlying:
-            self._by_underlying.setdefault(underlying, {})[name] = None
         for alias in aliases:
             if alias != name and alias not in self._by_id:
                 self._aliases[alias] = name
 
 
-def _key(contract: IBContract) -> tuple[int, bool]:
-    return contract.conId, contract.secType == "CONTFUT"
+def _key(contract: IBContract) -> int:
+    # A continuous future has the number of its front month: its key is the negative of it.
+    return -contract.conId if contract.secType == "CONTFUT" else contract.conId
 
 
 def _with_two_digits(instrument_id: InstrumentId, contract: IBContract) -> InstrumentId | None:

@@ -8,6 +8,7 @@ same time, a bounded number at once; answers are passed on as they come.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
@@ -94,10 +95,11 @@ class ChainWalker:
         concurrency: Most questions at once.
     """
 
-    __slots__ = ("_slots", "_source")
+    __slots__ = ("_concurrency", "_slots", "_source")
 
     def __init__(self, source: ContractSource, concurrency: int) -> None:
         self._source = source
+        self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
 
     async def futures(self, family: IBContract, window: ExpiryWindow) -> list[IBContractDetails]:
@@ -162,14 +164,23 @@ class ChainWalker:
     async def _answers(
         self, questions: Iterable[IBContract]
     ) -> AsyncIterator[list[IBContractDetails]]:
-        tasks = [asyncio.ensure_future(self._ask(question)) for question in questions]
+        # No more tasks than may ask: a long chain is neither queued nor collected in memory.
+        waiting = iter(questions)
+        running: set[asyncio.Task[list[IBContractDetails]]] = set()
+        done: set[asyncio.Task[list[IBContractDetails]]] = set()
         try:
-            for answer in asyncio.as_completed(tasks):
-                yield await answer
+            while True:
+                for question in itertools.islice(waiting, self._concurrency - len(running)):
+                    running.add(asyncio.ensure_future(self._ask(question)))
+                if not running:
+                    return
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                while done:
+                    yield done.pop().result()
         finally:
-            for task in tasks:
+            for task in running:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*running, *done, return_exceptions=True)
 
 
 def _in_window(row: IBContractDetails, window: ExpiryWindow) -> bool:

@@ -7,6 +7,7 @@ changed.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
@@ -28,8 +29,9 @@ __all__ = ["SharedDetails", "contract_of", "details_of", "price_scale_of"]
 
 _CONTRACT: Final = "contract"
 _DETAILS: Final = "details"
-# What differs from option to option; everything else is alike within a class.
-_OWN: Final = ("underConId", "secIdList", "realExpirationDate", "contractMonth")
+_SHORT: Final = 12
+# What differs from contract to contract; everything else is alike for a class and an expiry.
+_OWN: Final = ("secIdList",)
 
 
 @final
@@ -44,10 +46,15 @@ class SharedDetails:
     def info(self, details: IBContractDetails) -> dict[str, object]:
         """Return the `info` of an instrument."""
         fields: dict[str, Any] = msgspec.to_builtins(details)
-        contract = fields.pop(_CONTRACT)
+        contract = {name: _interned(value) for name, value in fields.pop(_CONTRACT).items()}
         own: dict[str, object] = {name: fields.pop(name) for name in _OWN if name in fields}
         key = msgspec.msgpack.encode(fields)
         return {_CONTRACT: contract, _DETAILS: self._shared.setdefault(key, fields), **own}
+
+
+def _interned(value: object) -> object:
+    """Return short texts once: classes, exchanges and dates come again with every option."""
+    return sys.intern(value) if type(value) is str and len(value) < _SHORT else value
 
 
 def details_of(instrument: Instrument) -> IBContractDetails:
