@@ -212,8 +212,7 @@ class Simulation:
         return price_decimal(self.feed.board(contract).mark)
 
     def _reference_price(self, contract: SimContract) -> float:
-        board = self.feed.peek(contract.con_id)
-        return contract.reference_price if board is None else board.mark
+        return self.feed.board(contract).mark
 
     def _rate(self, from_currency: str, to_currency: str) -> Decimal:
         direct = self._pair_price(from_currency, to_currency)

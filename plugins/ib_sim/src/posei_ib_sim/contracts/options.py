@@ -67,6 +67,7 @@ class OptionShelf:
         self._database = database
         self._factory = factory
         self._price_of = price_of
+        self._prices: dict[int, float] = {}
         self._made: set[tuple[str, int, str]] = set()
         self._is_expanding = False
 
@@ -165,12 +166,18 @@ class OptionShelf:
         return sorted(chosen)
 
     def _strikes(self, underlying: SimContract) -> list[Decimal]:
-        price = self._price_of(underlying)
+        price = self._price(underlying)
         step = _strike_step(price)
         low, high = price * (1 - _CHAIN_REACH), price * (1 + _CHAIN_REACH)
         first = int(Decimal(repr(low)) / step)
         count = int(Decimal(repr(high - low)) / step)
         return [step * (first + n) for n in range(1, min(count, 2 * _STRIKES_MAX) + 1)]
+
+    def _price(self, underlying: SimContract) -> float:
+        """Return the price when first asked for, so that a chain keeps its strikes."""
+        if underlying.con_id not in self._prices:
+            self._prices[underlying.con_id] = self._price_of(underlying)
+        return self._prices[underlying.con_id]
 
     def _make(self, family: Mapping[str, Any], underlying: SimContract, date: dt.date) -> None:
         key = (str(family["trading_class"]), underlying.con_id, f"{date:%Y%m%d}")
@@ -225,7 +232,7 @@ class OptionShelf:
             order_types=PLAIN_ORDER_TYPES,
             agg_group=2,
             price_magnifier=underlying.price_magnifier,
-            reference_price=_intrinsic(self._price_of(underlying), float(strike), right),
+            reference_price=_intrinsic(self._price(underlying), float(strike), right),
         )
 
 

@@ -19,6 +19,7 @@ __all__ = ["Board"]
 class Board:
     """Quote, last trade and the day's figures of one contract.
 
+    `reference` is the price of last resort, before anything has been seen.
     The day is the venue's trading session; figures start anew with the first event of the next.
     """
 
@@ -35,6 +36,7 @@ class Board:
         "low",
         "open",
         "quote",
+        "reference",
         "trade_count",
         "turnover",
     )
@@ -43,6 +45,7 @@ class Board:
         self.contract: Final = contract
         self.hours: Final = hours
         self.quote: Quote | None = None
+        self.reference = contract.reference_price
         self.last: float | None = None
         self.last_size = 0.0
         self.last_ns = 0
@@ -64,7 +67,7 @@ class Board:
             return self.quote.mid
         if self.close is not None:
             return self.close
-        return self.contract.reference_price
+        return self.reference
 
     @property
     def vwap(self) -> float:

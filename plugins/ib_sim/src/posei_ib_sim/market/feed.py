@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim.market.board import Board
-from posei_ib_sim.market.events import MarketEvent
+from posei_ib_sim.market.events import MarketEvent, Quote
 
 if TYPE_CHECKING:
     from posei_ib_sim.clock import SimulatedClock
@@ -100,7 +100,12 @@ class MarketFeed:
         board.prime(self._recent(contract, tape, now))
         self._boards[contract.con_id] = board
         self._playing.add(contract.con_id)
-        self._next(board, tape.events(now + 1, now + _YEARS_AHEAD_NS))
+        events = tape.events(now + 1, now + _YEARS_AHEAD_NS)
+        first = next(events, None)
+        if first is not None and board.quote is None and board.last is None:
+            # Nothing has been seen yet; the data knows a better price than the seed tables.
+            board.reference = first.mid if isinstance(first, Quote) else first.price
+        self._schedule(board, first, events)
         return board
 
     def _recent(self, contract: SimContract, tape: Tape, now_ns: int) -> Iterator[MarketEvent]:
@@ -115,7 +120,11 @@ class MarketFeed:
         yield from tape.events(opened[-1].open_ns, now_ns + 1)
 
     def _next(self, board: Board, events: Iterator[MarketEvent]) -> None:
-        event = next(events, None)
+        self._schedule(board, next(events, None), events)
+
+    def _schedule(
+        self, board: Board, event: MarketEvent | None, events: Iterator[MarketEvent]
+    ) -> None:
         if event is None:
             self._end(board.contract.con_id)
             return

@@ -22,7 +22,7 @@ _BAD_INPUT = 2
 
 def record(
     file: Annotated[Path, typer.Option("--record", help="File to write; it must not exist yet.")],
-    upstream: Annotated[str, typer.Option(help="HOST:PORT of the gateway to record.")],
+    upstream: Annotated[str, typer.Option(help="HOST:PORT of the gateway to record.")] = "",
     port: Annotated[int, typer.Option(help="Port to listen on at 127.0.0.1; 0 for any.")] = 4003,
     name: Annotated[
         list[str] | None,
@@ -98,7 +98,10 @@ def _say(as_json: bool, event: str, **details: object) -> None:
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isdigit()):
-        raise ConfigurationError(f"--upstream {text!r} is no HOST:PORT; write 127.0.0.1:4001")
+        raise ConfigurationError(
+            f"--upstream {text!r} is no HOST:PORT; name the gateway to record, such as "
+            "127.0.0.1:4001"
+        )
     return host.strip("[]"), int(port)
 
 
