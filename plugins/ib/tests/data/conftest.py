@@ -14,19 +14,28 @@ from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersDataClientConfig,
     InteractiveBrokersInstrumentProviderConfig,
 )
+from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.data import InteractiveBrokersDataClient
+from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
+from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
 from posei_trader.adapters.interactive_brokers.providers import (
     InteractiveBrokersInstrumentProvider,
 )
+from posei_trader.adapters.interactive_brokers.traded import Traded
 from posei_trader.engine.cache import Cache
-from posei_trader.engine.clock import LiveClock
+from posei_trader.engine.clock import LiveClock, SimulatedClock
 from posei_trader.engine.context import DataContext
-from posei_trader.model.identifiers import ClientId, InstrumentId, TraderId
+from posei_trader.model.currencies import Currency
+from posei_trader.model.enums import AssetClass
+from posei_trader.model.identifiers import ClientId, InstrumentId, Symbol, TraderId
+from posei_trader.model.instruments import Equity
+from posei_trader.model.requests import DataKind, Subscription
+from posei_trader.model.values import Price
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from posei_trader.model.requests import Subscription
+    from posei_trader.model.bars import BarType
 
 
 class Collector:
@@ -112,6 +121,49 @@ class Feed:
         """Fail if a handler failed or a message did not decode."""
         assert self.connection.health().handler_errors == 0
         assert self.connection.health().malformed == 0
+
+
+@pytest.fixture
+def sink() -> Collector:
+    return Collector()
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(1_709_650_800 * 10**9)
+
+
+@pytest.fixture
+def make_context(sink, clock) -> Callable[..., StreamContext]:
+    """Make what a stream's handler needs, for a share or for a future that IB quotes in cents."""
+
+    def make(
+        *,
+        magnifier: int = 1,
+        prevailing: Prevailing | None = None,
+        bar_type: BarType | None = None,
+        failures: list[object] | None = None,
+    ) -> StreamContext:
+        instrument = Equity(
+            id=InstrumentId("AAPL.NASDAQ"),
+            raw_symbol=Symbol("AAPL"),
+            asset_class=AssetClass.EQUITY,
+            quote_currency=Currency.of("USD"),
+            price_precision=2,
+            price_increment=Price("0.01"),
+        )
+        contract = IBContract(secType="STK", symbol="AAPL", exchange="SMART", conId=265598)
+        seen = failures if failures is not None else []
+        return StreamContext(
+            Subscription(DataKind.QUOTE_TICKS, instrument.id, bar_type),
+            Traded(instrument, contract, magnifier),
+            prevailing or Prevailing(),
+            sink,
+            clock,
+            lambda subscription, error: seen.append((subscription, error)),
+        )
+
+    return make
 
 
 @pytest.fixture
