@@ -244,11 +244,12 @@ class _Days:
     def _fill(self, decade: int) -> None:
         if decade in self._decades:
             return
-        self._decades.add(decade)
         first, last = dt.date(decade * 10, 1, 1), dt.date(decade * 10 + 9, 12, 31)
         fresh = [self._session(date, early) for date, early in self._dates_of(first, last)]
         self._sessions = sorted(self._sessions + fresh, key=lambda session: session.date)
         self._dates = [session.date for session in self._sessions]
+        # Only now: a decade whose calendar failed must fail again, not look like one long holiday.
+        self._decades.add(decade)
 
     def _dates_of(self, first: dt.date, last: dt.date) -> list[tuple[dt.date, int | None]]:
         if self._template.calendar not in {"week", "always"}:
