@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
-from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+from posei_trader.adapters.interactive_brokers.client import (
+    ConnectionOptions,
+    InteractiveBrokersClient,
+)
 from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersDataClientConfig,
     InteractiveBrokersInstrumentProviderConfig,
@@ -73,7 +76,11 @@ class Feed:
         self.gateway = gateway
         self.sink = Collector()
         self.connection = InteractiveBrokersClient(
-            gateway.host, gateway.port, 1, connection_timeout=5, request_timeout=5
+            gateway.host,
+            gateway.port,
+            1,
+            request_timeout=5,
+            options=ConnectionOptions(connection_timeout=5, first_pause=0.02, longest_pause=0.05),
         )
         load = settings.pop("load_ids", frozenset({"AAPL.NASDAQ", "EUR/USD.IDEALPRO"}))
         provider_config = InteractiveBrokersInstrumentProviderConfig(load_ids=load)
