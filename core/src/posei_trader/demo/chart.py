@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _BUY: Final = "#2e8b57"
 _SELL: Final = "#c0392b"
 _LINE: Final = "#1f4e79"
-_MOST: Final = 4_000
+_MOST: Final = 1_200
 """More points than this cannot be told apart in one picture."""
 
 
