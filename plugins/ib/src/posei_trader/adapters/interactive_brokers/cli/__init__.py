@@ -1,0 +1,15 @@
+"""The command group ``posei ib``: ask a running TWS or IB Gateway."""
+
+from __future__ import annotations
+
+import typer
+
+from posei_trader.adapters.interactive_brokers.cli.contracts import chain, contract
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Ask a running TWS or IB Gateway.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.command()(contract)
+app.command()(chain)
