@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
     from posei_trader.protocols import Clock
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 """Seconds after which a test that waits for something has failed."""
 
 

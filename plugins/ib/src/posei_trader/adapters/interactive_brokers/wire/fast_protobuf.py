@@ -54,6 +54,7 @@ class FastProtobuf:
 
     def __init__(self, sink: FastSink) -> None:
         self._sink = sink
+        self._quote = sink.tick_quote
         self._sizes = TextSizes()
 
     def table(self) -> dict[int, Callable[[bytes], None]]:
@@ -79,16 +80,19 @@ class FastProtobuf:
     def _tick_by_tick(self, payload: bytes) -> None:
         message = TickByTickData.FromString(payload)
         kind = message.tickType
-        if kind == 3 and message.HasField("historicalTickBidAsk"):
+        if kind == 3:
             quote = message.historicalTickBidAsk
-            self._sink.tick_quote(
+            time_s = quote.time
+            if not time_s and not message.HasField("historicalTickBidAsk"):
+                raise MalformedMessage("a quote is missing in its message")
+            self._quote(
                 message.reqId,
-                quote.time,
+                time_s,
                 quote.priceBid,
                 quote.priceAsk,
                 self._sizes[quote.sizeBid],
                 self._sizes[quote.sizeAsk],
-                _quote_mask(quote),
+                _quote_mask(quote) if quote.HasField("tickAttribBidAsk") else 0,
             )
         elif kind in {1, 2} and message.HasField("historicalTickLast"):
             trade = message.historicalTickLast

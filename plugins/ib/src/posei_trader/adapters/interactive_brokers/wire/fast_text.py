@@ -19,7 +19,12 @@ from posei_trader.adapters.interactive_brokers.wire.records import (
     HistoricalQuote,
     HistoricalTrade,
 )
-from posei_trader.adapters.interactive_brokers.wire.sizes import Sizes, parse_average
+from posei_trader.adapters.interactive_brokers.wire.sizes import (
+    Floats,
+    Ints,
+    Sizes,
+    parse_average,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +35,7 @@ __all__ = ["FastText", "text"]
 
 _SEPARATE_END_FROM: Final = 196
 _SMART_DEPTH_FROM: Final = 146
+_TRADES: Final = frozenset({b"1", b"2"})
 _ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _SWAPPED: Final = (0, 2, 1, 3)
 """Historical quotes have the two bits of the mask in the other order."""
@@ -55,6 +61,12 @@ class FastText:
 
     def __init__(self, server_version: int, sink: FastSink) -> None:
         self._sink = sink
+        self._quote = sink.tick_quote
+        self._trade = sink.tick_trade
+        self._price = sink.tick_price
+        self._size = sink.tick_size
+        self._ints = Ints()
+        self._floats = Floats()
         self._sizes = Sizes()
         self._ends_apart = server_version >= _SEPARATE_END_FROM
         self._has_smart_depth = server_version >= _SMART_DEPTH_FROM
@@ -82,49 +94,45 @@ class FastText:
     def _tick_by_tick(self, payload: bytes) -> None:
         fields = payload.split(b"\0")
         kind = fields[1]
+        ints, floats, sizes = self._ints, self._floats, self._sizes
         if kind == b"3":
-            req_id, _, time_s, bid, ask, bid_size, ask_size, mask, *_ = fields
-            sizes = self._sizes
-            self._sink.tick_quote(
-                int(req_id or 0),
-                int(time_s or 0),
-                float(bid or 0),
-                float(ask or 0),
-                sizes[bid_size],
-                sizes[ask_size],
-                int(mask or 0) & 3,
+            self._quote(
+                ints[fields[0]],
+                ints[fields[2]],
+                floats[fields[3]],
+                floats[fields[4]],
+                sizes[fields[5]],
+                sizes[fields[6]],
+                ints[fields[7]] & 3,
             )
-        elif kind in {b"1", b"2"}:
-            req_id, _, time_s, price, size, mask, exchange, conditions, *_ = fields
-            self._sink.tick_trade(
-                int(req_id or 0),
-                int(time_s or 0),
-                float(price or 0),
-                self._sizes[size],
-                int(mask or 0) & 3,
-                text(exchange),
-                text(conditions),
+        elif kind in _TRADES:
+            self._trade(
+                ints[fields[0]],
+                ints[fields[2]],
+                floats[fields[3]],
+                sizes[fields[4]],
+                ints[fields[5]] & 3,
+                text(fields[6]),
+                text(fields[7]),
             )
         elif kind == b"4":
-            self._sink.tick_midpoint(
-                int(fields[0] or 0), int(fields[2] or 0), float(fields[3] or 0)
-            )
+            self._sink.tick_midpoint(ints[fields[0]], ints[fields[2]], floats[fields[3]])
         else:
             raise MalformedMessage(f"tick-by-tick kind {kind[:20]!r} is unknown")
 
     def _tick_price(self, payload: bytes) -> None:
-        _, req_id, tick_type, price, size, mask, *_ = payload.split(b"\0")
-        self._sink.tick_price(
-            int(req_id or 0),
-            int(tick_type or 0),
-            float(price or 0),
-            self._sizes[size],
-            int(mask or 0) & 7,
+        fields = payload.split(b"\0")
+        self._price(
+            self._ints[fields[1]],
+            self._ints[fields[2]],
+            self._floats[fields[3]],
+            self._sizes[fields[4]],
+            self._ints[fields[5]] & 7,
         )
 
     def _tick_size(self, payload: bytes) -> None:
         fields = payload.split(b"\0")
-        self._sink.tick_size(int(fields[1] or 0), int(fields[2] or 0), self._sizes[fields[3]])
+        self._size(self._ints[fields[1]], self._ints[fields[2]], self._sizes[fields[3]])
 
     def _tick_generic(self, payload: bytes) -> None:
         _, req_id, tick_type, value, _ = payload.split(b"\0")

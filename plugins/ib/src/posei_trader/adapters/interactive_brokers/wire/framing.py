@@ -93,8 +93,7 @@ class FrameReader:
 
     def _length(self, chunk: bytes, position: int) -> int:
         length: int = _PREFIX.unpack_from(chunk, position)[0]
-        if length > LARGEST_FRAME:
-            raise FramingError(f"a frame of {length} bytes is longer than any client accepts")
+        _check(length)
         return length + _PREFIX.size
 
     def _resize(self, size: int) -> None:
@@ -107,26 +106,65 @@ class FrameReader:
 
     def _walk(self, chunk: bytes) -> int:
         """Deliver the complete frames of a chunk; return where the first incomplete one starts."""
+        position, before = 0, -1
+        while position != before:  # how ids are written can change with any delivery
+            before = position
+            if self._framing is Framing.TEXT:
+                position = self._walk_text(chunk, position)
+            elif self._framing is Framing.BINARY:
+                position = self._walk_binary(chunk, position)
+            else:
+                position = self._walk_once(chunk, position)
+        return position
+
+    def _walk_text(self, chunk: bytes, position: int) -> int:
         unpack, ids, size = _PREFIX.unpack_from, self._text_ids, len(chunk)
-        position = 0
+        find, frames = chunk.find, 0
         while size - position >= 4:
             start = position + 4
             stop = start + unpack(chunk, position)[0]
             if stop > size:
-                if stop - start > LARGEST_FRAME:
-                    raise FramingError(f"a frame of {stop - start} bytes is too long")
+                _check(stop - start)
                 break
-            self.frames += 1
-            if self._framing is Framing.TEXT:
-                cut = chunk.find(b"\0", start, stop)
-                number = ids.get(chunk[start:cut], 0) if cut > 0 else 0
-                self.deliver(number, chunk[cut + 1 : stop] if number else chunk[start:stop])
-            elif self._framing is Framing.BINARY:
-                if stop - start < 4:
-                    self.deliver(0, chunk[start:stop])
-                else:
-                    self.deliver(unpack(chunk, start)[0], chunk[start + 4 : stop])
-            else:
-                self.deliver(_NO_ID, chunk[start:stop])
+            frames += 1
             position = stop
+            cut = find(b"\0", start, stop)
+            number = ids.get(chunk[start:cut], 0) if cut > 0 else 0
+            self.deliver(number, chunk[cut + 1 : stop] if number else chunk[start:stop])
+        self.frames += frames
         return position
+
+    def _walk_binary(self, chunk: bytes, position: int) -> int:
+        unpack, size, frames = _PREFIX.unpack_from, len(chunk), 0
+        while size - position >= 4:
+            start = position + 4
+            stop = start + unpack(chunk, position)[0]
+            if stop > size:
+                _check(stop - start)
+                break
+            frames += 1
+            position = stop
+            if stop - start < 4:
+                self.deliver(0, chunk[start:stop])
+            else:
+                self.deliver(unpack(chunk, start)[0], chunk[start + 4 : stop])
+        self.frames += frames
+        return position
+
+    def _walk_once(self, chunk: bytes, position: int) -> int:
+        """Deliver one frame without id."""
+        if len(chunk) - position < 4:
+            return position
+        start = position + 4
+        stop: int = start + _PREFIX.unpack_from(chunk, position)[0]
+        if stop > len(chunk):
+            _check(stop - start)
+            return position
+        self.frames += 1
+        self.deliver(_NO_ID, chunk[start:stop])
+        return stop
+
+
+def _check(length: int) -> None:
+    if length > LARGEST_FRAME:
+        raise FramingError(f"a frame of {length} bytes is longer than any client accepts")
