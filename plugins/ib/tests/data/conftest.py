@@ -79,8 +79,8 @@ class Feed:
             gateway.host,
             gateway.port,
             1,
-            request_timeout=5,
-            options=ConnectionOptions(connection_timeout=5, first_pause=0.02, longest_pause=0.05),
+            request_timeout=30,
+            options=ConnectionOptions(connection_timeout=30, first_pause=0.02, longest_pause=0.05),
         )
         load = settings.pop("load_ids", frozenset({"AAPL.NASDAQ", "EUR/USD.IDEALPRO"}))
         provider_config = InteractiveBrokersInstrumentProviderConfig(load_ids=load)
@@ -88,7 +88,7 @@ class Feed:
             **{
                 "ibg_port": gateway.port,
                 "instrument_provider": provider_config,
-                "request_timeout": 5,
+                "request_timeout": 30,
                 **settings,
             }
         )
@@ -105,7 +105,7 @@ class Feed:
         )
         self.client = InteractiveBrokersDataClient(self.connection, self.provider, config, context)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
         """Let the loop run until a condition holds; the venue answers over a real socket."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110  what is waited for comes from several parts

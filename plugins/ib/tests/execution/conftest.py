@@ -56,8 +56,8 @@ class Desk:
             gateway.host,
             gateway.port,
             client_id,
-            request_timeout=5,
-            options=ConnectionOptions(connection_timeout=5, first_pause=0.02, longest_pause=0.05),
+            request_timeout=30,
+            options=ConnectionOptions(connection_timeout=30, first_pause=0.02, longest_pause=0.05),
         )
         provider_config = InteractiveBrokersInstrumentProviderConfig(
             load_ids=frozenset({"AAPL.NASDAQ", "EUR/USD.IDEALPRO"})
@@ -66,7 +66,7 @@ class Desk:
             ibg_port=gateway.port,
             instrument_provider=provider_config,
             routing=RoutingConfig(default=True),
-            request_timeout=5,
+            request_timeout=30,
             **settings,
         )
         provider = InteractiveBrokersInstrumentProvider(
@@ -114,7 +114,7 @@ class Desk:
             if type(event).__name__ != "OrderInitialized"
         ]
 
-    async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
         """Let the loop run until a condition holds; the venue answers over a real socket."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110  what is waited for comes from several parts

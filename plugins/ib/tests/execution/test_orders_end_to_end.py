@@ -152,7 +152,7 @@ async def test_a_stop_that_is_reached_is_triggered_and_fills(desk, aapl):
     trigger = price(quote(desk).bid - 0.05)
     order = desk.factory.stop_market(aapl, BUY, HUNDRED, trigger_price=trigger)
     desk.commands.submit_order(order)
-    await desk.until(lambda: order.is_closed, seconds=10)
+    await desk.until(lambda: order.is_closed, seconds=30)
     assert order.status is OrderStatus.FILLED
     desk.check()
 

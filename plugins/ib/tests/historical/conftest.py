@@ -57,7 +57,7 @@ async def connect(start_gateway) -> AsyncIterator[Callable[..., object]]:
                 "host": gateway.host,
                 "port": gateway.port,
                 "client_id": 5,
-                "connection_timeout": 5.0,
+                "connection_timeout": 30.0,
                 **settings,
             }
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.quotes import LAST
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
-from posei_trader.adapters.interactive_brokers.historical.conversion import trade_flags
+from posei_trader.adapters.interactive_brokers.historical.conversion import TRADE_FLAGS
 from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import AggressorSide, MarketStatus, TradeFlag
 from posei_trader.model.fixed_point import FIXED_SCALAR
@@ -29,7 +29,7 @@ _NANOS_PER_MILLI: Final = 1_000_000
 _BUYER: Final = AggressorSide.BUYER
 _SELLER: Final = AggressorSide.SELLER
 _NOBODY: Final = AggressorSide.NO_AGGRESSOR
-_INFERRED: Final = TradeFlag.AGGRESSOR_INFERRED
+_INFERRED_FLAGS: Final = tuple(flags | TradeFlag.AGGRESSOR_INFERRED for flags in TRADE_FLAGS)
 
 _new_id = str.__new__
 
@@ -55,15 +55,14 @@ class _Trades(Stream):
         self._prefix = f"{context.clock.timestamp_ns():x}"
         self._number = 0
 
-    def _deliver(self, price: float, size: int, ts_event: int, flags: TradeFlag) -> None:
+    def _deliver(self, price: float, size: int, ts_event: int, mask: int) -> None:
         scale = self.scale
         raw = round(price * scale.factor)
         digits = scale.precision
         if raw % scale.unit:
             digits = scale.price_precision(raw)
         side = aggressor_of(raw, self.prevailing)
-        if side is not _NOBODY:
-            flags |= _INFERRED
+        flags = (TRADE_FLAGS if side is _NOBODY else _INFERRED_FLAGS)[mask & 3]
         self._number += 1
         self.sink.trade_tick(
             TradeTick(
@@ -102,7 +101,7 @@ class TickByTickTrades(_Trades):
             return
         if self._is_halted:
             self._say(MarketStatus.OPEN, ts_event)
-        self._deliver(price, size, ts_event, trade_flags(mask))
+        self._deliver(price, size, ts_event, mask)
 
     def _empty_print(self, price: float, mask: int, ts_event: int) -> None:
         if mask & _PAST_LIMIT and not price:
@@ -149,7 +148,7 @@ class LevelOneTrades(_Trades):
         if size <= 0:
             self.context.count("trades without a size left out")
             return
-        self._deliver(float(parts[0]), size, int(parts[2]) * _NANOS_PER_MILLI, TradeFlag.NONE)
+        self._deliver(float(parts[0]), size, int(parts[2]) * _NANOS_PER_MILLI, 0)
 
     def tick_price(self, tick_type: int, price: float, size: int | None, attributes: int) -> None:
         """Take the last price and the size that came with it."""
@@ -167,7 +166,7 @@ class LevelOneTrades(_Trades):
             return
         self._price, self._size = price, size
         if price > 0 and size > 0 and not self._has_volume:
-            self._deliver(price, size, self.clock.timestamp_ns(), TradeFlag.NONE)
+            self._deliver(price, size, self.clock.timestamp_ns(), 0)
 
     def tick_generic(self, tick_type: int, value: float) -> None:
         """Take a number: nothing of a trade."""

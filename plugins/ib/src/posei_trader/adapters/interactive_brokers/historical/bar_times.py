@@ -16,6 +16,8 @@ from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import BarAggregation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from posei_trader.model.bars import BarSpecification
 
 _DAY_NS: Final = 86_400 * NANOS_PER_SECOND
@@ -30,10 +32,25 @@ def open_ns(date: str, spec: BarSpecification) -> int:
     """
     if spec.aggregation not in CALENDAR_BARS:
         # Streams and bulk answers carry epoch seconds: ten digits, the quick way.
-        if len(date) >= 9 and date.isdecimal():
+        if _is_epoch(date):
             return int(date) * NANOS_PER_SECOND
         return parse_time(date)
     return _period(date[:8], spec.aggregation)[0]
+
+
+def open_times(dates: Sequence[str], spec: BarSpecification) -> list[int]:
+    """Return when each of many bars opened; see :func:`open_ns`.
+
+    Raises:
+        InvalidRequest: one of IB's texts is no time.
+    """
+    if spec.aggregation not in CALENDAR_BARS and all(map(_is_epoch, dates)):
+        return [seconds * NANOS_PER_SECOND for seconds in map(int, dates)]
+    return [open_ns(date, spec) for date in dates]
+
+
+def _is_epoch(date: str) -> bool:
+    return len(date) >= 9 and date.isdecimal()
 
 
 def close_ns(date: str, spec: BarSpecification) -> int:

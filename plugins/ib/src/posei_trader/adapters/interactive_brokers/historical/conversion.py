@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from posei_trader.adapters.interactive_brokers.client.messages import QuoteMask, TradeMask
+from posei_trader.adapters.interactive_brokers.client.messages import TradeMask
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
-from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns, open_ns
+from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns, open_times
 from posei_trader.model.bars import NANOS_PER_SECOND, Bar
 from posei_trader.model.enums import AggressorSide, TradeFlag
 from posei_trader.model.identifiers import TradeId
@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     from posei_trader.model.bars import BarType
     from posei_trader.model.identifiers import InstrumentId
 
-_TRADE_FLAGS: Final = {
-    int(TradeMask.NONE): TradeFlag.NONE,
-    int(TradeMask.PAST_LIMIT): TradeFlag.PAST_LIMIT,
-    int(TradeMask.UNREPORTED): TradeFlag.UNREPORTED,
-    int(TradeMask.PAST_LIMIT | TradeMask.UNREPORTED): TradeFlag.PAST_LIMIT | TradeFlag.UNREPORTED,
-}
-
-PAST_EITHER: Final = int(QuoteMask.BID_PAST_LOW | QuoteMask.ASK_PAST_HIGH)
+TRADE_FLAGS: Final = tuple(
+    (TradeFlag.PAST_LIMIT if mask & TradeMask.PAST_LIMIT else TradeFlag.NONE)
+    | (TradeFlag.UNREPORTED if mask & TradeMask.UNREPORTED else TradeFlag.NONE)
+    for mask in range(4)
+)
+"""Our marks of a trade by IB's two bits."""
 
 
 class Discarded(msgspec.Struct):
@@ -60,11 +58,6 @@ class Discarded(msgspec.Struct):
             self.example = str(record)
 
 
-def trade_flags(mask: int) -> TradeFlag:
-    """Return the marks of a trade."""
-    return _TRADE_FLAGS[mask & 3]
-
-
 def convert_bars(
     history: HistoricalBars, bar_type: BarType, scale: Scale, discarded: Discarded
 ) -> list[Bar]:
@@ -77,12 +70,14 @@ def convert_bars(
         InvalidRequest: IB's text for a time is none.
     """
     spec = bar_type.spec
-    length = spec.nanos or 0
     is_calendar = spec.aggregation in CALENDAR_BARS
-    factor, unit = scale.factor, scale.unit
+    length = spec.nanos or 0
+    opens = open_times(history.dates, spec)
+    factor, unit, size_unit = scale.factor, scale.unit, scale.size_unit
     precision, size_precision = scale.precision, scale.size_precision
     bars: list[Bar] = []
-    for date, open_, high, low, close, volume in zip(
+    for ts_event, date, open_, high, low, close, volume in zip(
+        opens,
         history.dates,
         history.opens,
         history.highs,
@@ -91,23 +86,19 @@ def convert_bars(
         history.volumes,
         strict=True,
     ):
-        o, h, lo, c = (
-            round(open_ * factor),
-            round(high * factor),
-            round(low * factor),
-            round(close * factor),
-        )
+        o, h = round(open_ * factor), round(high * factor)
+        lo, c = round(low * factor), round(close * factor)
         if not lo <= o <= h or not lo <= c <= h:
             discarded.bars += 1
             discarded.note((date, open_, high, low, close))
             continue
         traded = volume if volume is not None and volume > 0 else 0
-        ts_event = open_ns(date, spec)
-        ts_init = close_ns(date, spec) if is_calendar else ts_event + length
-        digits = precision
+        digits, size_digits = precision, size_precision
         if o % unit or h % unit or lo % unit or c % unit:
             digits = scale.price_precision(o, h, lo, c)
-        size_digits = scale.volume_precision(traded) if traded else size_precision
+        if traded % size_unit:
+            size_digits = scale.volume_precision(traded)
+        ts_init = close_ns(date, spec) if is_calendar else ts_event + length
         bars.append(Bar(bar_type, o, h, lo, c, traded, digits, size_digits, ts_event, ts_init))
     return bars
 
@@ -176,7 +167,7 @@ def convert_trades(
                 TradeId(f"{second}-{number}"),
                 ts,
                 ts,
-                trade_flags(trade.mask),
+                TRADE_FLAGS[trade.mask & 3],
             )
         )
     return ticks

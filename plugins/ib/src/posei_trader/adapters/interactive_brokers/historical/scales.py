@@ -23,15 +23,17 @@ class Scale:
         unit: Raw units of the last digit of `precision`.
         precision: The instrument's decimals of prices.
         size_precision: The instrument's decimals of sizes.
+        size_unit: Raw units of the last digit of `size_precision`.
     """
 
-    __slots__ = ("factor", "precision", "size_precision", "unit")
+    __slots__ = ("factor", "precision", "size_precision", "size_unit", "unit")
 
     def __init__(self, traded: Traded) -> None:
         self.factor: float = FIXED_SCALAR / traded.magnifier
         self.precision: int = traded.instrument.price_precision
         self.unit: int = _UNITS[self.precision]
         self.size_precision: int = traded.instrument.size_precision
+        self.size_unit: int = _UNITS[self.size_precision]
 
     def raw(self, price: float) -> int:
         """Return a price in units of 10^-9."""
