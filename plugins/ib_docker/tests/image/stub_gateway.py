@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import select
 import signal
 import socket
@@ -147,20 +148,19 @@ class Gateway:
     def __init__(self):
         self.mode = os.environ.get("TRADING_MODE", "")
         self.password = ""
-        self.wake = threading.Event()
-        self.wanted = []
+        # The one queue that a signal handler may use whatever the main thread is doing.
+        self.wishes = queue.SimpleQueue()
         self.apis = []
 
-    def ask(self, what):
-        self.wanted.append(what)
-        self.wake.set()
-
-    def next_wish(self, timeout=None):
-        while not self.wanted:
-            self.wake.clear()
-            if not self.wanted and not self.wake.wait(timeout):
-                return None
-        return self.wanted.pop(0)
+    def next_wish(self, timeout=float("inf")):
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                # In short steps: a signal taken by another thread does not wake a waiting main one.
+                return self.wishes.get(timeout > 0, 0.05)
+            except queue.Empty:
+                if time.monotonic() >= deadline:
+                    return None
 
     def read_environment(self):
         if os.environ.get("TWS_PASSWORD") and os.environ.get("TWS_PASSWORD_FILE"):
@@ -302,7 +302,7 @@ def main():
         signal.SIGALRM: "crash",
     }
     for number, wish in wishes.items():
-        signal.signal(number, lambda *_, wish=wish: gateway.ask(wish))
+        signal.signal(number, lambda *_, wish=wish: gateway.wishes.put(wish))
     if SCENARIO == "ignore_stop":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     gateway.main()

@@ -133,6 +133,13 @@ class Board:
             if self.boots > 1:  # the engine restarted it: its ports may be other ones now
                 self.urgent.set()
 
+    def read_rest(self, lines: Sequence[LogLine]) -> None:
+        """Take in the end of a log: its last words must be known before the end is told."""
+        known = self.last_stamp or ""
+        for line in lines:
+            if line.stamp is None or line.stamp > known:
+                self.read(line)
+
     def take(self, event: LogEvent) -> None:
         """Take in one event of the log."""
         self.tell(lambda machine, now: machine.log(event, now))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _log = get_logger("DockerizedIBGateway")
 
 _REFOLLOW_PAUSE: Final = 0.2
+_LOG_REFUSALS: Final = 20  # an engine that is removing a container says so only after a while
 _ENGINE_PAUSE: Final = 0.5
 _CRASH_WINDOW: Final = 3600.0
 
@@ -73,6 +74,7 @@ class GatewayController:
         self._error: errors.GatewayError | None = None
         self._created_id = ""
         self._secrets_out = False
+        self._log_refusals = 0
         self._engine_lost_at: float | None = None
         self._crashes: deque[float] = deque(maxlen=100)
 
@@ -234,19 +236,25 @@ class GatewayController:
 
     async def _supervise(self, board: Board) -> None:
         pulse = asyncio.create_task(self._pulse(board))
+        rounds = asyncio.create_task(self._rounds(board))
         try:
-            while await self._one_round(board):
-                pass
+            done, _ = await asyncio.wait({pulse, rounds}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a defect of ours must be seen, whichever task it ended
         finally:
             pulse.cancel()
-            with suppress(asyncio.CancelledError):
-                await pulse
+            rounds.cancel()
+            await asyncio.gather(pulse, rounds, return_exceptions=True)
             board.announce()
+
+    async def _rounds(self, board: Board) -> None:
+        while await self._one_round(board):
+            pass
 
     async def _one_round(self, board: Board) -> bool:
         """Follow the log until something must be done, and do it; returns whether to go on."""
         try:
-            await self._follow_log(board)
+            refused = await self._follow_log(board)
             board.urgent.clear()
             if board.failure is not None:
                 return await self._after_failure(board, board.failure)
@@ -255,7 +263,10 @@ class GatewayController:
             elif board.is_ready and self._secrets_out:
                 await self._wipe_secrets(board)
             else:
-                await self._look_at_container(board)
+                unchanged = await self._look_at_container(board)
+                self._log_refusals = self._log_refusals + 1 if refused and unchanged else 0
+                if refused and self._log_refusals > _LOG_REFUSALS:
+                    raise refused  # nothing has happened to the container that would explain it
             self._engine_lost_at = None
         except errors.EngineUnavailable as error:
             await self._engine_lost(board, error)
@@ -263,9 +274,10 @@ class GatewayController:
             board.fail(Failure(type(error), error.message))
         return True
 
-    async def _follow_log(self, board: Board) -> None:
+    async def _follow_log(self, board: Board) -> errors.EngineRefused | None:
+        """Read on until the log ends or something is urgent; returns why it cannot be read."""
         if board.urgent.is_set():
-            return
+            return None
         reading = asyncio.create_task(self._read_log(board))
         urgent = asyncio.create_task(board.urgent.wait())
         try:
@@ -274,8 +286,11 @@ class GatewayController:
             reading.cancel()
             urgent.cancel()
             problem, _ = await asyncio.gather(reading, urgent, return_exceptions=True)
+        if isinstance(problem, errors.EngineRefused):
+            return problem
         if isinstance(problem, Exception):
             raise problem
+        return None
 
     async def _read_log(self, board: Board) -> None:
         facts = self._container()
@@ -285,18 +300,24 @@ class GatewayController:
                 self._engine_lost_at = None
                 board.read(line)
 
-    async def _look_at_container(self, board: Board) -> None:
+    async def _look_at_container(self, board: Board) -> bool:
+        """Find out whether the container ended or was restarted; returns whether it did neither."""
         known = self._container()
         found = await asyncio.to_thread(self._launcher.look, known.id)
         if found.running and found.started_at != known.started_at:
             self.container = found
             self._secrets_out = True
             await asyncio.to_thread(self._launcher.deliver_again, found.id)
-        elif found.running or found.status == "restarting":
+            return False
+        if found.running or found.status == "restarting":
             await asyncio.sleep(_REFOLLOW_PAUSE)
-        else:
-            self.container = found
-            board.tell(lambda machine, now: machine.exited(found.exit_code, now))
+            return found.running
+        self.container = found
+        with suppress(errors.EngineRefused):  # it is being removed, and its log with it
+            log = await asyncio.to_thread(self.engine.logs, found.id, since=board.last_stamp)
+            board.read_rest(whole_lines(log))
+        board.tell(lambda machine, now: machine.exited(found.exit_code, now))
+        return False
 
     async def _pulse(self, board: Board) -> None:
         while True:
@@ -309,8 +330,10 @@ class GatewayController:
                     board.publish(machine.tick(time.monotonic()))
             pause = self.config.health_interval if board.is_ready else self.config.probe_interval
             if board.news is news:
+                # Not `wait_for`: up to Python 3.11 it may swallow our own cancellation.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await news.wait()
 
     async def _answers(self, mode: str) -> bool:
         try:
@@ -374,8 +397,10 @@ class GatewayController:
     async def _engine_lost(self, board: Board, error: errors.EngineUnavailable) -> None:
         now = time.monotonic()
         if self._engine_lost_at is None:
-            self._engine_lost_at = now
             _log.warning("container engine lost", reason=error.message)
+        if self._engine_lost_at is None or board.is_ready:
+            # As long as the API answers nothing is lost but the view of the container.
+            self._engine_lost_at = now
         if now - self._engine_lost_at > board.timeout:
             board.fail(Failure(errors.EngineUnavailable, error.message))
         else:

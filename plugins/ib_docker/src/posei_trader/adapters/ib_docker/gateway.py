@@ -109,6 +109,8 @@ class DockerizedIBGateway:
             await self._stop(adopted=adopted)
         except errors.GatewayError as error:
             _log.error("the gateway could not be stopped", reason=error.message)
+        finally:
+            self._engine.close()
 
     # --- blocking ----------------------------------------------------------------------------
 
@@ -124,7 +126,7 @@ class DockerizedIBGateway:
             MissingDependency: The `docker` package is not installed.
             InvalidRequest: An event loop runs in this thread.
         """
-        _blocking("start", self._start_and_leave(limit=wait, force=force, adopt_any=False))
+        self._block("start", self._start_and_leave(limit=wait, force=force, adopt_any=False))
 
     def safe_start(self, wait: float | None = None) -> None:
         """Start the gateway, or take a running instance as it is, whatever its settings.
@@ -132,7 +134,7 @@ class DockerizedIBGateway:
         Raises:
             GatewayError: As `start`.
         """
-        _blocking("start", self._start_and_leave(limit=wait, force=False, adopt_any=True))
+        self._block("start", self._start_and_leave(limit=wait, force=False, adopt_any=True))
 
     def stop(self, *, adopted: bool = False) -> None:
         """Stop and remove what this object started. Idempotent.
@@ -144,7 +146,7 @@ class DockerizedIBGateway:
             EngineUnavailable: The engine does not answer.
             InvalidRequest: An event loop runs in this thread.
         """
-        _blocking("stop", self._stop(adopted=adopted))
+        self._block("stop", self._stop(adopted=adopted))
 
     def status(self) -> GatewayStatus:
         """Look at the instance, whoever started it: container, log, one handshake.
@@ -153,7 +155,7 @@ class DockerizedIBGateway:
             EngineUnavailable: The engine does not answer.
             InvalidRequest: An event loop runs in this thread.
         """
-        return _blocking("status", self.status_async())
+        return self._block("status", self.status_async())
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -225,6 +227,19 @@ class DockerizedIBGateway:
         """
         await self._controller.restart()
 
+    async def renew_async(self) -> None:
+        """Start or adopt the container, replace it by a new one, and leave that running.
+
+        Raises:
+            GatewayError: As `start_async`.
+        """
+        try:
+            await self._controller.start(adopt_any=True)
+            await self._controller.restart()
+        finally:
+            await self._controller.detach()
+            self._engine.close()
+
     # --- context managers --------------------------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -289,6 +304,18 @@ class DockerizedIBGateway:
         elif self._controller.container is not None or adopted:
             await self._controller.stop()
 
+    def _block(self, name: str, work: Coroutine[object, object, _T]) -> _T:
+        if _inside_loop():
+            work.close()
+            raise InvalidRequest(
+                f"{name}() would block the event loop of this thread",
+                remedy=f"use 'await gateway.{name}_async()' (notebooks have a running loop, too)",
+            )
+        try:
+            return asyncio.run(work)
+        finally:
+            self._engine.close()
+
     async def _all_answer(self) -> bool:
         for mode in self.config.modes:
             try:
@@ -304,13 +331,3 @@ def _inside_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _blocking(name: str, work: Coroutine[object, object, _T]) -> _T:
-    if _inside_loop():
-        work.close()
-        raise InvalidRequest(
-            f"{name}() would block the event loop of this thread",
-            remedy=f"use 'await gateway.{name}_async()' (notebooks have a running loop, too)",
-        )
-    return asyncio.run(work)

@@ -306,11 +306,10 @@ class Launcher:
         self._engine.pull(self._config.container_image, self._config.platform, report)
 
     def _require_platform(self, image: ImageFacts, engine: EngineInfo) -> None:
-        theirs = _ARCHITECTURES.get(engine.architecture, engine.architecture)
-        if self._config.platform or not image.architecture or image.architecture == theirs:
+        if self._config.platform or matching_architecture(image, engine):
             return
         raise errors.PlatformMismatch(
-            f"the image is for {image.architecture}, the engine runs on {theirs}",
+            f"the image is for {image.architecture}, the engine runs on {engine.architecture}",
             field="container_image",
             value=self._config.container_image,
         )
@@ -376,3 +375,9 @@ class Launcher:
     def name(self) -> str:
         """Return the name of the container."""
         return container_name(self._config)
+
+
+def matching_architecture(image: ImageFacts, engine: EngineInfo) -> bool:
+    """Return whether the engine's processor can run the image; an unnamed one is believed to."""
+    theirs = _ARCHITECTURES.get(engine.architecture, engine.architecture)
+    return image.architecture in {"", theirs}

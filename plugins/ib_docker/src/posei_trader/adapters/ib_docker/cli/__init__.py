@@ -1,0 +1,1 @@
+"""`posei gateway`: the dockerized IB Gateway from the command line."""
