@@ -24,6 +24,8 @@ from posei_ib_sim.contracts import (
     SimContract,
     load_seeds,
 )
+from posei_ib_sim.contracts.combos import combo_of
+from posei_ib_sim.contracts.described import query_of
 from posei_ib_sim.errors import ConfigurationError
 from posei_ib_sim.history import HistoryService
 from posei_ib_sim.market import (
@@ -35,6 +37,7 @@ from posei_ib_sim.market import (
     Tape,
     display_lot,
 )
+from posei_ib_sim.market.combo_tape import ComboTape
 from posei_ib_sim.market.option_tape import OptionTape
 from posei_ib_sim.market.replay_file import ReplayTable, read_replay_file
 from posei_ib_sim.market.tape import EmptyTape
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
     from posei_ib_sim.config import SimulatedIBGatewayConfig
     from posei_ib_sim.market.replay import ReplayFile
+    from posei_ib_sim.wire import Contract
 
 __all__ = ["Simulation"]
 
@@ -131,6 +135,21 @@ class Simulation:
             tape = self._tapes[contract.con_id] = self._synthetic(contract)
         return tape
 
+    def contract_of(self, described: Contract) -> SimContract:
+        """Return the contract that a client describes, a combo when it has legs.
+
+        Raises:
+            UnknownContract: Nothing fits.
+            AmbiguousContract: Several contracts fit.
+            RequestRefused: A combo's legs cannot be.
+        """
+        if described.secType != "BAG":
+            return self.contracts.one(query_of(described))
+        legs = [(leg.conId or 0, leg.ratio or 0, leg.action) for leg in described.comboLegs]
+        return combo_of(
+            self.contracts, described.symbol, described.currency, described.exchange, legs
+        )
+
     def option_chains(self, con_id: int, exchange: str) -> list[OptionChain]:
         """Return the option chains on an underlying, on one exchange or on all."""
         return self._options.chains(self.contracts.get(con_id), exchange)
@@ -196,6 +215,8 @@ class Simulation:
         if contract.sec_type in {"OPT", "FOP"}:
             underlying = self.tape_for(self.contracts.get(contract.under_con_id))
             return OptionTape(contract, underlying, self.hours)
+        if contract.legs:
+            return ComboTape([(self.tape_for(leg.contract), leg.ratio) for leg in contract.legs])
         if not self.config.synthetic:
             return EmptyTape()
         expander = BarExpander(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
+from posei_ib_sim.contracts.identity import stable_con_id
 from posei_ib_sim.contracts.model import ContractQuery, SimContract
 from posei_ib_sim.errors import AmbiguousContract, ConfigurationError, UnknownContract
 
@@ -39,6 +40,7 @@ class ContractDatabase:
         self._by_local: dict[str, list[SimContract]] = defaultdict(list)
         self._by_isin: dict[str, list[SimContract]] = defaultdict(list)
         self._by_cusip: dict[str, list[SimContract]] = defaultdict(list)
+        self._combos: dict[str, SimContract] = {}
         self._expand: list[Callable[[ContractQuery], None]] = []
 
     def __len__(self) -> int:
@@ -71,6 +73,19 @@ class ContractDatabase:
             self._by_isin[contract.isin].append(contract)
         if contract.cusip:
             self._by_cusip[contract.cusip].append(contract)
+
+    def combo(self, identity: str) -> SimContract | None:
+        """Return a combo that somebody has asked for before."""
+        return self._combos.get(identity)
+
+    def add_combo(self, identity: str, contract: SimContract) -> None:
+        """Keep a combo: it is found by its conId, but not by a search."""
+        self._combos[identity] = contract
+        self._by_id[contract.con_id] = contract
+
+    def free_con_id(self, identity: str) -> int:
+        """Return a stable conId that is not in use."""
+        return stable_con_id(identity, self._by_id)
 
     def add_expander(self, expand: Callable[[ContractQuery], None]) -> None:
         """Register a maker of contracts on demand, called with each query before it is answered."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Container
 
-__all__ = ["stable_con_id"]
+__all__ = ["is_made", "stable_con_id"]
 
 # IB's ids are positive 32-bit integers; the lower range is left to the well-known real ones.
 _FIRST: Final = 800_000_000
@@ -24,3 +24,8 @@ def stable_con_id(identity: str, taken: Container[int]) -> int:
         if con_id not in taken:
             return con_id
         attempt += 1
+
+
+def is_made(con_id: int) -> bool:
+    """Tell whether an id can be one that `stable_con_id` makes."""
+    return _FIRST <= con_id < _FIRST + _COUNT

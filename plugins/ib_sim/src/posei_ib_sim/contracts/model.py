@@ -6,7 +6,14 @@ from decimal import Decimal
 
 import msgspec
 
-__all__ = ["ContractQuery", "SimContract"]
+__all__ = ["ContractQuery", "Leg", "SimContract"]
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One leg of a combo; the ratio is negative for a leg that is sold."""
+
+    contract: SimContract
+    ratio: int
 
 
 class SimContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -17,6 +24,7 @@ class SimContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         routes: Exchanges a client may name for it, the first is the usual one.
         hours: Name of a session template in `posei_ib_sim.contracts.hours`.
         reference_price: Where synthetic prices start, in the unit that the venue quotes.
+        legs: What a combo consists of.
         margin: Initial margin of one future in its currency; 0 means by percentage.
         fee: All-in commission for one future; 0 means by asset class.
         last_trade_time: Clock time and zone of the last trade, as IB appends it to the date.
@@ -68,6 +76,7 @@ class SimContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ratings: str = ""
     callable: bool = False
     family: str = ""
+    legs: tuple[Leg, ...] = ()
 
     @property
     def money_factor(self) -> Decimal:
@@ -85,7 +94,7 @@ class SimContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def has_trades(self) -> bool:
         """Whether the venue prints trades; spot forex, CFDs and commodities only quote."""
-        return self.sec_type not in {"CASH", "CFD", "CMDTY"}
+        return self.sec_type not in {"CASH", "CFD", "CMDTY", "BAG"}
 
 
 class ContractQuery(msgspec.Struct, frozen=True, kw_only=True):

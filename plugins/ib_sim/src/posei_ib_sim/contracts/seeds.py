@@ -12,7 +12,7 @@ import msgspec
 
 from posei_ib_sim.contracts.expiries import MONTH_CODES, ExpiryRules
 from posei_ib_sim.contracts.hours import HOURS, HoursBook
-from posei_ib_sim.contracts.identity import stable_con_id
+from posei_ib_sim.contracts.identity import is_made, stable_con_id
 from posei_ib_sim.contracts.model import ContractQuery, SimContract
 
 if TYPE_CHECKING:
@@ -333,10 +333,12 @@ class FuturesShelf:
     def expand(self, query: ContractQuery) -> None:
         """Make the contracts that a query may mean, if they are not made yet."""
         root = query.local_symbol.rstrip("0123456789")[:-1].upper()
+        # Every future's id is a made one: others are not worth making all futures for.
+        by_id = is_made(query.con_id)
         wanted = {query.symbol.upper(), query.trading_class.upper(), root} - {""}
         kept = []
         for row in self._rows:
-            if wanted & {row["symbol"], row["trading_class"]} or (query.con_id and not wanted):
+            if wanted & {row["symbol"], row["trading_class"]} or (by_id and not wanted):
                 for contract in self._factory.futures(row):
                     self._add(contract)
             else:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, final
+
+import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
 from posei_ib_sim.accounts.commissions import commission_currency, order_commission
 from posei_ib_sim.orders.state import Fill, SimOrder, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from posei_ib_sim.accounts.book import AccountBook
     from posei_ib_sim.clock import SimulatedClock
     from posei_ib_sim.contracts.database import ContractDatabase
+    from posei_ib_sim.contracts.model import Leg, SimContract
+    from posei_ib_sim.market.events import Quote
     from posei_ib_sim.orders.matching import Match
     from posei_ib_sim.orders.registry import OrderRegistry
     from posei_ib_sim.orders.reporting import OrderSink
@@ -29,6 +36,7 @@ class Booker:
         accounts: Take the money.
         registry: Gives execution ids and keeps the fills.
         sink: Is told, in IB's sequence.
+        quote_of: Present quote of a contract, for the legs of combos.
     """
 
     def __init__(
@@ -37,29 +45,37 @@ class Booker:
         accounts: AccountBook,
         registry: OrderRegistry,
         sink: OrderSink,
+        quote_of: Callable[[SimContract], Quote | None],
     ) -> None:
         self._clock = clock
         self._accounts = accounts
         self._registry = registry
         self._sink = sink
+        self._quote_of = quote_of
         self.commission_delay_ns = 0
 
     def book(self, order: SimOrder, match: Match) -> Fill:
         """Book one match: execDetails, then the pair of open order and status, then commission."""
-        fill = self._fill(order, match)
+        fill = (self._combo_fill if order.contract.legs else self._fill)(order, match)
         order.fills.append(fill)
-        self._registry.fills.append(fill)
-        self._sink.execution(fill)
+        booked = [fill]
+        if order.contract.legs:
+            booked += self._book_legs(order, match)
+        for one in booked:
+            self._registry.fills.append(one)
+            self._sink.execution(one)
         if order.remaining <= 0:
             order.status = Status.FILLED
             order.completed_ns = self._clock.now_ns
             order.completed_status = f"Filled Size: {order.filled.normalize():f}"
         self._sink.open_order(order)
         self._sink.order_status(order)
-        if self.commission_delay_ns:
-            self._clock.call_later(self.commission_delay_ns, lambda: self._sink.commission(fill))
-        else:
-            self._sink.commission(fill)
+        for one in booked:
+            report = partial(self._sink.commission, one)
+            if self.commission_delay_ns:
+                self._clock.call_later(self.commission_delay_ns, report)
+            else:
+                report()
         self._sink.account_changed(order.account_id)
         return fill
 
@@ -93,6 +109,76 @@ class Booker:
         self._sink.open_order(order)
         self._sink.order_status(order)
         self._sink.account_changed(order.account_id)
+
+    def _book_legs(self, order: SimOrder, match: Match) -> list[Fill]:
+        """Book the legs of a combo at prices that add up to the combo's.
+
+        Each leg trades at its own quote; the first one takes what the combo's price differs by.
+        """
+        legs = order.contract.legs
+        prices = [self._leg_price(leg, buy=order.is_buy == (leg.ratio > 0)) for leg in legs]
+        total = sum((p * leg.ratio for p, leg in zip(prices, legs, strict=True)), Decimal(0))
+        prices[0] += (match.price - total) / legs[0].ratio
+        account = self._accounts.get(order.account_id)
+        fills = []
+        for number, (leg, price) in enumerate(zip(legs, prices, strict=True), 2):
+            contract = leg.contract
+            size = match.quantity * abs(leg.ratio)
+            buys = order.is_buy == (leg.ratio > 0)
+            currency = commission_currency(contract, account.base_currency)
+            value = size * price * contract.money_factor
+            commission = order_commission(
+                contract, size, abs(value * self._accounts.rate(contract.currency, currency))
+            )
+            realized = account.apply_fill(
+                contract, size if buys else -size, price, commission, currency
+            )
+            fills.append(
+                msgspec.structs.replace(
+                    order.fills[-1],
+                    exec_id=order.fills[-1].exec_id[:-5] + f"{number:02d}.01",
+                    contract=contract,
+                    side="BOT" if buys else "SLD",
+                    quantity=size,
+                    price=price,
+                    cumulative=order.filled * abs(leg.ratio),
+                    average_price=price,
+                    commission=commission,
+                    commission_currency=currency,
+                    realized=realized,
+                )
+            )
+        return fills
+
+    def _leg_price(self, leg: Leg, *, buy: bool) -> Decimal:
+        quote = self._quote_of(leg.contract)
+        if quote is None:
+            return self._accounts.price(leg.contract)
+        return price_decimal(quote.ask if buy else quote.bid)
+
+    def _combo_fill(self, order: SimOrder, match: Match) -> Fill:
+        cumulative = order.filled + match.quantity
+        average = (order.average_price * order.filled + match.price * match.quantity) / cumulative
+        return Fill(
+            exec_id=self._registry.next_exec_id(),
+            ts_ns=self._clock.now_ns,
+            client_id=order.client_id,
+            order_id=order.order_id,
+            perm_id=order.perm_id,
+            account_id=order.account_id,
+            contract=order.contract,
+            exchange=_venue(order),
+            side="BOT" if order.is_buy else "SLD",
+            quantity=match.quantity,
+            price=match.price,
+            cumulative=cumulative,
+            average_price=price_decimal(round(float(average), 8)),
+            liquidity=match.liquidity,
+            order_ref=order.request.orderRef,
+            commission=Decimal(0),
+            commission_currency=order.contract.currency,
+            realized=None,
+        )
 
     def _fill(self, order: SimOrder, match: Match) -> Fill:
         account = self._accounts.get(order.account_id)

@@ -70,7 +70,9 @@ class OrderDesk:
         self._contracts = contracts
         self._sink = sink
         self.registry: Final = OrderRegistry(seed)
-        self.booker: Final = Booker(clock, accounts, self.registry, sink)
+        self.booker: Final = Booker(
+            clock, accounts, self.registry, sink, lambda contract: feed.board(contract).quote
+        )
         conditions = ConditionChecker(clock, zone, feed, contracts, accounts, self.registry)
         self._lifecycle = Lifecycle(
             clock,

@@ -12,7 +12,8 @@ from posei_ib_sim.accounts.commissions import commission_currency, order_commiss
 from posei_ib_sim.accounts.margin import initial_margin, maintenance_margin
 
 if TYPE_CHECKING:
-    from posei_ib_sim.accounts.book import AccountBook
+    from posei_ib_sim.accounts.account import Account
+    from posei_ib_sim.accounts.book import AccountBook, Valuation
     from posei_ib_sim.contracts.model import SimContract
     from posei_ib_sim.wire import Order
 
@@ -50,6 +51,41 @@ class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def _combo_preview(
+    book: AccountBook, account: Account, value: Valuation, contract: SimContract, signed: Decimal
+) -> OrderPreview:
+    """Add up what the legs need, each by itself: no offset between legs is granted."""
+    initial = maintenance = paid = commission = Decimal(0)
+    for leg in contract.legs:
+        one, size = leg.contract, signed * leg.ratio
+        price = book.price(one)
+        held = account.position(one).quantity
+        rate = book.rate(one.currency, account.base_currency)
+        initial += (
+            initial_margin(one, held + size, price) - initial_margin(one, held, price)
+        ) * rate
+        maintenance += (
+            maintenance_margin(one, held + size, price) - maintenance_margin(one, held, price)
+        ) * rate
+        notional = size * price * one.money_factor * rate
+        if one.sec_type in {"OPT", "FOP"}:
+            paid += notional
+        commission += order_commission(one, abs(size), abs(notional))
+    return OrderPreview(
+        initial_before=value.initial_margin,
+        initial_after=value.initial_margin + initial,
+        maintenance_before=value.maintenance_margin,
+        maintenance_after=value.maintenance_margin + maintenance,
+        equity_before=value.equity_with_loan,
+        equity_after=value.equity_with_loan,
+        available=value.available_funds,
+        paid_out=max(paid, Decimal(0)),
+        commission=commission,
+        commission_currency=contract.currency,
+        base_currency=account.base_currency,
+    )
+
+
 def preview(book: AccountBook, request: Order, contract: SimContract) -> OrderPreview:
     """Return what an order would need, were it filled at its limit or the present price."""
     account = book.get(request.account)
@@ -59,6 +95,8 @@ def preview(book: AccountBook, request: Order, contract: SimContract) -> OrderPr
         price = price_decimal(request.lmtPrice)
     quantity = request.totalQuantity or Decimal(0)
     signed = quantity if request.action == "BUY" else -quantity
+    if contract.legs:
+        return _combo_preview(book, account, value, contract, signed)
     position = account.positions.get(contract.con_id)
     held = position.quantity if position is not None else Decimal(0)
     rate = book.rate(contract.currency, account.base_currency)

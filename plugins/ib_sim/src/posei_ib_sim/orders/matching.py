@@ -45,10 +45,11 @@ def size_decimal(size: float) -> Decimal:
 class Liquidity:
     """What a contract's market offers now; shared by all orders that meet it, in their order."""
 
-    __slots__ = ("_event", "_left", "_quote", "_trade_left")
+    __slots__ = ("_event", "_is_combo", "_left", "_quote", "_trade_left")
 
     def __init__(self) -> None:
         self._event: MarketEvent | None = None
+        self._is_combo = False
         self._quote: Quote | None = None
         self._left = {True: Decimal(0), False: Decimal(0)}
         self._trade_left = Decimal(0)
@@ -57,6 +58,7 @@ class Liquidity:
         """Take the next event in: a quote shows new size, a print brings its own."""
         self._event = event
         self._quote = board.quote
+        self._is_combo = bool(board.contract.legs)
         if isinstance(event, Quote):
             self._left = {True: size_decimal(event.ask_size), False: size_decimal(event.bid_size)}
             self._trade_left = Decimal(0)
@@ -77,6 +79,10 @@ class Liquidity:
                 return None
             return price_decimal(event.price)
         price = self._quote.ask if buy else self._quote.bid
+        if self._is_combo:
+            # A combo may trade at zero or below; an empty side has no size.
+            size = self._quote.ask_size if buy else self._quote.bid_size
+            return price_decimal(price) if size > 0 else None
         return price_decimal(price) if price > 0 else None
 
     def middle(self) -> Decimal | None:

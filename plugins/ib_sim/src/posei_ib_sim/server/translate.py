@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 from posei_ib_sim import wire
-from posei_ib_sim.contracts import ContractQuery
+from posei_ib_sim.contracts.combos import COMBO_CON_ID
 from posei_ib_sim.history.bar_sizes import format_time
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ __all__ = [
     "money",
     "open_order",
     "order_status",
-    "query_of",
     "size",
     "to_wire",
 ]
@@ -44,31 +43,10 @@ def money(amount: Decimal) -> float:
     return float(amount.quantize(_HALF_CENT, ROUND_HALF_UP))
 
 
-def query_of(contract: wire.Contract) -> ContractQuery:
-    """Return what a client's contract asks for."""
-    multiplier = "" if contract.multiplier is None else f"{contract.multiplier:g}"
-    return ContractQuery(
-        con_id=contract.conId or 0,
-        symbol=contract.symbol.strip(),
-        sec_type=contract.secType.strip(),
-        last_trade_date=contract.lastTradeDateOrContractMonth.strip(),
-        strike=Decimal(repr(contract.strike)) if contract.strike else Decimal(0),
-        right={"CALL": "C", "PUT": "P"}.get(contract.right.upper(), contract.right.upper()),
-        multiplier=multiplier,
-        exchange=contract.exchange.strip(),
-        primary_exchange=contract.primaryExch.strip(),
-        currency=contract.currency.strip(),
-        local_symbol=contract.localSymbol.strip(),
-        trading_class=contract.tradingClass.strip(),
-        sec_id_type=contract.secIdType,
-        sec_id=contract.secId,
-        issuer_id=contract.issuerId,
-        include_expired=contract.includeExpired,
-    )
-
-
 def to_wire(contract: SimContract, exchange: str | None = None) -> wire.Contract:
     """Return a contract as it stands in reports; the exchange may be that of a position."""
+    if contract.legs:
+        return _combo(contract)
     has_strike = contract.sec_type in {"OPT", "FOP", "WAR", "IOPT"}
     return wire.Contract(
         conId=contract.con_id,
@@ -83,6 +61,32 @@ def to_wire(contract: SimContract, exchange: str | None = None) -> wire.Contract
         currency=contract.currency,
         localSymbol=contract.local_symbol,
         tradingClass=contract.trading_class,
+    )
+
+
+def _combo(contract: SimContract) -> wire.Contract:
+    return wire.Contract(
+        conId=COMBO_CON_ID,
+        symbol=contract.symbol,
+        secType="BAG",
+        strike=0.0,
+        exchange=contract.exchange,
+        currency=contract.currency,
+        localSymbol=contract.local_symbol,
+        tradingClass=contract.trading_class,
+        comboLegsDescrip=contract.long_name,
+        comboLegs=tuple(
+            wire.ComboLeg(
+                conId=leg.contract.con_id,
+                ratio=abs(leg.ratio),
+                action="BUY" if leg.ratio > 0 else "SELL",
+                exchange=leg.contract.exchange,
+                openClose=0,
+                shortSalesSlot=0,
+                exemptCode=-1,
+            )
+            for leg in contract.legs
+        ),
     )
 
 

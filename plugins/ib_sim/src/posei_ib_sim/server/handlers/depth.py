@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 from posei_ib_sim import wire
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.market import Quote
-from posei_ib_sim.server.translate import query_of, size
+from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
     from posei_ib_sim.market import Board, MarketEvent
@@ -146,7 +146,7 @@ class DepthHandlers:
         if self._server.config.pacing and session.count(_KIND) >= _MAX_SUBSCRIPTIONS:
             raise RequestRefused(309, "Max number (3) of market depth requests has been reached")
         simulation = self._server.simulation
-        contract = simulation.contracts.one(query_of(message.contract))
+        contract = simulation.contract_of(message.contract)
         if contract.sec_type == "IND":
             raise RequestRefused(10092, "Deep market data is not supported for this combination")
         count = min(max(message.numRows or 5, 1), _MAX_ROWS)

@@ -17,7 +17,7 @@ from posei_ib_sim.history import (
     parse_moment,
 )
 from posei_ib_sim.market import MarketEvent, Quote
-from posei_ib_sim.server.translate import bar_message, query_of, size
+from posei_ib_sim.server.translate import bar_message, size
 
 if TYPE_CHECKING:
     from posei_ib_sim.contracts import SimContract
@@ -285,7 +285,7 @@ class HistoryHandlers:
         """Accept a cancellation that comes after the answer."""
 
     def _contract(self, contract: wire.Contract) -> SimContract:
-        return self._server.simulation.contracts.one(query_of(contract))
+        return self._server.simulation.contract_of(contract)
 
     def _pace(
         self,

@@ -10,7 +10,7 @@ from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.market import Quote
 from posei_ib_sim.server.handlers.generic_ticks import GenericTicks
 from posei_ib_sim.server.handlers.options import OptionTicks
-from posei_ib_sim.server.translate import query_of, size
+from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +186,7 @@ class MarketDataHandlers:
             )
         self._check_lines()
         simulation = self._server.simulation
-        contract = simulation.contracts.one(query_of(message.contract))
+        contract = simulation.contract_of(message.contract)
         delayed = self._permission(session, req_id)
         self._server.activity()
         board = simulation.feed.board(contract)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim import wire
+from posei_ib_sim.contracts.described import query_of
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.market.option_model import (
     implied_volatility,
@@ -14,7 +15,6 @@ from posei_ib_sim.market.option_model import (
     years_between,
 )
 from posei_ib_sim.market.option_tape import expiry_ns
-from posei_ib_sim.server.translate import query_of
 
 if TYPE_CHECKING:
     from posei_ib_sim.contracts import SimContract
@@ -170,7 +170,7 @@ class OptionHandlers:
     def exercise(self, session: Session, message: wire.ExerciseOptionsRequest) -> None:
         """Exercise or lapse a long option position: the option goes, the underlying comes."""
         simulation = self._server.simulation
-        contract = simulation.contracts.one(query_of(message.contract))
+        contract = simulation.contract_of(message.contract)
         _require_option(contract)
         if message.exerciseAction not in {_EXERCISE, _LAPSE}:
             raise RequestRefused(321, "Error validating request.-'bI' : cause - exerciseAction")

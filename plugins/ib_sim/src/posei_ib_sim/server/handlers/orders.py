@@ -14,7 +14,6 @@ from posei_ib_sim.server.translate import (
     open_order,
     order_status,
     preview_order,
-    query_of,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class OrderHandlers:
         self._check_writable()
         order_id = message.orderId or 0
         simulation = self._server.simulation
-        contract = simulation.contracts.one(query_of(message.contract))
+        contract = simulation.contract_of(message.contract)
         if contract.sec_type == "CONTFUT":
             raise UnknownContract("No security definition has been found for the request")
         if message.order.whatIf:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim import wire
 from posei_ib_sim.contracts import MARKET_RULES
+from posei_ib_sim.contracts.described import query_of
 from posei_ib_sim.errors import RequestRefused, UnknownContract
-from posei_ib_sim.server.translate import contract_details, query_of
+from posei_ib_sim.server.translate import contract_details
 
 if TYPE_CHECKING:
     from posei_ib_sim.server.routes import Routes

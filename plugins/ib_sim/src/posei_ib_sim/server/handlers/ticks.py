@@ -11,7 +11,7 @@ from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history import BarBuilder, parse_bar_size
 from posei_ib_sim.market import MarketEvent, Quote
 from posei_ib_sim.server.handlers.history import tick_messages
-from posei_ib_sim.server.translate import query_of, size
+from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
     from posei_ib_sim.contracts import SimContract
@@ -178,7 +178,7 @@ class TickHandlers:
         if self._server.config.pacing and session.count(_TICKS) >= _MAX_SUBSCRIPTIONS:
             raise RequestRefused(10190, "Max number of tick-by-tick requests has been reached.")
         simulation = self._server.simulation
-        contract = simulation.contracts.one(query_of(message.contract))
+        contract = simulation.contract_of(message.contract)
         self._check(contract, kind)
         self._server.activity()
         if message.numberOfTicks:
@@ -206,7 +206,7 @@ class TickHandlers:
         """Start five-second bars; a bar is sent for each five seconds in which something moved."""
         req_id = message.reqId or 0
         simulation = self._server.simulation
-        contract = simulation.contracts.one(query_of(message.contract))
+        contract = simulation.contract_of(message.contract)
         what = message.whatToShow.upper()
         if what not in _BAR_WHAT or (what == "TRADES" and not contract.has_trades):
             raise RequestRefused(
