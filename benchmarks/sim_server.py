@@ -1,0 +1,276 @@
+"""What the simulated gateway serves: ticks a second to one client, bars a request, many clients.
+
+    python benchmarks/sim_server.py [--quotes 100000] [--minutes 10] [--only ticks|bars|clients]
+
+The server runs in this process with real sockets; clients live in a process of their own, where
+they only read. Reported is the server's side: messages a second of wall and of CPU time for one
+client, CPU milliseconds for an answer of 10,000 bars, and for 32 clients with 50 subscriptions each
+the rate and the growth of memory over the simulated minutes.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import selectors
+import socket
+import struct
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from posei_ib_sim import wire
+from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
+
+TICKS_WANTED, BARS_WANTED_MS, CLIENTS_WANTED = 100_000, 20.0, 2_000
+VERSIONS = (178, 226)
+DAY_MS = 1_709_650_800_000  # 2024-03-05 15:00 UTC
+
+
+# --- clients, in their own process ---
+
+
+def opened(port, version, client_id):
+    """Return a socket past the handshake and startApi."""
+    one = socket.create_connection(("127.0.0.1", port))
+    hello = f"v{version}..{version}".encode()
+    one.sendall(b"API\0" + struct.pack(">I", len(hello)) + hello)
+    one.recv(4096)
+    one.sendall(wire.Codec(version).encode_client(wire.StartApiRequest(clientId=client_id)))
+    return one
+
+
+def read_all(port, version, requests, client_ids, ready):
+    """Connect, send each client's requests, and read until the server hangs up."""
+    selector = selectors.DefaultSelector()
+    for client_id in client_ids:
+        one = opened(port, version, client_id)
+        one.sendall(b"".join(requests))
+        selector.register(one, selectors.EVENT_READ)
+    ready.set()
+    buffer = bytearray(1 << 20)
+    while selector.get_map():
+        for key, _ in selector.select():
+            if not key.fileobj.recv_into(buffer):
+                selector.unregister(key.fileobj)
+                key.fileobj.close()
+
+
+class Readers:
+    """The process of the reading clients."""
+
+    def __init__(self, port, version, requests, client_ids=(1,)):
+        context = multiprocessing.get_context("spawn")
+        self.ready = context.Event()
+        self.process = context.Process(
+            target=read_all, args=(port, version, requests, list(client_ids), self.ready)
+        )
+
+    async def __aenter__(self):
+        self.process.start()
+        await asyncio.to_thread(self.ready.wait)
+        return self
+
+    async def __aexit__(self, *_):
+        await asyncio.to_thread(self.process.join, 10)
+        self.process.kill()
+
+
+def market_data(version, contracts):
+    codec = wire.Codec(version)
+    return [
+        codec.encode_client(wire.MarketDataRequest(reqId=number, contract=contract))
+        for number, contract in enumerate(contracts, 1)
+    ]
+
+
+def stock(symbol):
+    return wire.Contract(symbol=symbol, secType="STK", exchange="SMART", currency="USD")
+
+
+async def until(condition):
+    while not condition():  # noqa: ASYNC110 - what it waits for happens in another process
+        await asyncio.sleep(0.01)
+
+
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+# --- ticks to one client ---
+
+
+def quotes_file(folder, quotes):
+    path = folder / "KO.csv"
+    with path.open("w") as out:
+        out.write("timestamp,bid,ask,bid_size,ask_size\n")
+        for number in range(quotes):
+            price = 50 + number % 97 / 100
+            sizes = f"{100 + number % 7 * 100},{100 + number % 5 * 100}"
+            out.write(f"{DAY_MS + number},{price:.2f},{price + 0.02:.2f},{sizes}\n")
+    return path
+
+
+async def ticks(quotes, folder):
+    path = quotes_file(folder, quotes)
+    best = 0.0
+    for version in VERSIONS:
+        config = SimulatedIBGatewayConfig(
+            replay=[path], speed=1e6, pacing=False, send_buffer_limit=1 << 31
+        )
+        async with SimulatedIBGateway(config) as gateway:
+            gateway.pause()
+            async with Readers(gateway.port, version, market_data(version, [stock("KO")])):
+                await until(lambda g=gateway: g.server.sessions[0].count("market data"))
+                sent, wall, cpu = (
+                    gateway.server.frames_sent,
+                    time.perf_counter(),
+                    time.process_time(),
+                )
+                gateway.resume()
+                await gateway.replay_finished.wait()
+                await gateway.server.drain()
+                sent = gateway.server.frames_sent - sent
+                wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+                await gateway.stop()
+        print(
+            f"ticks to one client, version {version}: {sent:,} messages, {sent / wall:,.0f}/s of "
+            f"wall time, {sent / cpu:,.0f}/s of CPU (wanted {TICKS_WANTED:,})"
+        )
+        best = max(best, sent / cpu)
+    return best >= TICKS_WANTED
+
+
+# --- history ---
+
+
+def bars_file(folder, bars):
+    path = folder / "EUR.USD.csv"
+    with path.open("w") as out:
+        out.write("timestamp,open,high,low,close\n")
+        for number in range(bars):
+            price = 1.08 + number % 101 / 10_000
+            row = f"{price:.5f},{price + 0.0003:.5f},{price - 0.0002:.5f},{price + 0.0001:.5f}"
+            out.write(f"{DAY_MS - 3_600_000 * 24 * 9 + number * 60_000},{row}\n")
+    return path
+
+
+async def answer(reader):
+    head = await reader.readexactly(4)
+    return await reader.readexactly(int.from_bytes(head, "big"))
+
+
+async def bars(folder):
+    path = bars_file(folder, 13_000)
+    good = True
+    for version in VERSIONS:
+        config = SimulatedIBGatewayConfig(
+            replay=[path], symbols={"EUR.USD": "EUR.USD"}, speed="step", pacing=False,
+            start="2024-03-08T20:00:00",
+        )  # fmt: skip
+        async with SimulatedIBGateway(config) as gateway:
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1 << 24)
+            hello = f"v{version}..{version}".encode()
+            writer.write(b"API\0" + struct.pack(">I", len(hello)) + hello)
+            await answer(reader)
+            codec = wire.Codec(version)
+            writer.write(codec.encode_client(wire.StartApiRequest(clientId=1)))
+            took = []
+            for number in range(6):
+                request = wire.HistoricalDataRequest(
+                    reqId=number, duration="7 D", barSizeSetting="1 min", whatToShow="MIDPOINT",
+                    contract=wire.Contract(
+                        symbol="EUR", secType="CASH", exchange="IDEALPRO", currency="USD"
+                    ),
+                    useRTH=False, formatDate=2, endDateTime="",
+                )  # fmt: skip
+                begun = time.process_time()
+                writer.write(codec.encode_client(request))
+                payload = b""
+                while len(payload) < 10_000:
+                    payload = await answer(reader)
+                took.append((time.process_time() - begun) * 1e3)
+            message = codec.decode_server(payload)
+            writer.close()
+            count = len(message.historicalDataBars)
+        each = min(took) * 10_000 / count
+        print(
+            f"history, version {version}: {count:,} bars, first {took[0]:.1f} ms, then "
+            f"{min(took):.1f} ms of CPU; {each:.1f} ms for 10,000 (wanted {BARS_WANTED_MS:.0f})"
+        )
+        good = good and each < BARS_WANTED_MS
+    return good
+
+
+# --- many clients ---
+
+
+def symbol_files(folder, symbols, seconds, period):
+    path = folder / "many.csv"
+    with path.open("w") as out:
+        out.write("timestamp,symbol,bid,ask,bid_size,ask_size\n")
+        for number in range(int(seconds / period)):
+            for place, symbol in enumerate(symbols):
+                at = DAY_MS + int((number + place / len(symbols)) * period * 1000)
+                price = 50 + number % 97 / 100
+                sizes = f"{100 + number % 7 * 100},{100 + number % 5 * 100}"
+                out.write(f"{at},{symbol},{price:.2f},{price + 0.02:.2f},{sizes}\n")
+    return path
+
+
+async def clients(minutes, folder):
+    symbols = [f"SYM{number:02d}" for number in range(50)]
+    path = symbol_files(folder, symbols, minutes * 60, 50 * 32 * 4 / CLIENTS_WANTED)
+    config = SimulatedIBGatewayConfig(
+        replay=[path], speed=20.0, pacing=False, market_data_lines=50 * 32
+    )
+    async with SimulatedIBGateway(config) as gateway:
+        gateway.pause()
+        requests = market_data(200, [stock(symbol) for symbol in symbols])
+        async with Readers(gateway.port, 200, requests, range(1, 33)):
+            await until(
+                lambda: sum(s.count("market data") for s in gateway.server.sessions) == 50 * 32
+            )
+            sent, cpu = gateway.server.frames_sent, time.process_time()
+            gateway.resume()
+            memory = []
+            while not gateway.replay_finished.is_set():
+                await asyncio.sleep(0.5)
+                memory.append(resident_mb())
+            sent, cpu = gateway.server.frames_sent - sent, time.process_time() - cpu
+            await gateway.stop()
+    settled = memory[len(memory) // 4 :]
+    growth = max(settled) - settled[0]
+    print(
+        f"32 clients, 50 subscriptions each: {sent / minutes / 60:,.0f} messages a simulated "
+        f"second (wanted {CLIENTS_WANTED:,}), {cpu / minutes / 60 * 100:.1f} % of a core, "
+        f"memory {settled[0]:.0f} MB, grew {growth:.1f} MB in {minutes} simulated minutes"
+    )
+    return growth < 5 and sent / minutes / 60 > 0.9 * CLIENTS_WANTED
+
+
+async def run(arguments):
+    results = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.only in {None, "ticks"}:
+            results.append(await ticks(arguments.quotes, folder))
+        if arguments.only in {None, "bars"}:
+            results.append(await bars(folder))
+        if arguments.only in {None, "clients"}:
+            results.append(await clients(arguments.minutes, folder))
+    return all(results)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quotes", type=int, default=100_000, help="quotes to stream")
+    parser.add_argument("--minutes", type=int, default=10, help="simulated minutes")
+    parser.add_argument("--only", choices=["ticks", "bars", "clients"])
+    if not asyncio.run(run(parser.parse_args())):
+        print("slower than wanted")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
