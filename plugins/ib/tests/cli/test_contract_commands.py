@@ -79,7 +79,7 @@ async def test_what_does_not_exist_is_an_error(gateway: SimulatedIBGateway) -> N
 
 
 async def test_a_chain_is_summed_up_by_class_and_expiry(gateway: SimulatedIBGateway) -> None:
-    result = await run(gateway, "chain", "SPX", "--max-days", "30")
+    result = await run(gateway, "chain", "SPX", "--max-days", "5")
     assert result.exit_code == 0, result.output
     assert "expiry" in result.output
     assert "SPXW" in result.output

@@ -290,6 +290,7 @@ async def test_options_on_futures(venue: Setup) -> None:
     assert con_ids(options) == expected
 
 
+@pytest.mark.slow
 async def test_five_thousand_options_are_loaded_once_and_kept_small(
     venue: Setup, tmp_path: Any
 ) -> None:
