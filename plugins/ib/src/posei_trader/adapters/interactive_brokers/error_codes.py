@@ -295,7 +295,11 @@ _UNLISTED: Final = ErrorRule(_ERROR, About.UNLISTED, _A.FAIL, _A.ORDER_UNCERTAIN
 
 _BY_TEXT: Final[tuple[tuple[frozenset[int], str, ErrorRule], ...]] = (
     (frozenset({200}), "ambiguous", replace(_RULES[200], error=InstrumentAmbiguous)),
-    (frozenset({162}), "returned no data", replace(_RULES[162], request=_A.EMPTY)),
+    (
+        frozenset({162}),
+        "returned no data",
+        replace(_RULES[162], request=_A.EMPTY, severity=Severity.INFO),
+    ),
     (frozenset({162, 420, 10187, 10189}), "pacing violation", _PACING),
     (frozenset({162, 420, 10187, 10189}), "permission", _PERMISSION),
     (frozenset({162, 420, 10187, 10189}), "not subscribed", _PERMISSION),
