@@ -321,3 +321,18 @@ async def test_every_tick_of_a_burst_arrives_once_and_in_order(shop):
     assert times == list(range(count))
     assert client.health().streams[0].received == count
     await asyncio.sleep(0)
+
+
+async def test_a_listener_that_fails_for_every_tick_does_not_flood_the_log(shop, caplog):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+
+    class Broken(shop.Listener):
+        def tick_size(self, *_: object) -> None:
+            raise RuntimeError("broken on purpose")
+
+    client.subscribe_market_data(shop.AAPL, Broken())
+    req_id = (await gateway.asked(1))[2]
+    gateway.send_raw(shop.text_frame(2, 6, req_id, 8, "1") * 500)
+    await shop.until(lambda: client.health().handler_errors == 500)
+    assert sum("a handler failed" in line for line in caplog.messages) == 5

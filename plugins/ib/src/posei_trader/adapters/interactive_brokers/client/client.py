@@ -135,7 +135,9 @@ class InteractiveBrokersClient(
         options = options or ConnectionOptions(
             connection_timeout=connection_timeout, max_attempts=max_connection_attempts
         )
-        session = Session(clock or LoopClock(), limits or PacingLimits(), request_timeout)
+        session = Session(
+            clock or LoopClock(), limits or PacingLimits(), request_timeout, client_id
+        )
         self._session = session
         self._fast: dict[int, Callable[[bytes], None]] = {}
         self._decoder: MessageDecoder | None = None

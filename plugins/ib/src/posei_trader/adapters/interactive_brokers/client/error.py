@@ -109,7 +109,7 @@ class InteractiveBrokersClientErrorMixin(ClientPart):
         if self._session.on_order_code(req_id, code, message, reject_json, rule):
             self._log_code(rule, req_id, code, message, f"order id {req_id}")
         else:
-            self._session.log.debug("code %d for request %d came late: %s", code, req_id, message)
+            self._session.log.debug("a code came late", code=code, req_id=req_id, text=message)
 
     def _request_error(
         self, request: Request[Any], code: int, message: str, rule: ErrorRule
@@ -144,10 +144,10 @@ class InteractiveBrokersClientErrorMixin(ClientPart):
         """Log and count a message that does not decode; the next one is unharmed."""
         self._errors.malformed += 1
         self._session.log.error(
-            "message %d does not decode (%s), it is skipped: %s",
-            message_id,
-            error,
-            excerpt(payload),
+            "a message does not decode and is skipped",
+            message_id=message_id,
+            error=str(error),
+            payload=excerpt(payload),
         )
 
     def _unhandled(self, name: str) -> None:
@@ -157,13 +157,13 @@ class InteractiveBrokersClientErrorMixin(ClientPart):
     def _log_code(
         self, rule: ErrorRule, req_id: int, code: int, message: str, subject: str
     ) -> None:
-        bound = f" [{subject}]" if subject else ""
+        fields = {"subject": subject} if subject else {}
         self._session.log.log(
             _LEVELS[rule.severity],
-            "IB %s %d (id %d)%s: %s",
-            rule.about,
-            code,
-            req_id,
-            bound,
-            masked(message),
+            "IB reported a code",
+            about=rule.about.value,
+            code=code,
+            req_id=req_id,
+            text=masked(message),
+            **fields,
         )

@@ -325,7 +325,7 @@ class InteractiveBrokersClientMarketDataMixin(HistoryRequests):
         if is_again:
             count = self._session.streams.reissue_all("the connection was lost", close_first=False)
             if count:
-                self._session.log.info("%d streams were opened anew", count)
+                self._session.log.info("streams were opened anew", count=count)
 
     def _send_market_data_type(self) -> None:
         kind = self._market_data.market_data_type

@@ -6,7 +6,6 @@ connection that it follows.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
@@ -15,6 +14,7 @@ from posei_trader.adapters.interactive_brokers.client.requests import RequestTab
 from posei_trader.adapters.interactive_brokers.client.scheduler import Scheduler
 from posei_trader.adapters.interactive_brokers.client.streams import StreamRegistry
 from posei_trader.errors import NotConnected
+from posei_trader.logs import get_logger
 
 if TYPE_CHECKING:
     import asyncio
@@ -66,16 +66,19 @@ class Session:
         clock: Time.
         limits: IB's limits for this connection.
         request_timeout: Seconds that an answer may take, unless a caller says otherwise.
+        client_id: Stands in every log line.
     """
 
-    def __init__(self, clock: Clock, limits: PacingLimits, request_timeout: float) -> None:
+    def __init__(
+        self, clock: Clock, limits: PacingLimits, request_timeout: float, client_id: int
+    ) -> None:
         self.clock = clock
         self.request_timeout = request_timeout
-        self.log = logging.getLogger("posei.InteractiveBrokersClient")
+        self.log = get_logger("InteractiveBrokersClient").bind(client_id=client_id)
         self.ids = IdAllocator()
         self.scheduler = Scheduler(clock, limits, self._write)
         self.requests = RequestTable(self.ids, self.scheduler, self.encode)
-        self.streams = StreamRegistry(self.ids, self.scheduler, self.encode, clock)
+        self.streams = StreamRegistry(self.ids, self.scheduler, self.encode, clock, self.log)
         self.handshake: Handshake | None = None
         self.callbacks: dict[str, Callable[..., None]] = {}
         """IB's callbacks by name; each part adds those that it handles."""

@@ -5,7 +5,7 @@ After a loss each is opened anew exactly once.
 
 from __future__ import annotations
 
-import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Any, Final, final
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.handlers import StreamHandler
     from posei_trader.adapters.interactive_brokers.client.ids import IdAllocator
     from posei_trader.adapters.interactive_brokers.pacing import HistoricalCost
+    from posei_trader.logs import Logger
     from posei_trader.protocols import Clock, TimerHandle
 
 __all__ = ["Stream", "StreamPlan", "StreamRegistry", "StreamState", "StreamStatus", "Subscription"]
 
-_log = logging.getLogger("posei.InteractiveBrokersClient")
-
 _REISSUES_AFTER_ERRORS: Final = 5
 _FIRST_PAUSE_S: Final = 1.0
 _SECOND: Final = 1_000_000_000
+_LOGGED_IN_FULL: Final = 3
 _QUIET_S: Final = 300.0
 """A stream that ran this long is forgiven its earlier failures."""
 
@@ -99,18 +99,16 @@ class Stream:
 class _FanOut:
     """Calls the same method of several handlers."""
 
-    def __init__(self, handlers: list[StreamHandler]) -> None:
+    def __init__(self, handlers: list[StreamHandler], guarded: Callable[..., None]) -> None:
         self._handlers = tuple(handlers)
+        self._guarded = guarded
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         methods = [getattr(handler, name) for handler in self._handlers]
 
         def call(*arguments: Any) -> None:
             for method in methods:
-                try:
-                    method(*arguments)
-                except Exception:  # noqa: BLE001 - one listener's fault is not the next one's
-                    _log.exception("a handler failed in %s", name)
+                self._guarded(method, *arguments)
 
         self.__dict__[name] = call
         return call
@@ -181,6 +179,7 @@ class StreamRegistry:
         scheduler: What sends, and keeps the lines.
         encode: Turns a call of `EClient` into bytes.
         clock: Time.
+        log: Where failures of streams and listeners are told.
     """
 
     def __init__(
@@ -189,14 +188,17 @@ class StreamRegistry:
         scheduler: Scheduler,
         encode: Callable[[Callable[[EClient], object]], bytes],
         clock: Clock,
+        log: Logger,
     ) -> None:
         self._ids = ids
         self._scheduler = scheduler
         self._encode = encode
         self._clock = clock
+        self._log = log
         self.by_id: dict[int, Stream] = {}
         self._by_key: dict[Hashable, Stream] = {}
         self._by_channel: dict[str, Stream] = {}
+        self._failures: Counter[str] = Counter()
         self.late = 0
         self.handler_errors = 0
 
@@ -265,7 +267,13 @@ class StreamRegistry:
         handlers = list(stream.handlers)
         stream.handlers.clear()
         self._forget(stream, StreamState.FAILED)
-        _log.error("%s has ended: %s", stream.plan.subject, error.message)
+        self._log.error(
+            "a stream has ended",
+            stream=stream.plan.subject,
+            req_id=stream.req_id,
+            error=error.message,
+            code=error.code,
+        )
         for handler in handlers:
             self.guarded(handler.stream_failed, error)
 
@@ -279,7 +287,14 @@ class StreamRegistry:
         pause = _FIRST_PAUSE_S * 2**stream.errors_in_a_row
         stream.errors_in_a_row += 1
         self._suspend(stream)
-        _log.warning("%s: %s; it is opened anew in %g s", stream.plan.subject, error.message, pause)
+        self._log.warning(
+            "a stream is opened anew",
+            stream=stream.plan.subject,
+            req_id=stream.req_id,
+            pause_s=pause,
+            error=error.message,
+            code=error.code,
+        )
         when = self._clock.timestamp_ns() + int(pause * _SECOND)
         stream.pause = self._clock.call_at(when, lambda: self._reissue(stream, error.message))
 
@@ -316,9 +331,12 @@ class StreamRegistry:
             self.handler_failed(getattr(method, "__qualname__", repr(method)))
 
     def handler_failed(self, name: str) -> None:
-        """Log and count the exception that is being handled."""
+        """Count the exception that is being handled; log it, but not for each tick of a stream."""
         self.handler_errors += 1
-        _log.exception("a handler failed in %s", name)
+        self._failures[name] += 1
+        count = self._failures[name]
+        if count <= _LOGGED_IN_FULL or str(count).strip("0") == "1":
+            self._log.exception("a handler failed", handler=name, failures=count)
 
     # --- how it is done ---------------------------------------------------------------------------
 
@@ -392,7 +410,9 @@ class StreamRegistry:
             data = self._encode(lambda ib: stream.plan.close(ib, stream.req_id))
             self._scheduler.submit(Command(data, Lane.REQUEST))
         except PoseiError as error:
-            _log.warning("%s cannot be cancelled: %s", stream.plan.subject, error.message)
+            self._log.warning(
+                "a stream cannot be cancelled", stream=stream.plan.subject, error=error.message
+            )
 
     def _withdraw(self, stream: Stream) -> None:
         if stream.pause is not None:
@@ -414,4 +434,4 @@ class StreamRegistry:
 
     def _retarget(self, stream: Stream) -> None:
         handlers = stream.handlers
-        stream.target = handlers[0] if len(handlers) == 1 else _FanOut(handlers)
+        stream.target = handlers[0] if len(handlers) == 1 else _FanOut(handlers, self.guarded)

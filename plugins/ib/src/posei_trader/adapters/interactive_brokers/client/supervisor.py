@@ -151,9 +151,9 @@ class Supervisor:
         is_new = before is None or before.message != error.message
         self._close_socket(ConnectionLost("the connection attempt failed"))
         self._session.log.warning(
-            "connection attempt %d failed: %s",
-            self.attempts,
-            error if is_new else error.message,
+            "a connection attempt failed",
+            attempt=self.attempts,
+            error=str(error) if is_new else error.message,
         )
         self._change(ConnectionEvent.LOST, error.message)
 
@@ -171,7 +171,7 @@ class Supervisor:
             self._ready.set_exception(final_error)
             self._ready.exception()  # read once: nobody may be waiting any more
         elif self._was_ready:
-            self._session.log.critical("the connection is given up: %s", final_error)
+            self._session.log.critical("the connection is given up", error=str(final_error))
 
     def _pause(self) -> float:
         options = self._options
@@ -211,7 +211,9 @@ class Supervisor:
         port = self._gateway.port
         if self.port not in {0, port}:
             self._session.log.warning(
-                "ibg_port %d is not used: the gateway listens on %d", self.port, port
+                "ibg_port is not used: the gateway has a port of its own",
+                ibg_port=self.port,
+                gateway_port=port,
             )
         self.host, self.port = self._gateway.host, port
 
@@ -311,7 +313,7 @@ class Supervisor:
             lost.set_result(error)
 
     def _went(self, error: PoseiError) -> None:
-        self._session.log.error("the connection is lost: %s", error.message)
+        self._session.log.error("the connection is lost", reason=error.message, code=error.code)
         self._close_socket(error)
         self._change(ConnectionEvent.LOST, error.message, data_lost=True)
 
@@ -387,7 +389,12 @@ class Supervisor:
         change = ConnectionChange(state, self.state, reason, state.is_connected, data_lost)
         self.state = state
         self.history.append(change)
-        self._session.log.info("%s -> %s: %s", change.previous, change.state, reason)
+        self._session.log.info(
+            "the connection changed",
+            state=change.state.upper(),
+            previous=change.previous.upper(),
+            reason=reason,
+        )
         for handler in tuple(self.handlers):
             self._session.streams.guarded(handler, change)
 

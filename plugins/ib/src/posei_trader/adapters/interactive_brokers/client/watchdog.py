@@ -87,7 +87,7 @@ class Watchdog:
             return
         self.loop_lag_s = now - due
         if self.loop_lag_s > _LATE_S:
-            self._session.log.warning("the event loop was late by %.1f s", self.loop_lag_s)
+            self._session.log.warning("the event loop was late", seconds=round(self.loop_lag_s, 1))
         self._stamp_streams()
         if socket.reads != self._reads:
             self._reads = socket.reads
@@ -109,7 +109,7 @@ class Watchdog:
             data = self._session.encode(lambda ib: ib.reqCurrentTime())
             self._session.scheduler.submit(Command(data, Lane.ORDER))
         except PoseiError as error:
-            self._session.log.warning("no sign of life could be asked for: %s", error.message)
+            self._session.log.warning("no sign of life could be asked for", error=error.message)
 
     def _stamp_streams(self) -> None:
         now = self._session.clock.timestamp_ns()
