@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from posei_trader.adapters.interactive_brokers.common import IBOrderTags
+from posei_trader.errors import FixRequest
 from posei_trader.model.enums import OrderSide, OrderStatus, TimeInForce
 from posei_trader.model.values import Price, Quantity
 
@@ -380,3 +381,31 @@ async def test_positions_are_reported_in_our_units(desk, aapl):
     (report,) = await desk.client.generate_position_reports()
     assert (report.instrument_id, report.signed_qty) == (aapl, Decimal(100))
     assert abs(report.avg_px_open - order.avg_px) < Decimal("0.05")  # IB adds the commission
+
+
+# -- asking instead of trading ---------------------------------------------------------------------
+
+
+async def test_a_preview_tells_margin_and_commission_and_trades_nothing(desk, aapl):
+    preview = await desk.client.preview_order(desk.factory.market(aapl, BUY, HUNDRED))
+    before, change, after = preview.initial_margin
+    assert before + change == after
+    assert change > 0
+    assert preview.commission_currency == "USD"
+    assert desk.gateway.truth.orders == []
+    desk.check()
+
+
+async def test_a_preview_of_an_order_that_ib_would_refuse_raises(desk, aapl):
+    with pytest.raises(FixRequest):
+        await desk.client.preview_order(desk.factory.limit(aapl, BUY, HUNDRED, Price("100.001")))
+
+
+async def test_an_order_tagged_what_if_ends_with_its_preview(desk, aapl):
+    order = desk.factory.market(aapl, BUY, HUNDRED, tags=[IBOrderTags(whatIf=True).value])
+    desk.commands.submit_order(order)
+    await desk.done(order)
+    assert order.status is OrderStatus.REJECTED
+    assert order.reason.startswith('what-if: {"initial_margin":[')
+    assert desk.gateway.truth.orders == []
+    desk.check()

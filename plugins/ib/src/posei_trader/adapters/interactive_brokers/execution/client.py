@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.client.messages import OpenOrder, OrderProblem
 from posei_trader.adapters.interactive_brokers.execution.accounts import (
     account_id_of,
     account_state,
@@ -15,11 +16,13 @@ from posei_trader.adapters.interactive_brokers.execution.accounts import (
 from posei_trader.adapters.interactive_brokers.execution.commands import OrderCommands
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
 from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
+from posei_trader.adapters.interactive_brokers.execution.previews import OrderPreview
 from posei_trader.adapters.interactive_brokers.execution.truth import VenueTruth
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
+from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
 from posei_trader.adapters.interactive_brokers.orders.executions import Executions
 from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
-from posei_trader.errors import NotConnected, PoseiError, RequestTimeout
+from posei_trader.errors import NotConnected, PoseiError, RequestRejected, RequestTimeout
 from posei_trader.logs import get_logger
 from posei_trader.model.reports import ExecutionMassStatus
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     )
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.identifiers import AccountId, ClientId
+    from posei_trader.model.orders import Order
     from posei_trader.model.reports import OrderStatusReport, PositionStatusReport
     from posei_trader.model.requests import (
         CancelAllOrders,
@@ -336,6 +340,42 @@ class InteractiveBrokersExecutionClient:
             if report.client_order_id == wanted:
                 return report
         return None
+
+    async def preview_order(self, order: Order) -> OrderPreview:
+        """Ask IB what an order would cost and lock; nothing is traded, no event is emitted.
+
+        Raises:
+            FixRequest: a term cannot be honoured, or IB refuses the order.
+            RetryLater: the answer did not come.
+        """
+        trading = self._connected()
+        contract, ib_order = trading.commands.encode(order, WorkingTerms.of(order))
+        ib_order.whatIf = True
+        order_id = self._client.next_order_id()
+        answer: asyncio.Future[OpenOrder | OrderProblem] = (
+            asyncio.get_running_loop().create_future()
+        )
+        trading.inbox.expect_preview(
+            order_id, lambda row: None if answer.done() else answer.set_result(row)
+        )
+        try:
+            self._client.place_order(order_id, contract, ib_order)
+            done, _ = await asyncio.wait((answer,), timeout=self._config.request_timeout)
+        finally:
+            trading.inbox.forget_preview(order_id)
+        if not done:
+            raise RequestTimeout(
+                "IB did not say what the order would cost",
+                field="order",
+                value=str(order),
+                remedy="try again later",
+            )
+        row = answer.result()
+        if isinstance(row, OrderProblem):
+            raise RequestRejected(
+                row.message, field="order", value=str(order), code=row.code, remedy="change it"
+            )
+        return OrderPreview.of(row.state)
 
     async def generate_mass_status(self, since_ns: int = 0) -> ExecutionMassStatus:
         """Fetch all orders, executions since a moment, and positions: complete, or it raises.

@@ -6,12 +6,13 @@ any other order of the account: a report. What belongs to other accounts of the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
 from posei_trader.adapters.interactive_brokers.error_codes import Action
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook, is_leg
+from posei_trader.adapters.interactive_brokers.execution.previews import OrderPreview
 from posei_trader.adapters.interactive_brokers.execution.problems import problem_kind
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.decoding import (
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from posei_trader.protocols import Clock, ExecSink
 
 _log = get_logger("InteractiveBrokersExecutionClient")
+
+_EXTERNAL_AT_MOST: Final = 10_000
+"""How many orders of others are remembered, for their statuses."""
 
 
 class Desk(msgspec.Struct, frozen=True):
@@ -107,7 +111,7 @@ class OrderInbox:
         """Take an order as IB has it, ours or not."""
         order = row.order
         if order.whatIf:
-            self._preview(row.order_id, row)
+            self._previewed(row)
             return
         if order.account and order.account != self._desk.number:
             return
@@ -217,7 +221,9 @@ class OrderInbox:
 
     def order_problem(self, row: OrderProblem) -> None:
         """Take a code that IB reported for an order id of ours."""
-        if self._preview(row.order_id, row):
+        receive = self._previews.get(row.order_id)
+        if receive is not None:
+            receive(row)
             return
         tracked = self._ledger.find(client_id=self._desk.client_id, order_id=row.order_id)
         if tracked is None:
@@ -275,25 +281,31 @@ class OrderInbox:
     def expect_preview(
         self, order_id: int, receive: Callable[[OpenOrder | OrderProblem], None]
     ) -> None:
-        """Call back with the answer to a what-if order."""
+        """Call back with the answer to a what-if order that nobody submitted as an order."""
         self._previews[order_id] = receive
 
     def forget_preview(self, order_id: int) -> None:
         """Wait no longer for the answer to a what-if order."""
         self._previews.pop(order_id, None)
 
-    def _preview(self, order_id: int, row: OpenOrder | OrderProblem) -> bool:
-        receive = self._previews.get(order_id)
-        if receive is None:
-            return False
-        receive(row)
-        return True
+    def _previewed(self, row: OpenOrder) -> None:
+        receive = self._previews.get(row.order_id)
+        if receive is not None:
+            receive(row)
+            return
+        tracked = self._ledger.find(client_id=self._desk.client_id, order_id=row.order_id)
+        if tracked is not None:
+            # An order with the tag whatIf ends here: nothing rests, nothing trades.
+            reason = OrderPreview.of(row.state).as_reason()
+            self.happened(tracked, t.StateSeen("Inactive", reason=reason))
 
     # -- orders of others -----------------------------------------------------------------------
 
     def _external_order(self, row: OpenOrder) -> None:
         if row.order.permId:
             self._external[row.order.permId] = row
+            if len(self._external) > _EXTERNAL_AT_MOST:
+                del self._external[next(iter(self._external))]
         self._load(row.contract, lambda traded: self._report_order(row, traded, None))
 
     def _external_status(self, row: OrderStatusUpdate) -> None:
