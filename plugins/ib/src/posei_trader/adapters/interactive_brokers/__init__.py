@@ -1,0 +1,1 @@
+"""The Interactive Brokers adapter: data, history, instruments and execution over `ibapi`."""
