@@ -124,6 +124,14 @@ class SimulatedIBGateway:
         """Stop; the name under which PoseiTrader stops any gateway."""
         await self.stop()
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What made the simulation fail, `None` while it has not; `stop` raises it."""
+        task = self._task
+        if task is None or not task.done() or task.cancelled():
+            return None
+        return task.exception()
+
     def is_ready(self) -> bool:
         """Tell whether clients can connect."""
         return self._server is not None and self._server.is_listening

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, final
 
+from posei_ib_sim.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -58,8 +60,25 @@ class Faults:
         for session in self._sessions(client_id):
             session.outgoing.segment_size = size
 
-    def garbage(self, data: bytes, client_id: int | None = None) -> None:
-        """Send bytes that are no message."""
+    def merge(self, seconds: float | None, client_id: int | None = None) -> None:
+        """Collect what is sent for real `seconds` and send it as one segment; `None` ends it."""
+        for session in self._sessions(client_id):
+            session.outgoing.merge_seconds = seconds
+            session.outgoing.flush()
+
+    def garbage(self, data: bytes | str, client_id: int | None = None) -> None:
+        """Send bytes that are no message; a text is taken as hexadecimal digits.
+
+        Raises:
+            ConfigurationError: The text is no hexadecimal number of whole bytes.
+        """
+        if isinstance(data, str):
+            try:
+                data = bytes.fromhex(data)
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"data={data!r} is no hexadecimal text; write for example 00ffff"
+                ) from error
         for session in self._sessions(client_id):
             session.send_raw(data)
 
@@ -114,9 +133,38 @@ class Faults:
         """Find it again: notice 2158."""
         self.notice(2158, f"Sec-def data farm connection is OK:{farm}")
 
-    def restart(self, seconds: float) -> None:
-        """Restart the gateway: cut all connections and listen again after real `seconds`."""
-        self._server.begin_restart(seconds)
+    def restart(
+        self,
+        seconds: float,
+        *,
+        keep_sockets: bool = False,
+        data_maintained: bool = False,
+        refuse_seconds: float = 0.0,
+    ) -> None:
+        """Restart the gateway: cut all connections and listen again after real `seconds`.
+
+        With `keep_sockets`, clients stay connected and see only that IB's servers and all farms
+        are gone for that time; afterwards their data subscriptions are lost (1101) unless
+        `data_maintained` (1102). With `refuse_seconds`, every client id is refused with error 326
+        for that long after the gateway listens again.
+        """
+        loop = asyncio.get_running_loop()
+        if refuse_seconds:
+            self.refuse_client_ids(seconds + refuse_seconds)
+        if not keep_sockets:
+            self._server.begin_restart(seconds)
+            return
+        self.connectivity_lost()
+        self.farm_broken()
+        self.history_farm_broken()
+        self.definitions_farm_broken()
+        loop.call_later(seconds, self._come_back, data_maintained)
+
+    def _come_back(self, data_maintained: bool) -> None:
+        self.connectivity_restored(data_maintained=data_maintained)
+        self.farm_ok()
+        self.history_farm_ok()
+        self.definitions_farm_ok()
 
     def omit(self, message: str, count_messages: int = 1) -> None:
         """Leave out the next messages of a type, such as "OrderStatus"."""
@@ -129,6 +177,18 @@ class Faults:
     def swap(self, message: str, count_messages: int = 1) -> None:
         """Send the next messages of a type after the one that follows each."""
         self._server.mischief.swap(message, count_messages)
+
+    def desync_orders(self, client_id: int) -> None:
+        """Tell a client nothing any more of what happens to its orders, until `resync_orders`.
+
+        Orders go on: they fill, commissions are charged, positions change. What the client asks
+        for is answered truly, so it can find out.
+        """
+        self._server.untold.add(client_id)
+
+    def resync_orders(self, client_id: int) -> None:
+        """Report orders again; what happened in the meantime is not reported afterwards."""
+        self._server.untold.discard(client_id)
 
     def cancel_silently(self, client_id: int, order_id: int) -> None:
         """Cancel an order without telling anybody: clients believe that it lives."""

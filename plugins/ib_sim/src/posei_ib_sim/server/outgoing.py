@@ -46,6 +46,7 @@ class Outgoing:
         self.stalled = False
         self.segment_size: int | None = None
         self.drop_after: int | None = None
+        self.merge_seconds: float | None = None
         self.sent_bytes = 0
         self.sent_frames = 0
         transport.set_write_buffer_limits(high=_HIGH_WATER)
@@ -58,7 +59,8 @@ class Outgoing:
     @property
     def is_drained(self) -> bool:
         """Whether everything has been handed to the operating system."""
-        return self._is_closed or self.stalled or self.waiting == 0
+        held_back = self.stalled or self.merge_seconds is not None
+        return self._is_closed or held_back or self.waiting == 0
 
     def write(self, frame: bytes) -> None:
         """Queue a frame; it leaves at the end of this turn of the loop."""
@@ -71,7 +73,10 @@ class Outgoing:
             self._overflow()
         elif not self._is_scheduled:
             self._is_scheduled = True
-            self._loop.call_soon(self._flush)
+            if self.merge_seconds is None:
+                self._loop.call_soon(self._flush)
+            else:
+                self._loop.call_later(self.merge_seconds, self._flush)
 
     def resume(self) -> None:
         """The transport can take more again."""

@@ -3,25 +3,30 @@
 A scenario file is TOML:
 
     [[step]]
-    at = 60               # simulated seconds after time began
+    at = 60               # simulated seconds after time began, or a time: 2024-03-05T15:00:00Z
+    every = 86400         # and again each day; optional
     do = "farm_broken"
     farm = "usfarm"
 
     [[step]]
-    on = "fill"           # "connect", "subscription", "order" or "fill"
-    count = 3             # the third one
+    on = "fill"           # "connect", "subscription", "order", "fill", "message" of any client,
+    count = 3             # or a request's name such as "PlaceOrderRequest"; here the third one
     do = "drop"
+
+A step waits for its event to be handled: a drop takes with it what has not left by then.
 
 `do` names a method of `Faults`; the other keys are its arguments.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 import tomllib
+from collections import Counter
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
 
@@ -29,6 +34,7 @@ from posei_ib_sim.clock import NANOSECONDS, SimulatedClock
 from posei_ib_sim.errors import ConfigurationError
 from posei_ib_sim.logs import get_logger
 from posei_ib_sim.server.faults import Faults
+from posei_ib_sim.wire import CLIENT_MESSAGE_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,15 +43,18 @@ __all__ = ["Scenario", "ScenarioRunner", "Step", "load_scenario", "perform"]
 
 _log = get_logger(__name__)
 
-Event = Literal["connect", "subscription", "order", "fill"]
-_EVENTS: Final = ("connect", "subscription", "order", "fill")
+Event = str
+"""What steps can wait for: one of `_EVENTS`, or the name of a client's message."""
+_EVENTS: Final = ("connect", "subscription", "order", "fill", "message")
+_REQUESTS: Final = frozenset(kind.__name__ for kind in CLIENT_MESSAGE_IDS)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One fault and its moment."""
 
     do: str
-    at: float | None = None
+    at: float | dt.datetime | None = None
+    every: float | None = None
     on: Event | None = None
     count: int = 1
     arguments: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -105,15 +114,29 @@ def _step(name: str, number: int, row: Mapping[str, Any]) -> Step:
     rest = dict(row)
     do, at, on = rest.pop("do", ""), rest.pop("at", None), rest.pop("on", None)
     count = rest.pop("count", 1) if on is not None else 1
+    every = rest.pop("every", None)
     if (at is None) == (on is None):
         raise ConfigurationError(f"{where}: write either `at` (seconds) or `on` (an event)")
-    if on is not None and on not in _EVENTS:
-        raise ConfigurationError(f"{where}: on={on!r} is not one of {', '.join(_EVENTS)}")
+    if on is not None and on not in _EVENTS and on not in _REQUESTS:
+        raise ConfigurationError(
+            f"{where}: on={on!r} is not one of {', '.join(_EVENTS)}, nor a request such as "
+            "PlaceOrderRequest"
+        )
+    _check_times(where, at, every)
     try:
         _check(str(do), rest)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error}") from None
-    return Step(do=do, at=at, on=on, count=count, arguments=rest)
+    return Step(do=do, at=at, every=every, on=on, count=count, arguments=rest)
+
+
+def _check_times(where: str, at: object, every: object) -> None:
+    if isinstance(at, dt.datetime) and at.tzinfo is None:
+        raise ConfigurationError(f"{where}: at={at} names no zone; write for example {at}Z")
+    if not isinstance(at, int | float | dt.datetime | None):
+        raise ConfigurationError(f"{where}: at={at!r} is neither seconds nor a date and time")
+    if every is not None and not (at is not None and isinstance(every, int | float) and every > 0):
+        raise ConfigurationError(f"{where}: every={every!r} needs `at` and seconds above 0")
 
 
 def _check(do: str, arguments: Mapping[str, Any]) -> None:
@@ -140,14 +163,26 @@ class ScenarioRunner:
     def __init__(self, scenario: Scenario, faults: Faults, clock: SimulatedClock) -> None:
         self._faults = faults
         self._waiting: list[Step] = []
-        self._seen: dict[str, int] = dict.fromkeys(_EVENTS, 0)
+        self._seen: Counter[str] = Counter()
+        self._clock = clock
         start = clock.now_ns
         for step in scenario.steps:
             if step.at is None:
                 self._waiting.append(step)
             else:
-                due = start + int(step.at * NANOSECONDS)
-                clock.call_at(due, lambda step=step: self._do(cast("Step", step)))  # type: ignore[misc]
+                timed = isinstance(step.at, dt.datetime)
+                seconds = step.at.timestamp() if isinstance(step.at, dt.datetime) else step.at
+                self._plan(step, int(seconds * NANOSECONDS) + (0 if timed else start))
+
+    def _plan(self, step: Step, due_ns: int) -> None:
+        def run() -> None:
+            if step.every is not None:
+                period = int(step.every * NANOSECONDS)
+                missed = max(0, self._clock.now_ns - due_ns) // period
+                self._plan(step, due_ns + (missed + 1) * period)
+            self._do(step)
+
+        self._clock.call_at(due_ns, run)
 
     def happened(self, event: Event) -> None:
         """Note an event that steps may wait for."""

@@ -49,7 +49,8 @@ class Server:
         repeat_executions: Extra reports of each execution (a fault).
         forced_next_id: Order id told to connecting clients instead of the right one (a fault).
         mischief: What is done to single messages (a fault).
-        mute_orders: Whether order reports are withheld (a fault).
+        mute_orders: Whether order reports are withheld from everybody (a fault).
+        untold: Clients from which order reports are withheld (a fault).
         on_event: Told of connections, subscriptions, orders and fills.
         refuse_until: Loop time until which all client ids are refused (a fault).
         last_heard: Loop time of the last message from any client.
@@ -65,6 +66,7 @@ class Server:
         self.forced_next_id: int | None = None
         self.mischief: Final = Mischief()
         self.mute_orders = False
+        self.untold: Final[set[int]] = set()
         self.on_event: Callable[[Event], None] | None = None
         self.refuse_until = 0.0
         self.last_heard = 0.0
@@ -259,6 +261,17 @@ class Server:
         if handler is None:
             session.error(_ident(message), 321, f"{type(message).__name__} is not served")
             return
+        self._handle(handler, session, message)
+        if self.on_event is not None:
+            self.on_event("message")
+            self.on_event(type(message).__name__)
+
+    def _handle(
+        self,
+        handler: Callable[[Session, wire.ClientMessage], None],
+        session: Session,
+        message: wire.ClientMessage,
+    ) -> None:
         try:
             handler(session, message)
         except RequestRefused as refused:
@@ -310,7 +323,7 @@ class Server:
         if self.mute_orders:
             return
         session = self._by_client.get(client_id)
-        if session is not None:
+        if session is not None and client_id not in self.untold:
             session.error(order_id, code, text)
 
     def account_changed(self, account_id: str) -> None:
@@ -322,7 +335,7 @@ class Server:
         wanted = {client_id}
         if self.config.master_client_id is not None:
             wanted.add(self.config.master_client_id)
-        return [self._by_client[one] for one in wanted if one in self._by_client]
+        return [self._by_client[one] for one in wanted - self.untold if one in self._by_client]
 
     def _new_session(self) -> Session:
         self._number += 1
