@@ -179,3 +179,24 @@ def test_seconds_are_made_of_trades_and_published_by_the_clock(make_context, sin
     bars.trade(START, 100.0, UNIT, 0, "", "")
     at(clock, 5)
     assert len(sink.bars) == 1  # a late tick opens no second bar of the same second
+
+
+def test_an_interruption_longer_than_ibs_history_is_backfilled_in_order(make_context, sink, clock):
+    gaps = []
+    bars = UpToDateBars(
+        make_context(bar_type=MINUTES),
+        MINUTES,
+        handle_revised_bars=False,
+        backfill=lambda stream, start, end: gaps.append((start, end)),
+    )
+    bars.bars(history(record(0, 100.3)))
+    at(clock, 61)
+    bars.stream_restarted("the connection was lost")
+    at(clock, 60 * 12)
+    bars.bars(history(record(10, 100.35), record(11, 100.4), record(12, 100.5)))
+    assert gaps == [(START * UNIT + 1, (START + 600) * UNIT)]
+    assert len(sink.bars) == 1  # what is newer waits for what is missing
+    earlier = UpToDateBars(make_context(bar_type=MINUTES), MINUTES, handle_revised_bars=False)
+    missing = [earlier._converted(record(minute, 100.1)) for minute in (3, 7)]
+    bars.backfilled(missing)
+    assert [row[0] for row in shown(sink.bars)] == [0, 3, 7, 10, 11]

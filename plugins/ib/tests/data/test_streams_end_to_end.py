@@ -286,3 +286,9 @@ async def test_tick_by_tick_streams_fall_back_to_level_one_when_they_run_out(
     assert {t.instrument_id for t in feed.sink.trades} == set(names)
     assert feed.sink.failures == []
     feed.check()
+
+
+async def test_the_client_is_what_the_protocol_asks_for(feed):
+    from posei_trader.protocols import DataClient
+
+    assert isinstance(feed.client, DataClient)

@@ -409,3 +409,9 @@ async def test_an_order_tagged_what_if_ends_with_its_preview(desk, aapl):
     assert order.reason.startswith('what-if: {"initial_margin":[')
     assert desk.gateway.truth.orders == []
     desk.check()
+
+
+async def test_the_client_is_what_the_protocol_asks_for(desk):
+    from posei_trader.protocols import ExecClient
+
+    assert isinstance(desk.client, ExecClient)

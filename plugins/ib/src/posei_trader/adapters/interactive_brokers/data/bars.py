@@ -16,6 +16,8 @@ from posei_trader.model.bars import NANOS_PER_SECOND, Bar
 from posei_trader.model.enums import PriceType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from posei_trader.adapters.interactive_brokers.client.messages import BarRecord, HistoricalBars
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
     from posei_trader.model.bars import BarType
@@ -94,15 +96,24 @@ class UpToDateBars(Stream):
     history, and none twice.
 
     Where our clock and the venue's disagree by weeks (a replay), only the next bar closes one.
+
+    Args:
+        context: The subscription.
+        bar_type: The bars.
+        handle_revised_bars: Whether revisions are wanted.
+        backfill: Fetches bars from a moment to a moment, when an interruption was longer than the
+            history that IB sends; what is published meanwhile waits for :meth:`backfilled`.
     """
 
     __slots__ = (
         "_bar_type",
         "_candidate",
         "_current",
+        "_held",
         "_last_open",
         "_last_published",
         "_timer",
+        "backfill",
         "handle_revised_bars",
     )
 
@@ -112,10 +123,13 @@ class UpToDateBars(Stream):
         bar_type: BarType,
         *,
         handle_revised_bars: bool,
+        backfill: Callable[[UpToDateBars, int, int], None] | None = None,
     ) -> None:
         super().__init__(context)
         self._bar_type = bar_type
         self.handle_revised_bars = handle_revised_bars
+        self.backfill = backfill
+        self._held: list[Bar] | None = None
         self._current: Bar | None = None
         self._candidate: Bar | None = None
         self._last_open = -1
@@ -135,8 +149,11 @@ class UpToDateBars(Stream):
             self.context.count("bars that contradict themselves left out")
         if not known:
             return
-        last = known.pop()
         is_first = self._last_open < 0
+        if not is_first and known[0].ts_event > self._last_open and self.backfill is not None:
+            self._held = []
+            self.backfill(self, self._last_open + 1, known[0].ts_event)
+        last = known.pop()
         for bar in known:
             self._take_complete(bar, is_first=is_first)
         if last.ts_event <= self._last_open:
@@ -223,7 +240,21 @@ class UpToDateBars(Stream):
             self._stop_timer()
         self._last_open = bar.ts_event
         self._last_published = bar
-        self.sink.bar(replace(bar, ts_init=self.clock.timestamp_ns()))
+        self._deliver(replace(bar, ts_init=self.clock.timestamp_ns()))
+
+    def _deliver(self, bar: Bar) -> None:
+        if self._held is not None:
+            self._held.append(bar)
+        else:
+            self.sink.bar(bar)
+
+    def backfilled(self, bars: list[Bar]) -> None:
+        """Publish bars that were fetched for a gap, and then what has waited for them."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        for bar in (*bars, *held):
+            self.sink.bar(bar)
 
     def _revise(self, bar: Bar) -> None:
         published = self._last_published
@@ -234,7 +265,7 @@ class UpToDateBars(Stream):
             return
         self._last_published = bar
         if self.handle_revised_bars:
-            self.sink.bar(replace(bar, is_revision=True))
+            self._deliver(replace(bar, is_revision=True))
         else:
             self.context.count("bar revisions left out, as configured")
 
@@ -251,7 +282,7 @@ class UpToDateBars(Stream):
 
     def close(self) -> None:
         """Stop the clock."""
-        self._current = self._candidate = None
+        self._current = self._candidate = self._held = None
         self._stop_timer()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, final
 
-from posei_trader.adapters.interactive_brokers.data.openers import Opened, StreamOpener
+from posei_trader.adapters.interactive_brokers.data.openers import Gap, Opened, StreamOpener
 from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
 from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
 from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
@@ -58,12 +58,13 @@ class InteractiveBrokersDataClient:
         self._provider = provider
         self._config = config
         self._context = context
-        self._opener = StreamOpener(client, config)
+        self._opener = StreamOpener(client, config, self._backfill)
         self._history = HistoryDownloads(client, context.clock)
         self._open: dict[Subscription, Opened] = {}
         self._contexts: dict[Subscription, StreamContext] = {}
         self._prevailing: dict[InstrumentId, Prevailing] = {}
         self._stop_following: Callable[[], None] | None = None
+        self._backfills: set[asyncio.Task[None]] = set()
         self._is_running = False
         self._is_announced = False
         self._lock = asyncio.Lock()
@@ -126,6 +127,9 @@ class InteractiveBrokersDataClient:
             self._stop_following = None
         for subscription in tuple(self._open):
             self._close(subscription)
+        for task in self._backfills:
+            task.cancel()
+        await asyncio.gather(*self._backfills, return_exceptions=True)
         await self._client.disconnect()
         self._announce(connected=False, reason="disconnected on request")
 
@@ -219,6 +223,34 @@ class InteractiveBrokersDataClient:
                 reason=str(second),
             )
             return None
+
+    def _backfill(self, gap: Gap) -> None:
+        """Fetch the bars that a stream missed while it was interrupted."""
+        task = asyncio.get_running_loop().create_task(self._fetch_gap(gap))
+        self._backfills.add(task)
+        task.add_done_callback(self._backfills.discard)
+
+    async def _fetch_gap(self, gap: Gap) -> None:
+        bars: list[Bar] = []
+        try:
+            bars = await self._history.bars(
+                gap.traded,
+                gap.bar_type,
+                gap.start_ns,
+                gap.end_ns,
+                use_rth=gap.use_rth,
+                timeout=self._config.request_timeout,
+            )
+        except PoseiError as error:
+            _log.error(
+                "bars of an interruption are missing",
+                bar_type=str(gap.bar_type),
+                since_ns=gap.start_ns,
+                until_ns=gap.end_ns,
+                error=str(error),
+            )
+        finally:
+            gap.stream.backfilled([bar for bar in bars if bar.ts_event >= gap.start_ns])
 
     # -- history --------------------------------------------------------------------------------
 

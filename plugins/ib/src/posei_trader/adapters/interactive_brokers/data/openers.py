@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         InteractiveBrokersDataClientConfig,
     )
     from posei_trader.adapters.interactive_brokers.data.streams import Stream, StreamContext
+    from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.bars import BarType
 
 _log = get_logger("InteractiveBrokersDataClient")
@@ -82,6 +83,26 @@ class Opened(NamedTuple):
     handle: Subscription
 
 
+class Gap(NamedTuple):
+    """Bars that a stream missed.
+
+    Attributes:
+        stream: Who missed them.
+        traded: Of what.
+        bar_type: Which bars.
+        start_ns: From when on, UNIX ns UTC.
+        end_ns: Until when, not included.
+        use_rth: Regular trading hours only.
+    """
+
+    stream: UpToDateBars
+    traded: Traded
+    bar_type: BarType
+    start_ns: int
+    end_ns: int
+    use_rth: bool
+
+
 @final
 class StreamOpener:
     """Opens streams at IB.
@@ -89,13 +110,18 @@ class StreamOpener:
     Args:
         client: The connection.
         config: Settings.
+        backfill: Fetches the bars of a gap and gives them to the stream.
     """
 
     def __init__(
-        self, client: InteractiveBrokersClient, config: InteractiveBrokersDataClientConfig
+        self,
+        client: InteractiveBrokersClient,
+        config: InteractiveBrokersDataClientConfig,
+        backfill: Callable[[Gap], None],
     ) -> None:
         self._client = client
         self._config = config
+        self._backfill = backfill
 
     def open(self, context: StreamContext) -> Opened:
         """Open what a subscription asks for.
@@ -231,6 +257,9 @@ class StreamOpener:
             context,
             bar_type,
             handle_revised_bars=self._config.handle_revised_bars,
+            backfill=lambda stream, start, end: self._backfill(
+                Gap(stream, context.traded, bar_type, start, end, self._use_rth(context))
+            ),
         )
         handle = self._client.subscribe_historical_bars(
             context.traded.contract,
