@@ -24,6 +24,7 @@ from posei_trader.adapters.interactive_brokers.wire.sizes import (
     Ints,
     Sizes,
     parse_average,
+    parse_averages,
 )
 
 if TYPE_CHECKING:
@@ -195,13 +196,13 @@ class FastText:
         first = at + 1
         stop = first + 8 * _count(fields[at], len(fields) - first - 1, 8)
         bars = HistoricalBars(
-            [text(field) for field in fields[first:stop:8]],
+            _texts(fields[first:stop:8]),
             _floats(fields[first + 1 : stop : 8]),
             _floats(fields[first + 2 : stop : 8]),
             _floats(fields[first + 3 : stop : 8]),
             _floats(fields[first + 4 : stop : 8]),
             list(map(self._sizes.__getitem__, fields[first + 5 : stop : 8])),
-            list(map(parse_average, fields[first + 6 : stop : 8])),
+            parse_averages(fields[first + 6 : stop : 8]),
             _ints(fields[first + 7 : stop : 8]),
             start,
             end,
@@ -281,9 +282,25 @@ def _count(field: bytes, available: int, width: int) -> int:
     return count
 
 
+# The columns of a long history are converted by loops in C; what they refuse goes the slow way.
+
+
+def _texts(fields: list[bytes]) -> list[str]:
+    try:
+        return list(map(bytes.decode, fields))
+    except UnicodeDecodeError:
+        return list(map(text, fields))
+
+
 def _ints(fields: list[bytes]) -> list[int]:
-    return [int(field or 0) for field in fields]
+    try:
+        return list(map(int, fields))
+    except ValueError:
+        return [int(field or 0) for field in fields]
 
 
 def _floats(fields: list[bytes]) -> list[float]:
-    return [float(field or 0) for field in fields]
+    try:
+        return list(map(float, fields))
+    except ValueError:
+        return [float(field or 0) for field in fields]

@@ -17,6 +17,7 @@ __all__ = [
     "Sizes",
     "TextSizes",
     "parse_average",
+    "parse_averages",
     "parse_size",
 ]
 
@@ -63,6 +64,13 @@ def _scaled(text: str) -> int:
 def parse_average(text: bytes) -> float | None:
     """Return an average price, None where it is unset."""
     return None if text in _UNSET_BYTES else float(text)
+
+
+def parse_averages(texts: list[bytes]) -> list[float | None]:
+    """Return average prices, None where they are unset."""
+    if _UNSET_BYTES.isdisjoint(texts):
+        return list(map(float, texts))
+    return list(map(parse_average, texts))
 
 
 def _remember(table: dict[_Key, _Number], key: _Key, number: _Number) -> None:
