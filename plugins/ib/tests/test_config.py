@@ -106,7 +106,7 @@ def test_the_other_defaults():
     assert execution.fetch_all_open_orders is False
     provider = data.instrument_provider
     assert provider.symbology_method is SymbologyMethod.IB_SIMPLIFIED
-    assert (provider.min_expiry_days, provider.max_expiry_days) == (0, 90)
+    assert (provider.min_expiry_days, provider.max_expiry_days) == (0, None)
     assert (provider.build_options_chain, provider.build_futures_chain) == (False, False)
 
 

@@ -171,6 +171,8 @@ class ContractFactory:
         exchange = str(row["exchange"])
         under_sec_type = str(row.get("under_sec_type", "IND"))
         under = f"UNDER {symbol} {exchange}"
+        # Some stop trading before the session ends in which they expire.
+        last_time = str(row.get("last_trade_time", _close_time(hours)))
         return SimContract(
             con_id=self.con_id(f"FUT {trading_class} {exchange} {month}"),
             symbol=symbol,
@@ -181,7 +183,7 @@ class ContractFactory:
             trading_class=trading_class,
             market_name=trading_class,
             last_trade_date=f"{expiry:%Y%m%d}",
-            last_trade_time=f"{_close_time(hours)} {HOURS[hours].zone}",
+            last_trade_time=f"{last_time} {HOURS[hours].zone}",
             real_expiration_date=f"{expiry:%Y%m%d}",
             contract_month=month,
             multiplier=str(row["multiplier"]),

@@ -134,8 +134,8 @@ class InteractiveBrokersInstrumentProviderConfig(InstrumentProviderConfig):
     build_futures_chain: bool = False
     min_expiry_days: NonNegativeInt = 0
     """First expiry to load, in days from today; 0 includes today's."""
-    max_expiry_days: NonNegativeInt = 90
-    """Last expiry to load, in days from today."""
+    max_expiry_days: NonNegativeInt | None = None
+    """Last expiry to load, in days from today; None loads all there are."""
     convert_exchange_to_mic_venue: bool = False
     """Name venues by market identifier codes: ``SPY.ARCX`` instead of ``SPY.ARCA``."""
     symbol_to_mic_venue: FrozenMapping[str, str] = Field(default_factory=dict)
@@ -151,7 +151,7 @@ class InteractiveBrokersInstrumentProviderConfig(InstrumentProviderConfig):
 
     @model_validator(mode="after")
     def _window(self) -> Self:
-        if self.min_expiry_days > self.max_expiry_days:
+        if self.max_expiry_days is not None and self.min_expiry_days > self.max_expiry_days:
             raise InvalidRequest(
                 "the expiry window is empty: min_expiry_days is greater than max_expiry_days",
                 remedy=f"raise max_expiry_days to at least {self.min_expiry_days}",

@@ -9,6 +9,10 @@ from posei_trader.plugins import Capability, ProviderSpec, Support, Tier, hookim
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from posei_trader.plugins import CliRegister
+
+__all__ = ["posei_cli", "posei_providers"]
+
 _PACKAGE = "posei_trader.adapters.interactive_brokers"
 _C = Capability
 _FULL = Support.FULL
@@ -73,3 +77,9 @@ def posei_providers() -> Iterable[ProviderSpec]:
             tier=Tier.OFFICIAL,
         ),
     )
+
+
+@hookimpl
+def posei_cli(register: CliRegister) -> None:
+    """Add `posei ib`."""
+    register("ib", f"{_PACKAGE}.cli:app", "Ask a running TWS or IB Gateway for contracts.")

@@ -29,6 +29,7 @@ __all__ = ["InteractiveBrokersClientErrorMixin", "ReportedError"]
 _REMEMBERED: Final = 100
 _HOLD_S: Final = 10.0
 _TOO_FAST: Final = 100
+_NO_CONTRACT: Final = 200
 _LEVELS: Final = {
     Severity.INFO: logging.INFO,
     Severity.WARNING: logging.WARNING,
@@ -98,7 +99,12 @@ class InteractiveBrokersClientErrorMixin(ClientPart):
     ) -> None:
         request = self._session.requests.find(req_id)
         if request is not None:
-            self._log_code(rule, req_id, code, message, request.question.subject)
+            subject = request.question.subject
+            if code == _NO_CONTRACT:
+                # Who looks a contract up often expects this, and is told by the exception.
+                self._session.log.debug("IB has no such contract", subject=subject, text=message)
+            else:
+                self._log_code(rule, req_id, code, message, subject)
             self._request_error(request, code, message, rule)
             return
         stream = self._session.streams.find(req_id)
