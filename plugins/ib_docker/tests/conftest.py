@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -119,3 +120,29 @@ def cleaned(engine, run_id):
     left = engine.find({"io.posei.instance": run_id})
     for container in left:
         engine.remove(container.id)
+
+
+@pytest.fixture
+def settings(make_config, tmp_path):
+    """A settings file as a user writes it: everything but the credentials."""
+
+    def write(scenario="ok", **changes):
+        config = make_config(scenario, **changes)
+        wanted = config.model_fields_set - {"username", "password", "provider"}
+        lines = ["[gateway]"]
+        for name in sorted(wanted - {"environment"}):
+            value = getattr(config, name)
+            lines.append(f"{name} = {json.dumps(value, default=str)}")
+        lines.append("[gateway.environment]")
+        lines += [f"{name} = {json.dumps(value)}" for name, value in config.environment.items()]
+        file = tmp_path / "gateway.toml"
+        file.write_text("\n".join(lines), "utf-8")
+        return str(file)
+
+    return write
+
+
+@pytest.fixture
+def credentials(monkeypatch):
+    monkeypatch.setenv("TWS_USERNAME", USERNAME)
+    monkeypatch.setenv("TWS_PASSWORD", PASSWORD)

@@ -15,32 +15,6 @@ from posei_trader.cli.main import main
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("cleaned")]
 
 
-@pytest.fixture
-def settings(make_config, tmp_path):
-    """A settings file as a user writes it: everything but the credentials."""
-
-    def write(scenario="ok", **changes):
-        config = make_config(scenario, **changes)
-        wanted = config.model_fields_set - {"username", "password", "provider"}
-        lines = ["[gateway]"]
-        for name in sorted(wanted - {"environment"}):
-            value = getattr(config, name)
-            lines.append(f"{name} = {json.dumps(value, default=str)}")
-        lines.append("[gateway.environment]")
-        lines += [f"{name} = {json.dumps(value)}" for name, value in config.environment.items()]
-        file = tmp_path / "gateway.toml"
-        file.write_text("\n".join(lines), "utf-8")
-        return str(file)
-
-    return write
-
-
-@pytest.fixture
-def credentials(monkeypatch):
-    monkeypatch.setenv("TWS_USERNAME", USERNAME)
-    monkeypatch.setenv("TWS_PASSWORD", PASSWORD)
-
-
 @pytest.mark.usefixtures("credentials")
 def test_a_gateway_goes_up_is_shown_restarted_and_goes_down(settings, capsys):
     file = settings()

@@ -24,7 +24,9 @@ _SKIPPED |= {"site-packages", "dist-packages", "config-3.11-x86_64-linux-gnu", "
 _STUB = Path(__file__).with_name("stub_gateway.py")
 _HOME = "home/ibgateway"
 _SIMULATOR = "posei-ib-sim"
-_UNNEEDED = {"..", "tests", "include", "libarrow_flight.so.2600", "libarrow_s3.so.2600"}
+# What the simulator needs for files of prices and for calendars only, which the tests do not use.
+_LEFT_OUT = {"pyarrow", "exchange-calendars"}
+_UNNEEDED = {"..", "tests", "include"}
 
 
 def tag(*, simulator: bool = False) -> str:
@@ -40,18 +42,21 @@ def simulator_files() -> list[Path]:
     spec = importlib.util.find_spec("posei_ib_sim")
     if spec is None or spec.origin is None:
         return []
-    return sorted(Path(spec.origin).parent.rglob("*.py"))
+    files = Path(spec.origin).parent.rglob("*")
+    return sorted(path for path in files if path.is_file() and path.suffix != ".pyc")
 
 
 def build(*, simulator: bool = False) -> tuple[bytes, list[str]]:
     """Return the image as one tar archive, and the settings of the image."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
+        packages = _packages() if simulator else []
         paths = [*_interpreter(), *_tools()]
-        for path in (*paths, *_libraries(paths)):
+        compiled = [source for source, _ in packages if source.suffix == ".so"]
+        for path in (*paths, *_libraries([*paths, *compiled])):
             _add(tar, path, str(path))
         _add(tar, _STUB, f"/{_HOME}/stub_gateway.py")
-        for source, target in _packages() if simulator else ():
+        for source, target in packages:
             _add(tar, source, target)
         for directory, mode in (("tmp", 0o1777), (_HOME, 0o777)):
             entry = tarfile.TarInfo(directory)
@@ -114,12 +119,13 @@ def _packages() -> list[tuple[Path, str]]:
     return [(path, place) for path, place in files if path.is_file()]
 
 
-def _needs(name: str) -> list[str]:
+def _needs(distribution: str) -> list[str]:
     wanted = []
-    for line in importlib.metadata.requires(name) or ():
+    for line in importlib.metadata.requires(distribution) or ():
         requirement = re.match(r"[A-Za-z0-9._-]+", line)
-        if requirement and "extra ==" not in line and _installed(requirement[0]):
-            wanted.append(requirement[0].lower().replace("_", "-"))
+        name = requirement[0].lower().replace("_", "-") if requirement else ""
+        if name not in _LEFT_OUT and "extra ==" not in line and _installed(name):
+            wanted.append(name)
     return wanted
 
 

@@ -106,10 +106,9 @@ class Api:
         self.simulator = None
 
     def open(self):
-        if os.environ.get("STUB_BACKEND") == "sim":
-            port = str(JVM[self.mode])
-            command = [sys.executable, "-m", "posei_ib_sim", "serve", "--port", port]
-            command += os.environ.get("STUB_SIM_OPTIONS", "").split()
+        if "STUB_SIMULATOR" in os.environ:
+            command = [sys.executable, "-m", "posei_ib_sim", "serve", "--port", str(JVM[self.mode])]
+            command += os.environ["STUB_SIMULATOR"].split()
             self.simulator = subprocess.Popen(command)
             return
         self.listener = socket.create_server(("127.0.0.1", JVM[self.mode]))

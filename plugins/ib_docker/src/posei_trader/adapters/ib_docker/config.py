@@ -112,6 +112,8 @@ class DockerizedIBGatewayConfig(PoseiConfig):
     # --- starting and stopping ---
     timeout: Seconds = 300.0
     """Limit for becoming ready, also after each restart; download and second factor excluded."""
+    stop_with_clients: bool = False
+    """Stop a container that a node has created when its last client is gone."""
     stop_grace: Seconds = 45.0
     """How long the program may take to end by itself."""
     probe_interval: Seconds = 1.0

@@ -1,0 +1,71 @@
+"""A node trading through a container with the simulated Gateway in it, found by the registry."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import ib_async
+import pytest
+
+from posei_trader.adapters.ib_docker.config import DockerizedIBGatewayConfig
+from posei_trader.adapters.ib_docker.gateway import DockerizedIBGateway
+from posei_trader.plugins import default_registry
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("cleaned", "credentials"),
+]
+
+SIMULATOR = {"STUB_SIMULATOR": "--account DU123456 --start 2023-11-07T15:00:00Z"}
+
+
+def test_the_registry_knows_the_gateway_by_the_name_in_its_configuration():
+    registry = default_registry()
+    name = DockerizedIBGatewayConfig().provider
+    assert registry.load(name, "gateway") is DockerizedIBGateway
+    assert registry.load(name, "config") is DockerizedIBGatewayConfig
+
+
+async def test_a_client_that_we_did_not_write_trades_through_the_container(
+    make_config, simulator_image
+):
+    config = make_config(
+        container_image=simulator_image, read_only_api=False, environment=SIMULATOR, timeout=60
+    )
+    async with DockerizedIBGateway(config) as gateway:
+        client = ib_async.IB()
+        await client.connectAsync(gateway.host, gateway.port, clientId=7)
+        assert client.managedAccounts() == ["DU123456"]
+        (spy,) = await client.qualifyContractsAsync(ib_async.Stock("SPY", "SMART", "USD"))
+        trade = client.placeOrder(spy, ib_async.MarketOrder("BUY", 3))
+        async with asyncio.timeout(20):
+            while not trade.isDone():
+                await client.updateEvent
+        assert trade.filled() == 3
+        client.disconnect()
+
+
+async def test_a_node_starts_the_gateway_that_it_is_given_trades_and_stops_it(
+    settings, simulator_image, engine, run_id
+):
+    file = settings(
+        container_image=simulator_image,
+        read_only_api=False,
+        environment=SIMULATOR,
+        timeout=60,
+        stop_with_clients=True,
+    )
+    node = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("trading_node.py")),
+        file,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(node.communicate(), 90)
+    assert node.returncode == 0, err.decode()
+    assert out.decode().startswith("filled 1"), err.decode()
+    assert engine.find({"io.posei.instance": run_id}) == []
