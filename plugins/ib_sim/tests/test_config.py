@@ -61,3 +61,10 @@ def test_looking_inside_before_the_start_says_so():
     gateway = SimulatedIBGateway()
     with pytest.raises(RuntimeError, match="call start"):
         _ = gateway.truth
+
+
+def test_a_configuration_can_be_a_key():
+    left = SimulatedIBGatewayConfig(replay=["a.csv"], symbols={"a": "AAPL"})
+    right = SimulatedIBGatewayConfig(replay=["a.csv"], symbols={"a": "AAPL"})
+    assert {left: 1}[right] == 1
+    assert left != SimulatedIBGatewayConfig(replay=["b.csv"])

@@ -81,19 +81,21 @@ class SimulatedIBGatewayConfig:
     host: str = "127.0.0.1"
     port: int = 0
     allow_remote: bool = False
-    replay: Sequence[str | Path | ReplayFile] = ()
-    symbols: Mapping[str, str] = field(default_factory=dict)
-    contracts: str | Path | Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    replay: Sequence[str | Path | ReplayFile] = field(default=(), hash=False)
+    symbols: Mapping[str, str] = field(default_factory=dict, hash=False)
+    contracts: str | Path | Mapping[str, Sequence[Mapping[str, Any]]] = field(
+        default_factory=dict, hash=False
+    )
     synthetic: bool = True
     speed: Speed = 1.0
     pace: Literal["drain", "lockstep"] = "drain"
     lockstep_gap: float = 0.002
     start: dt.datetime | str | None = None
     start_on: Literal["immediately", "first_subscription"] | None = None
-    account_ids: Sequence[str] = ("DU123456",)
+    account_ids: Sequence[str] = field(default=("DU123456",), hash=False)
     base_currency: str = "USD"
     initial_cash: Mapping[str, Decimal | int | str] = field(
-        default_factory=lambda: {"USD": Decimal(1_000_000)}
+        default_factory=lambda: {"USD": Decimal(1_000_000)}, hash=False
     )
     seed: int = 1
     server_version: int | None = None
