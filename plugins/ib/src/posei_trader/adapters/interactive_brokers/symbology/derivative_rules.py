@@ -141,11 +141,12 @@ def read_future(symbol: str, exchange: str, today: Callable[[], dt.date]) -> Ite
             return _read_dated_future(match, exchange)
         if _EUREX_FUTURE.fullmatch(symbol):
             return (IBContract(secType="FUT", exchange=exchange, localSymbol=symbol),)
-    spelt = parse_futures_symbol(symbol, today())
+    date = today()
+    spelt = parse_futures_symbol(symbol, date)
     if spelt is None or (len(spelt.root) == _LONE_LETTER_ROOT and _lists(exchange, "STK")):
         # BN4.SGX and its like are shares; futures with one letter trade elsewhere.
         return ()
-    return _read_month(spelt, exchange, today())
+    return _read_month(spelt, exchange, date)
 
 
 def read_raw_derivative(sec_type: str, symbol: str, exchange: str) -> IBContract | None:
@@ -158,10 +159,11 @@ def read_raw_derivative(sec_type: str, symbol: str, exchange: str) -> IBContract
 
 
 def _read_month(spelt: FuturesSymbol, exchange: str, today: dt.date) -> Iterator[IBContract]:
-    month, past = spelt.contract_month, spelt.is_past(today)
-    if spelt.year_digits == 1 or spelt.is_named_by_code(today):
+    named = spelt.year_digits == 1 or spelt.is_named_by_code(today)
+    if named:
         yield IBContract(secType="FUT", exchange=exchange, localSymbol=spelt.code)
-    else:
+    month, past = spelt.contract_month, spelt.is_past(today)
+    if not named:
         # The one-digit spelling means another decade today: IB has to be told the month too.
         yield IBContract(
             secType="FUT",

@@ -8,6 +8,7 @@ how ``ESTX50`` is known not to be a future of November 2050.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -82,6 +83,7 @@ class FuturesSymbol(NamedTuple):
         return (self.year, self.month) < (today.year, today.month)
 
 
+@functools.lru_cache(maxsize=512)
 def resolve_year(digits: str, today: dt.date) -> int | None:
     """Return the year that one or two digits mean on a date, None when none is plausible."""
     if len(digits) == 1:

@@ -98,9 +98,10 @@ class _TableSymbology(ABC):
         Raises:
             InvalidRequest: no rule reads it; names the rules that were tried.
         """
-        for contract in self._readings(instrument_id):
-            return contract
-        raise self._unreadable(instrument_id)
+        first = next(self._readings(instrument_id), None)
+        if first is None:
+            raise self._unreadable(instrument_id)
+        return first
 
     def candidates(self, instrument_id: InstrumentId) -> list[IBContract]:
         """Return every contract that an id may mean, the likeliest first.
@@ -138,8 +139,8 @@ class _TableSymbology(ABC):
     def _readings(self, instrument_id: InstrumentId) -> Iterator[IBContract]:
         symbol, _, venue = instrument_id.rpartition(".")
         if not symbol or is_spread_symbol(symbol):
-            return
-        yield from self._read(symbol, venue)
+            return iter(())
+        return self._read(symbol, venue)
 
     def _unreadable(self, instrument_id: InstrumentId) -> InvalidRequest:
         symbol, _, venue = instrument_id.rpartition(".")

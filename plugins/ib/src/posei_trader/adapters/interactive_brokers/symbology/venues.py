@@ -40,7 +40,7 @@ class VenueMap:
         ConfigError: a venue of the overrides is empty or has a dot.
     """
 
-    __slots__ = ("_convert", "_overrides", "_targets")
+    __slots__ = ("_convert", "_exchanges", "_overrides", "_targets")
 
     def __init__(
         self,
@@ -53,6 +53,8 @@ class VenueMap:
             symbol: _checked(symbol, venue) for symbol, venue in (symbol_to_mic_venue or {}).items()
         }
         self._targets = frozenset(self._overrides.values())
+        known = {*EXCHANGES_OF_MIC, *_OF_HYPHENATED, *self._targets}
+        self._exchanges = {venue: self._exchanges_of(venue) for venue in known}
 
     @property
     def converts(self) -> bool:
@@ -78,6 +80,9 @@ class VenueMap:
         A venue may be a MIC or IB's code, with conversion on or off. An empty name stands for "IB
         knows": the venue is one that only an override names. Nothing at all means unknown.
         """
+        return self._exchanges.get(venue, ())
+
+    def _exchanges_of(self, venue: str) -> tuple[str, ...]:
         found = EXCHANGES_OF_MIC.get(venue, ())
         code = _OF_HYPHENATED.get(venue)
         if code is not None and code not in found:
