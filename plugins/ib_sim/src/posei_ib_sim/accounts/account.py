@@ -68,6 +68,16 @@ class Position(msgspec.Struct):
         return self.market_value(price)
 
 
+class _Entry(msgspec.Struct, frozen=True):
+    """One booking of a contract, kept so that it can be amended later."""
+
+    exec_id: str
+    signed_quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    commission_currency: str
+
+
 @final
 class Account:
     """The books of one account.
@@ -87,6 +97,7 @@ class Account:
         self.positions: dict[int, Position] = {}
         self.commissions: dict[str, Decimal] = defaultdict(Decimal)
         self.realized: dict[str, Decimal] = defaultdict(Decimal)
+        self._journal: dict[int, list[_Entry]] = defaultdict(list)
 
     def position(self, contract: SimContract) -> Position:
         """Return the position of a contract, a flat one if it was never traded."""
@@ -102,12 +113,64 @@ class Account:
         price: Decimal,
         commission: Decimal,
         commission_currency: str,
+        exec_id: str = "",
     ) -> Decimal | None:
         """Book a fill and return the profit realised by it, `None` if it only opens.
 
         The realised amount is in the contract's currency, with commissions deducted that are
         charged in that currency: those of the opening fills and the share of this one.
+        A booking that `amend` shall find needs its execution id.
         """
+        entry = _Entry(exec_id, signed_quantity, price, commission, commission_currency)
+        self._journal[contract.con_id].append(entry)
+        return self._book(contract, entry)
+
+    def amend(
+        self, contract: SimContract, exec_id: str, new_id: str, quantity: Decimal, price: Decimal
+    ) -> dict[str, Decimal | None]:
+        """Book a fill anew at another signed size and price, as if it had been so from the start.
+
+        Whatever followed on the contract is booked again after it; a size of zero takes the fill
+        and its commission out. Returns the realised profit of every fill of the contract.
+
+        Raises:
+            KeyError: There is no such fill.
+        """
+        entries = self._journal[contract.con_id]
+        number = next((n for n, one in enumerate(entries) if one.exec_id == exec_id), None)
+        if number is None:
+            raise KeyError(exec_id)
+        before, _ = self._replayed(contract, entries)
+        if quantity:
+            entries[number] = msgspec.structs.replace(
+                entries[number], exec_id=new_id, signed_quantity=quantity, price=price
+            )
+        else:
+            del entries[number]
+        after, realized = self._replayed(contract, entries)
+        for mine, old, new in (
+            (self.cash, before.cash, after.cash),
+            (self.realized, before.realized, after.realized),
+            (self.commissions, before.commissions, after.commissions),
+        ):
+            for currency in old.keys() | new.keys():
+                mine[currency] += new[currency] - old[currency]
+        position, was = self.position(contract), before.position(contract)
+        now = after.position(contract)
+        position.quantity, position.cost, position.fees = now.quantity, now.cost, now.fees
+        position.realized = now.realized
+        position.day_flow += now.day_flow - was.day_flow
+        return realized
+
+    def _replayed(
+        self, contract: SimContract, entries: list[_Entry]
+    ) -> tuple[Account, dict[str, Decimal | None]]:
+        scratch = Account(self.account_id, self.base_currency, {})
+        return scratch, {one.exec_id: scratch._book(contract, one) for one in entries}
+
+    def _book(self, contract: SimContract, entry: _Entry) -> Decimal | None:
+        signed_quantity, price, commission = entry.signed_quantity, entry.price, entry.commission
+        commission_currency = entry.commission_currency
         position = self.position(contract)
         size = abs(signed_quantity)
         unit = price * contract.money_factor * (1 if signed_quantity > 0 else -1)

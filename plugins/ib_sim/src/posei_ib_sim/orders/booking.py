@@ -130,13 +130,14 @@ class Booker:
             commission = order_commission(
                 contract, size, abs(value * self._accounts.rate(contract.currency, currency))
             )
+            exec_id = order.fills[-1].exec_id[:-5] + f"{number:02d}.01"
             realized = account.apply_fill(
-                contract, size if buys else -size, price, commission, currency
+                contract, size if buys else -size, price, commission, currency, exec_id
             )
             fills.append(
                 msgspec.structs.replace(
                     order.fills[-1],
-                    exec_id=order.fills[-1].exec_id[:-5] + f"{number:02d}.01",
+                    exec_id=exec_id,
                     contract=contract,
                     side="BOT" if buys else "SLD",
                     quantity=size,
@@ -192,10 +193,11 @@ class Booker:
         commission = max(owed - order.charged, Decimal(0))
         order.charged += commission
         signed = quantity if order.is_buy else -quantity
-        realized = account.apply_fill(contract, signed, price, commission, currency)
+        exec_id = self._registry.next_exec_id()
+        realized = account.apply_fill(contract, signed, price, commission, currency, exec_id)
         average = (order.average_price * order.filled + price * quantity) / cumulative
         return Fill(
-            exec_id=self._registry.next_exec_id(),
+            exec_id=exec_id,
             ts_ns=self._clock.now_ns,
             client_id=order.client_id,
             order_id=order.order_id,

@@ -10,6 +10,7 @@ import msgspec
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.orders.booking import Booker
 from posei_ib_sim.orders.conditions import ConditionChecker
+from posei_ib_sim.orders.corrections import Corrections
 from posei_ib_sim.orders.funds import OrderPreview, preview
 from posei_ib_sim.orders.lifecycle import Lifecycle
 from posei_ib_sim.orders.pricing import arm
@@ -73,6 +74,7 @@ class OrderDesk:
         self.booker: Final = Booker(
             clock, accounts, self.registry, sink, lambda contract: feed.board(contract).quote
         )
+        self._corrections = Corrections(accounts, self.registry, sink)
         conditions = ConditionChecker(clock, zone, feed, contracts, accounts, self.registry)
         self._lifecycle = Lifecycle(
             clock,
@@ -196,17 +198,13 @@ class OrderDesk:
             delivered = quantity * Decimal(contract.multiplier or "1")
         self.booker.book_exercise(order, delivered, self._contracts)
 
-    def correct(self, fill: Fill, price: Decimal) -> Fill:
-        """Report a fill again with a corrected price; its execution id counts up.
+    def correct(self, fill: Fill, price: Decimal, quantity: Decimal | None = None) -> Fill:
+        """Correct a fill, as a venue does afterwards; see `Corrections.correct`."""
+        return self._corrections.correct(fill, price, quantity)
 
-        The correction is a report only: money is booked once, at the first price.
-        """
-        stem, _, revision = fill.exec_id.rpartition(".")
-        corrected = msgspec.structs.replace(
-            fill, exec_id=f"{stem}.{int(revision) + 1:02d}", price=price
-        )
-        self._sink.execution(corrected)
-        return corrected
+    def bust(self, fill: Fill) -> Fill:
+        """Take a fill back, as a venue does with an erroneous trade; see `Corrections.bust`."""
+        return self._corrections.bust(fill)
 
     # ------------------------------------------------------------------ life cycle
 
