@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history.aggregate import Bar, BarBuilder
+from posei_ib_sim.history.archive import BarArchive
 from posei_ib_sim.market.events import MarketEvent, Quote, Trade
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class HistoryService:
         self._hours = hours
         self._now_ns = now_ns
         self._tape_for = tape_for
+        self._archive = BarArchive()
 
     def check(self, contract: SimContract, what: str) -> None:
         """Refuse data that IB does not have for a class of contracts.
@@ -122,6 +124,23 @@ class HistoryService:
         """
         builder = BarBuilder(self._hours, contract.hours, size, what, use_rth=use_rth)
         start_ns = builder.bar_start(start_ns)
+        if not size.is_intraday or end_ns <= start_ns:
+            return self._build(contract, builder, start_ns, end_ns), builder
+        # A bar that ended before the interval of the last moment asked for can never change.
+        series = (contract.con_id, size.name, what, use_rth)
+        shelf = self._archive.shelf(series, start_ns)
+        last_ns = builder.bar_start(end_ns - 1)
+        resume_ns = min(shelf.until_ns, last_ns)
+        kept = shelf.take(start_ns, resume_ns)
+        fresh = self._build(contract, builder, resume_ns, end_ns)
+        if resume_ns == shelf.until_ns:
+            shelf.append([bar for bar in fresh if bar.start_ns < last_ns], last_ns)
+            self._archive.tidy()
+        return kept + fresh, builder
+
+    def _build(
+        self, contract: SimContract, builder: BarBuilder, start_ns: int, end_ns: int
+    ) -> list[Bar]:
         bars = []
         for event in self._tape_for(contract).events(start_ns, end_ns):
             finished = builder.add(event)
@@ -129,7 +148,7 @@ class HistoryService:
                 bars.append(finished)
         if builder.current is not None:
             bars.append(builder.current)
-        return bars, builder
+        return bars
 
     def no_data(self, contract: SimContract, what: str) -> RequestRefused:
         """Return IB's refusal for a range in which nothing happened."""

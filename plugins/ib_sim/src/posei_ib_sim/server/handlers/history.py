@@ -17,6 +17,7 @@ from posei_ib_sim.history import (
     parse_moment,
 )
 from posei_ib_sim.market import MarketEvent, Quote
+from posei_ib_sim.server.bar_messages import BarMessages
 from posei_ib_sim.server.translate import bar_message, size
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ class HistoryHandlers:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._messages = BarMessages()
 
     def register(self, routes: Routes) -> None:
         """Enter the handlers into the table."""
@@ -333,8 +335,8 @@ class HistoryHandlers:
         session.send(
             wire.HistoricalData(
                 reqId=message.reqId,
-                historicalDataBars=tuple(
-                    bar_message(bar, zone, intraday=size_.is_intraday, epoch=epoch) for bar in bars
+                historicalDataBars=self._messages.of(
+                    bars, zone, intraday=size_.is_intraday, epoch=epoch
                 ),
                 startDateStr=start,
                 endDateStr=end,

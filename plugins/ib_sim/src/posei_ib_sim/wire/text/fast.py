@@ -182,12 +182,18 @@ def _bars(history: m.HistoricalData, dates: str) -> bytes | None:
 
 
 def _bar(bar: m.HistoricalDataBar) -> str | None:
+    date, first, high, low, close = bar.date, bar.open, bar.high, bar.low, bar.close
+    if first is None or high is None or low is None or close is None or "\0" in date:
+        return None
+    # Written out: an answer has thousands of bars, and a loop over the prices takes as long again.
+    if not (
+        -_LIMIT < first < _LIMIT
+        and -_LIMIT < high < _LIMIT
+        and -_LIMIT < low < _LIMIT
+        and -_LIMIT < close < _LIMIT
+    ):
+        return None
     volume, average = _size(bar.volume), _size(bar.WAP)
-    if bar.barCount is None or volume is None or average is None or "\0" in bar.date:
+    if bar.barCount is None or volume is None or average is None:
         return None
-    if not _plain(bar.open, bar.high, bar.low, bar.close):
-        return None
-    return (
-        f"{bar.date}\0{bar.open!r}\0{bar.high!r}\0{bar.low!r}\0{bar.close!r}\0"
-        f"{volume}\0{average}\0{bar.barCount}\0"
-    )
+    return f"{date}\0{first!r}\0{high!r}\0{low!r}\0{close!r}\0{volume}\0{average}\0{bar.barCount}\0"

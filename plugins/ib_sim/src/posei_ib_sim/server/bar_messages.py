@@ -1,0 +1,43 @@
+"""Bars as messages, each finished one made once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from posei_ib_sim.server.translate import bar_message
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from posei_ib_sim import wire
+    from posei_ib_sim.history import Bar
+
+__all__ = ["BarMessages"]
+
+_MOST: Final = 50_000
+
+
+@final
+class BarMessages:
+    """Remembers the messages of bars that cannot change any more."""
+
+    def __init__(self) -> None:
+        # By identity: bars are mutable while they grow. Keeping the bar keeps its id taken.
+        self._known: dict[tuple[int, str, bool, bool], tuple[Bar, wire.HistoricalDataBar]] = {}
+
+    def of(
+        self, bars: list[Bar], zone: ZoneInfo, *, intraday: bool, epoch: bool
+    ) -> tuple[wire.HistoricalDataBar, ...]:
+        """Return the messages of bars; only the last of them may still be growing."""
+        known, key = self._known, zone.key
+        if len(known) > _MOST:
+            known.clear()
+        messages = []
+        for bar in bars[:-1]:
+            entry = known.get((id(bar), key, intraday, epoch))
+            if entry is None:
+                message = bar_message(bar, zone, intraday=intraday, epoch=epoch)
+                entry = known[id(bar), key, intraday, epoch] = (bar, message)
+            messages.append(entry[1])
+        messages += [bar_message(b, zone, intraday=intraday, epoch=epoch) for b in bars[-1:]]
+        return tuple(messages)
