@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from posei_trader.model.instruments import Instrument
     from posei_trader.protocols import InstrumentStore
 
-_COMBINATION: Final = "BAG"
+COMBINATION: Final = "BAG"
+"""IB's type of a contract that is made of legs."""
 
 
 @final
@@ -94,11 +95,11 @@ class ContractBook:
 
 def _findable(contract: IBContract) -> IBContract:
     """Return how IB finds a contract that it named itself: by its number, wherever it trades."""
-    if contract.secType == _COMBINATION or not contract.conId:
+    if contract.secType == COMBINATION or not contract.conId:
         return contract
     return IBContract(conId=contract.conId)
 
 
 def is_leg(contract: IBContract, traded: Traded) -> bool:
     """Return whether an execution is of a leg, when a combination was ordered."""
-    return traded.sec_type == _COMBINATION and contract.secType != _COMBINATION
+    return traded.sec_type == COMBINATION and contract.secType != COMBINATION

@@ -16,6 +16,7 @@ from posei_trader.adapters.interactive_brokers.execution.previews import OrderPr
 from posei_trader.adapters.interactive_brokers.execution.problems import problem_kind
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.decoding import (
+    as_leg,
     decode_terms,
     fill_report,
     liquidity_of,
@@ -28,7 +29,7 @@ from posei_trader.adapters.interactive_brokers.venue_time import parse_time
 from posei_trader.adapters.interactive_brokers.wire_values import quantity_from_wire
 from posei_trader.logs import get_logger
 from posei_trader.model.fixed_point import FIXED_SCALAR
-from posei_trader.model.identifiers import AccountId, VenueOrderId
+from posei_trader.model.identifiers import AccountId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -345,13 +346,10 @@ class OrderInbox:
             ts_init=self._clock.timestamp_ns(),
         )
         known = self._executions.add(row.exec_id, None, report.last_qty, report.last_px)
-        changes: dict[str, object] = {"commission": known.commission}
+        report = msgspec.structs.replace(report, commission=known.commission)
         if self._ledger.find(order_ref=row.order_ref, perm_id=row.perm_id) is not None:
-            # A leg of a combination of ours is a fill of its own, not of the combination.
-            changes["venue_order_id"] = VenueOrderId(
-                f"{report.venue_order_id}-{row.contract.conId}"
-            )
-        self._sink.fill_report(msgspec.structs.replace(report, **changes))
+            report = as_leg(report, row.contract.conId)
+        self._sink.fill_report(report)
 
 
 def _raw(quantity: Decimal) -> int:

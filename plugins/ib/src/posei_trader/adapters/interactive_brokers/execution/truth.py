@@ -12,8 +12,10 @@ from posei_trader.adapters.interactive_brokers.client.messages import (
     OpenOrder,
     ReportedExecution,
 )
+from posei_trader.adapters.interactive_brokers.execution.contracts import COMBINATION
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.decoding import (
+    as_leg,
     decode_terms,
     fill_report,
     money_of,
@@ -193,19 +195,28 @@ class VenueTruth:
         )
 
     async def fill_reports(self, listing: Listing) -> tuple[FillReport, ...]:
-        """Return the listed executions as reports."""
+        """Return the listed executions as reports; legs of a combination as fills of their own."""
         await self._load(row.execution.contract for row in listing.executions)
-        return tuple(
-            fill_report(
-                row.execution,
-                self._traded(row.execution.contract, row.execution.order_ref),
-                account_id=self._desk.account_id,
-                client_order_id=self._our_name(row.execution.order_ref, row.execution.perm_id),
-                commission=None if row.commission is None else money_of(row.commission),
-                ts_init=self._clock.timestamp_ns(),
-            )
+        combined = {
+            row.execution.perm_id
             for row in listing.executions
+            if row.execution.contract.secType == COMBINATION
+        }
+        return tuple(
+            self._fill_report(row, is_leg=_is_leg(row, combined)) for row in listing.executions
         )
+
+    def _fill_report(self, row: ReportedExecution, *, is_leg: bool) -> FillReport:
+        execution = row.execution
+        report = fill_report(
+            execution,
+            self._traded(execution.contract, execution.order_ref),
+            account_id=self._desk.account_id,
+            client_order_id=self._our_name(execution.order_ref, execution.perm_id),
+            commission=None if row.commission is None else money_of(row.commission),
+            ts_init=self._clock.timestamp_ns(),
+        )
+        return as_leg(report, execution.contract.conId) if is_leg else report
 
     async def position_reports(self) -> tuple[PositionStatusReport, ...]:
         """Fetch what the account holds.
@@ -258,6 +269,11 @@ class VenueTruth:
                 remedy="report this",
             )
         return found
+
+
+def _is_leg(row: ReportedExecution, combined: set[int]) -> bool:
+    execution = row.execution
+    return execution.contract.secType != COMBINATION and execution.perm_id in combined
 
 
 def _waits(tracked: t.TrackedOrder) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
 from posei_trader.adapters.interactive_brokers.orders.tables import (
     EXECUTION_SIDES,
@@ -144,6 +146,15 @@ def fill_report(
         liquidity_side=liquidity_of(record.last_liquidity),
         ts_event=parse_time(record.time),
         ts_init=ts_init,
+    )
+
+
+def as_leg(report: FillReport, con_id: int) -> FillReport:
+    """Return the fill of a leg as one of its own: the combination's order has its own fill."""
+    return msgspec.structs.replace(
+        report,
+        client_order_id=None,
+        venue_order_id=VenueOrderId(f"{report.venue_order_id}-{con_id}"),
     )
 
 
