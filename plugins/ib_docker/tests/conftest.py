@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -64,11 +65,22 @@ def simulator_image(engine, docker_api):
     return built(engine, docker_api, simulator=True)
 
 
+def remove_old_images(docker_api, keep):
+    """Remove what earlier versions of the stub and the simulator have left on this engine."""
+    import docker
+
+    for image in docker_api.images(filters={"label": "io.posei.test-image=1"}):
+        if not keep & set(image["RepoTags"] or ()):
+            with suppress(docker.errors.APIError):  # another run of the tests may use it
+                docker_api.remove_image(image["Id"], force=True)
+
+
 def built(engine, docker_api, *, simulator):
     from image.build import build, tag
 
     reference = tag(simulator=simulator)
     if engine.image(reference) is None:
+        remove_old_images(docker_api, keep={tag(), tag(simulator=True)})
         content, changes = build(simulator=simulator)
         repository, _, version = reference.rpartition(":")
         docker_api.import_image_from_data(

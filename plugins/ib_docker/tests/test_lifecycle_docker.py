@@ -112,12 +112,12 @@ async def test_an_open_port_is_not_taken_for_a_gateway(make_gateway, recorder):
 async def test_the_second_factor_is_waited_for_beyond_the_timeout(
     make_gateway, recorder, docker_api
 ):
-    gateway = make_gateway("two_fa", timeout=2.5)
+    gateway = make_gateway("two_fa", timeout=1.5)
     starting = asyncio.create_task(gateway.start_async())
     request = await recorder.heard(TwoFactorRequested)
     assert request.seconds == 180
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(starting), 3)
+        await asyncio.wait_for(asyncio.shield(starting), 2)
     docker_api.kill(gateway.container.id, signal="SIGHUP")
     await starting
     assert gateway.is_ready()

@@ -108,7 +108,7 @@ async def test_our_own_logs_and_errors_are_free_of_secrets(make_config, caplog):
 
 async def test_the_evidence_of_a_failure_is_free_of_secrets(make_config):
     gateway = DockerizedIBGateway(
-        make_config("leaky", timeout=1, environment={"STUB_API_DELAY": "30"})
+        make_config("leaky", timeout=1, stop_grace=1, environment={"STUB_API_DELAY": "30"})
     )
     with pytest.raises(errors.StartTimeout) as caught:
         await gateway.start_async()

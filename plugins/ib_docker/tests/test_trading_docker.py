@@ -39,12 +39,12 @@ async def test_a_client_that_we_did_not_write_trades_through_the_container(
         client = ib_async.IB()
         await client.connectAsync(gateway.host, gateway.port, clientId=7)
         assert client.managedAccounts() == ["DU123456"]
-        (spy,) = await client.qualifyContractsAsync(ib_async.Stock("SPY", "SMART", "USD"))
-        trade = client.placeOrder(spy, ib_async.MarketOrder("BUY", 3))
+        (eurusd,) = await client.qualifyContractsAsync(ib_async.Forex("EURUSD"))
+        trade = client.placeOrder(eurusd, ib_async.MarketOrder("BUY", 25_000))
         async with asyncio.timeout(20):
             while not trade.isDone():
                 await client.updateEvent
-        assert trade.filled() == 3
+        assert trade.filled() == 25_000
         client.disconnect()
 
 
@@ -67,5 +67,5 @@ async def test_a_node_starts_the_gateway_that_it_is_given_trades_and_stops_it(
     )
     out, err = await asyncio.wait_for(node.communicate(), 90)
     assert node.returncode == 0, err.decode()
-    assert out.decode().startswith("filled 1"), err.decode()
+    assert out.decode().startswith("filled 25"), err.decode()
     assert engine.find({"io.posei.instance": run_id}) == []

@@ -26,21 +26,21 @@ from posei_trader.model.enums import OrderSide
 from posei_trader.model.identifiers import InstrumentId
 from posei_trader.trading.strategy import Strategy
 
-SPY = InstrumentId("SPY.ARCA")
+EURUSD = InstrumentId("EUR/USD.IDEALPRO")
 
 
-class BuyOne(Strategy):
-    """Wait for a quote, buy one share, say what it cost, stop the node."""
+class BuySome(Strategy):
+    """Wait for a quote, buy some euros, say what it cost, stop the node."""
 
     def on_start(self):
         self.bought = False
-        self.subscribe_quote_ticks(SPY)
+        self.subscribe_quote_ticks(EURUSD)
 
     def on_quote_tick(self, _tick):
         if not self.bought:
             self.bought = True
-            quantity = self.cache.instrument(SPY).make_qty(1)
-            self.submit_order(self.order_factory.market(SPY, OrderSide.BUY, quantity))
+            quantity = self.cache.instrument(EURUSD).make_qty(25_000)
+            self.submit_order(self.order_factory.market(EURUSD, OrderSide.BUY, quantity))
 
     def on_order_filled(self, event):
         sys.stdout.write(f"filled {event.last_qty} {event.instrument_id}\n")
@@ -48,7 +48,7 @@ class BuyOne(Strategy):
 
 
 gateway = configuration(Path(sys.argv[1]))
-provider = InteractiveBrokersInstrumentProviderConfig(load_ids=frozenset(["SPY.ARCA"]))
+provider = InteractiveBrokersInstrumentProviderConfig(load_ids=frozenset(["EUR/USD.IDEALPRO"]))
 node = TradingNode(
     TradingNodeConfig(
         trader_id="DOCKER-001",
@@ -73,7 +73,7 @@ node.add_data_client_factory(IB, InteractiveBrokersLiveDataClientFactory)
 node.add_exec_client_factory(IB, InteractiveBrokersLiveExecClientFactory)
 node.build()
 node.portfolio.set_specific_venue(IB_VENUE)
-node.trader.add_strategy(BuyOne())
+node.trader.add_strategy(BuySome())
 try:
     node.run()
 finally:

@@ -24,8 +24,8 @@ _SKIPPED |= {"site-packages", "dist-packages", "config-3.11-x86_64-linux-gnu", "
 _STUB = Path(__file__).with_name("stub_gateway.py")
 _HOME = "home/ibgateway"
 _SIMULATOR = "posei-ib-sim"
-# What the simulator needs for files of prices and for calendars only, which the tests do not use.
-_LEFT_OUT = {"pyarrow", "exchange-calendars"}
+# What the simulator needs for files of prices only, which the tests do not use.
+_LEFT_OUT = {"pyarrow"}
 _UNNEEDED = {"..", "tests", "include"}
 
 
@@ -92,7 +92,8 @@ def _libraries(paths: list[Path]) -> list[Path]:
         ["ldd", *map(str, binaries)], capture_output=True, text=True, check=False
     ).stdout
     names = set(re.findall(r"(?:=> |^\s+)(/\S+) \(0x", found, re.MULTILINE))
-    return [Path(name) for name in sorted(names)]
+    # What a package brings itself it finds by its own place.
+    return [Path(name) for name in sorted(names) if "site-packages" not in name]
 
 
 def _packages() -> list[tuple[Path, str]]:
@@ -139,6 +140,8 @@ def _installed(name: str) -> bool:
 
 def _add(tar: tarfile.TarFile, path: Path, target: str) -> None:
     entry = tar.gettarinfo(str(path.resolve()), arcname=target.lstrip("/"))
+    # Never as a link to an earlier file: the same one may be in the image under two names.
+    entry.type, entry.linkname, entry.size = tarfile.REGTYPE, "", path.stat().st_size
     entry.uid = entry.gid = 0
     entry.mtime = 0
     with path.open("rb") as content:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 JVM = {"live": 4001, "paper": 4002}
 PUBLIC = {"live": 4003, "paper": 4004}
-STEP = float(os.environ.get("STUB_STEP", "0.02"))
+STEP = float(os.environ.get("STUB_STEP", "0.005"))
 SCENARIO = os.environ.get("STUB_SCENARIO", "ok")
 
 
