@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from posei_ib_sim.wire.fields import FieldInfo, ValueKind, construct, fields_of
 from posei_ib_sim.wire.messages import BondContractData, Record
 from posei_ib_sim.wire.protobuf.descriptors import field_names, message_class
+from posei_ib_sim.wire.protobuf.fast import FAST_FILLS
 from posei_ib_sim.wire.protobuf.schema import FIELD_SINCE
 from posei_ib_sim.wire.text.values import read_decimal, write_decimal
 
@@ -58,6 +59,9 @@ class Converters:
         return construct(message_type, values)
 
     def _fill(self, record: Record, message: Message) -> None:
+        fast = FAST_FILLS.get(type(record))
+        if fast is not None and fast(record, message):
+            return
         setters = self._setters.get(type(record))
         if setters is None:
             setters = self._make_setters(type(record))
