@@ -63,12 +63,21 @@ class SimulatedIBGatewayConfig:
         max_clients: Connections at a time.
         pacing: Enforce IB's limits on messages, historical requests and subscriptions.
         market_data_lines: Simultaneous market data subscriptions over all clients.
-        data_permissions: "live" data for everything, "delayed" only, or "none".
+        data_permissions: "live" data for everything; "delayed" only (error 10168 until a client
+            asks for it, then 10167); "partial": SMART data is live, of options only what needs no
+            subscription (10090), and a contract asked for on an exchange of its own needs another
+            subscription (10089, or delayed data); or "none" (354).
         ticks_per_bar: Ticks made of each replayed bar, at least 4.
         fill_on: "next_tick": an order meets only market events after its arrival, so it never
             fills on data that its sender had seen. "standing_quote": it also meets the quote that
             stands when it arrives. Once a replay has ended, the last quote stands for good.
         repeat_status: Send the first openOrder and orderStatus of an order twice.
+        trading_permissions: Security types that may be traded, such as ("STK", "OPT"); orders for
+            others get error 460. `None` permits all.
+        restricted_symbols: Symbols whose orders get error 203.
+        shortable_shares: Shares that can be borrowed, by symbol. An order that would sell more of
+            them short is held with error 404 and whyHeld "locate". Symbols not named have enough.
+        order_presets: Send warning 10349 for orders that leave the time in force out.
         send_buffer_limit: Bytes that may wait for a slow client before it is disconnected.
         scenario: Name of a built-in scenario of faults, or path of a scenario file.
         control_port: Loopback port for control by another process, 0 for a free one, `None` for
@@ -105,10 +114,14 @@ class SimulatedIBGatewayConfig:
     max_clients: int = 32
     pacing: bool = True
     market_data_lines: int = 100
-    data_permissions: Literal["live", "delayed", "none"] = "live"
+    data_permissions: Literal["live", "delayed", "partial", "none"] = "live"
     ticks_per_bar: int = 4
     fill_on: Literal["next_tick", "standing_quote"] = "next_tick"
     repeat_status: bool = True
+    trading_permissions: Sequence[str] | None = field(default=None, hash=False)
+    restricted_symbols: Sequence[str] = field(default=(), hash=False)
+    shortable_shares: Mapping[str, Decimal | int | str] = field(default_factory=dict, hash=False)
+    order_presets: bool = False
     send_buffer_limit: int = 64 * 1024 * 1024
     scenario: str | Path | None = None
     control_port: int | None = None
@@ -204,7 +217,7 @@ class SimulatedIBGatewayConfig:
         choices: dict[str, tuple[object, tuple[object, ...]]] = {
             "pace": (self.pace, ("drain", "lockstep")),
             "start_on": (self.start_on, (None, "immediately", "first_subscription")),
-            "data_permissions": (self.data_permissions, ("live", "delayed", "none")),
+            "data_permissions": (self.data_permissions, ("live", "delayed", "partial", "none")),
             "fill_on": (self.fill_on, ("next_tick", "standing_quote")),
         }
         for name, (value, allowed) in choices.items():

@@ -7,6 +7,7 @@ import json
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 from zoneinfo import ZoneInfo
@@ -41,11 +42,9 @@ from posei_ib_sim.market.combo_tape import ComboTape
 from posei_ib_sim.market.option_tape import OptionTape
 from posei_ib_sim.market.replay_file import ReplayTable, read_replay_file
 from posei_ib_sim.market.tape import EmptyTape
-from posei_ib_sim.orders import OrderDesk, OrderSink
+from posei_ib_sim.orders import OrderDesk, OrderSink, TradingRules
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from posei_ib_sim.config import SimulatedIBGatewayConfig
     from posei_ib_sim.market.replay import ReplayFile
     from posei_ib_sim.wire import Contract
@@ -102,6 +101,7 @@ class Simulation:
             zone=self.zone,
             fill_on=config.fill_on,
             repeat_status=config.repeat_status,
+            rules=_rules(config),
         )
         self.on_replay_end: Callable[[], None] | None = None
         self._left = set(self._replay)

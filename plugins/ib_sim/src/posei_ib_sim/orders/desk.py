@@ -15,6 +15,7 @@ from posei_ib_sim.orders.funds import OrderPreview, preview
 from posei_ib_sim.orders.lifecycle import Lifecycle
 from posei_ib_sim.orders.pricing import arm
 from posei_ib_sim.orders.registry import OrderRegistry
+from posei_ib_sim.orders.rules import ShareLocator, TradingRules
 from posei_ib_sim.orders.state import Fill, OrderKey, SimOrder, Status
 from posei_ib_sim.orders.validation import check_order
 from posei_ib_sim.orders.venue import Venue
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OrderDesk"]
 
+_NO_RULES: Final = TradingRules()
+
 
 @final
 class OrderDesk:
@@ -49,6 +52,7 @@ class OrderDesk:
         zone: Zone of order times that name none.
         fill_on: "next_tick": an order meets only later events. "standing_quote": it also meets
             the quote that stands when it arrives.
+        rules: What may be traded and borrowed.
         repeat_status: Send the first pair of open order and status twice, as gateways often do.
     """
 
@@ -63,8 +67,10 @@ class OrderDesk:
         seed: int,
         zone: ZoneInfo,
         fill_on: str = "next_tick",
+        rules: TradingRules = _NO_RULES,
         repeat_status: bool = True,
     ) -> None:
+        self._rules = rules
         self._clock = clock
         self._feed = feed
         self._accounts = accounts
@@ -76,6 +82,7 @@ class OrderDesk:
         )
         self._corrections = Corrections(accounts, self.registry, sink)
         conditions = ConditionChecker(clock, zone, feed, contracts, accounts, self.registry)
+        self.locator: Final = ShareLocator(rules.shortable, accounts)
         self._lifecycle = Lifecycle(
             clock,
             zone,
@@ -83,6 +90,7 @@ class OrderDesk:
             accounts,
             self.registry,
             conditions,
+            self.locator,
             sink,
             repeat_status=repeat_status,
         )
@@ -105,7 +113,9 @@ class OrderDesk:
             raise RequestRefused(104, "Cannot modify a filled order.")
         if not self.registry.is_fresh(key):
             raise RequestRefused(103, "Duplicate order id")
+        unsaid = not request.tif
         request = self._completed(request)
+        self._rules.check(contract)
         check_order(contract, request)
         if request.parentId and self.registry.get((key[0], request.parentId)) is None:
             raise RequestRefused(10006, f"Missing parent order {request.parentId}.")
@@ -122,6 +132,9 @@ class OrderDesk:
         self.registry.use_id(key)
         self.registry.add(order)
         arm(order, self._feed.board(contract))
+        if unsaid and self._rules.order_presets:
+            text = "Order TIF was set to DAY based on order preset."
+            self._sink.order_error(*key, 10349, text)
         if not request.transmit:
             order.held = "transmit"
             return
@@ -134,6 +147,7 @@ class OrderDesk:
             RequestRefused: The order could not be placed.
         """
         request = self._completed(request)
+        self._rules.check(contract)
         check_order(contract, request)
         return preview(self._accounts, request, contract)
 
@@ -141,9 +155,12 @@ class OrderDesk:
         """Cancel an order.
 
         Raises:
-            RequestRefused: 10147 unknown order, 10148 an order that is finished.
+            RequestRefused: 10147 unknown order, 135 an order of another client, 10148 an order
+                that is finished.
         """
         order = self.registry.get(key)
+        if order is None and any(one.order_id == key[1] for one in self.registry.orders):
+            raise RequestRefused(135, f"Can't find order with id ={key[1]}")
         if order is None:
             raise RequestRefused(
                 10147, f"OrderId {key[1]} that needs to be cancelled is not found."
@@ -197,6 +214,13 @@ class OrderDesk:
         if not lapse:
             delivered = quantity * Decimal(contract.multiplier or "1")
         self.booker.book_exercise(order, delivered, self._contracts)
+
+    def lend(self, symbol: str, shares: Decimal | None) -> None:
+        """Set how many shares can be borrowed; orders that waited for them begin to work."""
+        self.locator.supply(symbol, shares)
+        for order in self.registry.orders:
+            if order.held == "locate" and order.contract.symbol == symbol:
+                self._lifecycle.resume(order)
 
     def correct(self, fill: Fill, price: Decimal, quantity: Decimal | None = None) -> Fill:
         """Correct a fill, as a venue does afterwards; see `Corrections.correct`."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from posei_ib_sim.orders.conditions import ConditionChecker
     from posei_ib_sim.orders.registry import OrderRegistry
     from posei_ib_sim.orders.reporting import OrderSink
+    from posei_ib_sim.orders.rules import ShareLocator
 
 __all__ = ["Lifecycle"]
 
@@ -37,6 +38,7 @@ class Lifecycle:
         accounts: What can be afforded.
         registry: The orders.
         conditions: Evaluates conditions.
+        locator: Knows which shares can be borrowed.
         sink: Is told.
         repeat_status: Send the first pair of open order and status twice.
 
@@ -54,6 +56,7 @@ class Lifecycle:
         accounts: AccountBook,
         registry: OrderRegistry,
         conditions: ConditionChecker,
+        locator: ShareLocator,
         sink: OrderSink,
         *,
         repeat_status: bool,
@@ -64,6 +67,7 @@ class Lifecycle:
         self._accounts = accounts
         self._registry = registry
         self._conditions = conditions
+        self._locator = locator
         self._sink = sink
         self._repeat_status = repeat_status
         self._conditional: Final[list[SimOrder]] = []
@@ -102,8 +106,7 @@ class Lifecycle:
         self.report(order)
         if self._repeat_status:
             self.report(order)
-        if order.held == "session":
-            self._wait_for_session(order)
+        self._announce_wait(order)
         self.on_working(order)
 
     def _reason_to_wait(self, order: SimOrder) -> str:
@@ -117,7 +120,24 @@ class Lifecycle:
             return "time"
         if request.conditions and not self._conditions_allow(order):
             return "conditions"
+        if self._locator.must_wait(order):
+            return "locate"
+        if request.tif == "OPG" and not order.at_opening:
+            return "opening"
         return "" if self._is_open(order) else "session"
+
+    def _announce_wait(self, order: SimOrder) -> None:
+        """Say why an order waits, where IB does, and arm what ends the wait."""
+        if order.held in {"session", "opening"}:
+            self._wait_for_session(order)
+        elif order.held == "locate":
+            self._sink.order_error(
+                order.client_id,
+                order.order_id,
+                404,
+                "Shares for this order are not immediately available for short sale. The order "
+                "will be held while we attempt to locate the shares.",
+            )
 
     def _conditions_allow(self, order: SimOrder) -> bool:
         """Tell whether conditions let an order work; those that would cancel it do not hold it."""
@@ -172,16 +192,31 @@ class Lifecycle:
             f"{contract.exchange}\nWarning: Your order will not be placed at the exchange until "
             f"{when}",
         )
-        if opens is not None:
+        if opens is not None and order.held == "opening":
+            # The order is in the auction before its first print.
+            self._clock.call_at(opens - 1, lambda: self._enter_auction(order))
+        elif opens is not None:
             self._clock.call_at(opens, lambda: self.resume(order))
+
+    def _enter_auction(self, order: SimOrder) -> None:
+        if order.is_final or order.held != "opening":
+            return
+        order.at_opening = True
+        order.held = ""
+        order.active_ns = self._clock.now_ns
+        self._set_working_status(order)
+        self.schedule_expiry(order)
+        self.report(order)
 
     def resume(self, order: SimOrder) -> None:
         """Let an order work that waited for its parent, its time or the session."""
         if order.is_final or not order.held or order.held == "transmit":
             return
-        order.held = self._reason_to_wait(order)
-        if order.held == "session":
-            self._wait_for_session(order)
+        before, order.held = order.held, self._reason_to_wait(order)
+        self._set_working_status(order)
+        if order.held and order.held == before == "locate":
+            return
+        self._announce_wait(order)
         if order.held:
             return
         order.active_ns = self._clock.now_ns
@@ -191,6 +226,7 @@ class Lifecycle:
 
     def _set_working_status(self, order: SimOrder) -> None:
         waits = order.held or waits_for_trigger(order)
+        order.why_held = "locate" if order.held == "locate" else ""
         order.status = Status.PRE_SUBMITTED if waits else Status.SUBMITTED
 
     def report(self, order: SimOrder) -> None:
@@ -233,6 +269,8 @@ class Lifecycle:
         if old is not None:
             old()
         request = order.request
+        if request.tif == "OPG" and not order.at_opening:
+            return
         if request.tif == "GTD":
             moment = parse_moment(request.goodTillDate, self._zone)
             if moment is not None:

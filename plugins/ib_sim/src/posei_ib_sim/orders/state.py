@@ -86,7 +86,9 @@ class SimOrder:
         request: IB's order as last placed or modified.
         active_ns: The order can only meet market events after this moment.
         held: Why it does not work in the market yet: "transmit", "parent", "session",
-            "conditions", "time"; empty when it works.
+            "conditions", "time", "opening" (the opening auction), "locate" (shares to borrow);
+            empty when it works.
+        at_opening: Whether an order for the opening auction takes part in it now.
         triggered: Whether a stop, touch or trailing trigger has gone off.
         stop_price: Present trigger price of a stop or trailing order.
         limit_price: Present limit of an order whose limit follows the market.
@@ -98,6 +100,7 @@ class SimOrder:
     __slots__ = (
         "account_id",
         "active_ns",
+        "at_opening",
         "charged",
         "client_id",
         "completed_ns",
@@ -141,6 +144,7 @@ class SimOrder:
         self.active_ns = now_ns
         self.status = Status.PENDING_SUBMIT
         self.held = ""
+        self.at_opening = False
         self.triggered = False
         self.stop_price: Decimal | None = None
         self.limit_price: Decimal | None = None

@@ -70,6 +70,8 @@ def check_order(contract: SimContract, order: Order) -> None:
         raise _invalid(f"the time-in-force {order.tif!r} is unknown")
     if order.tif == "GTD" and not order.goodTillDate:
         raise _invalid("goodTillDate is needed for the time-in-force GTD")
+    if order.tif == "OPG" and order_type not in {"MKT", "LMT"}:
+        raise _invalid(f"the time-in-force OPG is for MKT and LMT orders, not {order_type}")
     _check_size(contract, order)
     _check_prices(contract, order, order_type)
     if not contract.is_tradable:

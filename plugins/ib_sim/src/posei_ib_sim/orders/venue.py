@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
+from posei_ib_sim.market.events import MarketEvent, Quote
 from posei_ib_sim.orders.matching import Liquidity, Match, queue_at
 from posei_ib_sim.orders.pricing import is_triggered, terms, waits_for_trigger
 from posei_ib_sim.orders.state import Fill, SimOrder, Status
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from posei_ib_sim.clock import SimulatedClock
     from posei_ib_sim.market.board import Board
-    from posei_ib_sim.market.events import MarketEvent
     from posei_ib_sim.market.feed import MarketFeed
     from posei_ib_sim.orders.booking import Booker
     from posei_ib_sim.orders.lifecycle import Lifecycle
@@ -84,6 +84,9 @@ class Venue:
             if order.held or order.is_final or event.ts_ns <= order.active_ns:
                 continue
             self._lifecycle.met(order)
+            if order.request.tif == "OPG":
+                self._meet_opening(order, board, event)
+                continue
             if waits_for_trigger(order):
                 if not is_triggered(order, board, event):
                     continue
@@ -91,6 +94,26 @@ class Venue:
                 order.status = Status.SUBMITTED
                 self._lifecycle.report(order)
             self._work(order, board, liquidity)
+
+    def _meet_opening(self, order: SimOrder, board: Board, event: MarketEvent) -> None:
+        """Fill an order at the opening print, or end it when its limit does not allow that.
+
+        A venue without prints opens with its first quote.
+        """
+        buy = order.is_buy
+        if not isinstance(event, Quote):
+            price = price_decimal(event.price)
+        elif board.last is None:
+            price = price_decimal(event.ask if buy else event.bid)
+        else:
+            return
+        limit = order.request.lmtPrice
+        if normal_order_type(order.request.orderType) == "LMT" and limit is not None:
+            bound = price_decimal(limit)
+            if price > bound if buy else price < bound:
+                self._lifecycle.end(order, "")
+                return
+        self._fill(order, Match(order.remaining, price, 2))
 
     def meet_standing(self, order: SimOrder) -> None:
         """Let an order meet the standing quote where nothing newer will come, or by setting."""
@@ -100,6 +123,8 @@ class Venue:
 
         def meet() -> None:
             if order.is_final or order.held or waits_for_trigger(order):
+                return
+            if order.request.tif == "OPG":
                 return
             board = self._feed.board(order.contract)
             liquidity = Liquidity()

@@ -6,13 +6,16 @@ Every fault leaves the simulation's own books consistent; only what clients see 
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import TYPE_CHECKING, final
 
 from posei_ib_sim.errors import ConfigurationError
+from posei_ib_sim.server.permissions import COMPETING, COMPETING_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from posei_ib_sim.orders import Fill
     from posei_ib_sim.server.server import Server
     from posei_ib_sim.server.session import Session
 
@@ -214,6 +217,62 @@ class Faults:
     def wrong_next_valid_id(self, order_id: int | None) -> None:
         """Tell connecting clients this order id, right or wrong; `None` ends it."""
         self._server.forced_next_id = order_id
+
+    def correct_execution(self, exec_id: str, price: float | str, size: str = "") -> None:
+        """Correct an execution's price and perhaps size; it is reported again under `.02`.
+
+        Cash, position and profit are booked anew. An empty `exec_id` takes the latest execution.
+
+        Raises:
+            ConfigurationError: There is no such execution.
+        """
+        desk = self._server.simulation.desk
+        quantity = Decimal(size) if size else None
+        desk.correct(self._execution(exec_id), Decimal(str(price)), quantity)
+
+    def bust_execution(self, exec_id: str = "") -> None:
+        """Take an execution back: it is reported again with size 0, its money is refunded.
+
+        Raises:
+            ConfigurationError: There is no such execution.
+        """
+        self._server.simulation.desk.bust(self._execution(exec_id))
+
+    def bust_trade(self) -> None:
+        """Bust a trade of the venue: real-time bars end with error 10225."""
+        for session in self._sessions(None):
+            for ident in session.end_all("real-time bars"):
+                session.error(
+                    ident,
+                    10225,
+                    "Bust event occurred, current subscription is deactivated. Please resubscribe "
+                    "real-time bars immediately.",
+                )
+
+    def competing_session(self, *, active: bool = True) -> None:
+        """Give the market data to another session of the user, or take it back.
+
+        Level 1 subscriptions are told with error 10197 and get nothing meanwhile.
+        """
+        self._server.competing_session = active
+        if not active:
+            return
+        for session in self._sessions(None):
+            for kind, ident in session.subscriptions:
+                if kind == "market data":
+                    session.error(ident, COMPETING, COMPETING_TEXT)
+
+    def lend_shares(self, symbol: str, shares: int | None = None) -> None:
+        """Set how many shares can be borrowed, `None` for enough; held orders begin to work."""
+        amount = None if shares is None else Decimal(shares)
+        self._server.simulation.desk.lend(symbol, amount)
+
+    def _execution(self, exec_id: str) -> Fill:
+        fills = self._server.simulation.desk.registry.fills
+        found = [fill for fill in fills if exec_id in {"", fill.exec_id}]
+        if not found:
+            raise ConfigurationError(f"exec_id={exec_id!r} is no execution; see the truth's list")
+        return found[-1]
 
     def clock_jump(self, seconds: float) -> None:
         """Set the simulated clock off by `seconds`."""

@@ -46,6 +46,7 @@ class Server:
 
     Attributes:
         connectivity: Whether IB's servers are reachable; data flows only then.
+        competing_session: Whether another session has the market data (a fault).
         repeat_executions: Extra reports of each execution (a fault).
         forced_next_id: Order id told to connecting clients instead of the right one (a fault).
         mischief: What is done to single messages (a fault).
@@ -62,6 +63,7 @@ class Server:
         self.config: Final = config
         self.wire_log: Final = WireLog(config.log_wire)
         self.connectivity = True
+        self.competing_session = False
         self.repeat_executions = 0
         self.forced_next_id: int | None = None
         self.mischief: Final = Mischief()

@@ -231,6 +231,13 @@ class Session(asyncio.Protocol):
         cancel()
         return True
 
+    def end_all(self, kind: str) -> list[int]:
+        """End all subscriptions of a kind and return their ids."""
+        idents = [ident for known, ident in self._subscriptions if known == kind]
+        for ident in idents:
+            self.cancel(kind, ident)
+        return idents
+
     def lose_market_data(self) -> None:
         """End all market data subscriptions without telling the client (a fault)."""
         for kind, ident in list(self._subscriptions):

@@ -10,6 +10,7 @@ from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.market import Quote
 from posei_ib_sim.server.handlers.generic_ticks import GenericTicks
 from posei_ib_sim.server.handlers.options import OptionTicks
+from posei_ib_sim.server.permissions import Allowed, check_permission
 from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Stream:
         self,
         session: Session,
         req_id: int,
-        numbers: TickNumbers,
+        numbers: TickNumbers | None,
         generic: GenericTicks,
         computed: OptionTicks | None,
     ) -> None:
@@ -86,14 +87,18 @@ class _Stream:
     def begin(self, board: Board) -> None:
         """Send what is known now."""
         numbers = self._numbers
+        if numbers is None:
+            if self._computed is not None:
+                self._computed.send(board)
+            return
         if board.quote is not None:
-            self._send_quote(board.quote)
+            self._send_quote(numbers, board.quote)
         if board.last is not None:
             self._price(numbers.last, board.last, board.last_size, 0)
             self._size(numbers.last_size, board.last_size)
             self._string(numbers.timestamp, str(board.last_ns // NANOSECONDS))
             self._size(numbers.volume, board.day_volume)
-        self._send_range(board)
+        self._send_range(numbers, board)
         if board.close is not None:
             self._price(numbers.close, board.close, 0.0, 0)
         if board.open is not None and board.contract.has_trades:
@@ -104,23 +109,25 @@ class _Stream:
 
     def __call__(self, board: Board, event: MarketEvent) -> None:
         """Send what an event changed."""
+        numbers = self._numbers
         if isinstance(event, Quote):
-            self._send_quote(event)
+            if numbers is not None:
+                self._send_quote(numbers, event)
             if self._computed is not None:
                 self._computed.send(board)
             return
-        numbers = self._numbers
+        if numbers is None:
+            return
         self._string(numbers.timestamp, str(event.ts_ns // NANOSECONDS))
         self._price(numbers.last, event.price, event.size, 0)
         self._size(numbers.last_size, event.size)
         self._size(numbers.volume, board.day_volume)
         if board.high != self._high or board.low != self._low:
-            self._send_range(board)
+            self._send_range(numbers, board)
         self._generic.trade(board, event)
 
-    def _send_quote(self, quote: Quote) -> None:
+    def _send_quote(self, numbers: TickNumbers, quote: Quote) -> None:
         old, self._quote = self._quote, quote
-        numbers = self._numbers
         if old is None or old.bid != quote.bid:
             self._price(numbers.bid, quote.bid, quote.bid_size, 1)
             self._size(numbers.bid_size, quote.bid_size)
@@ -132,11 +139,11 @@ class _Stream:
         elif old.ask_size != quote.ask_size:
             self._size(numbers.ask_size, quote.ask_size)
 
-    def _send_range(self, board: Board) -> None:
+    def _send_range(self, numbers: TickNumbers, board: Board) -> None:
         if board.high is not None and board.high != self._high:
-            self._price(self._numbers.high, board.high, 0.0, 0)
+            self._price(numbers.high, board.high, 0.0, 0)
         if board.low is not None and board.low != self._low:
-            self._price(self._numbers.low, board.low, 0.0, 0)
+            self._price(numbers.low, board.low, 0.0, 0)
         self._high, self._low = board.high, board.low
 
     def _price(self, tick_type: int, price: float, amount: float, mask: int) -> None:
@@ -187,7 +194,8 @@ class MarketDataHandlers:
         self._check_lines()
         simulation = self._server.simulation
         contract = simulation.contract_of(message.contract)
-        delayed = self._permission(session, req_id)
+        allowed = check_permission(self._server, session, req_id, contract)
+        delayed = allowed is Allowed.DELAYED
         self._server.activity()
         board = simulation.feed.board(contract)
         session.send(
@@ -205,8 +213,16 @@ class MarketDataHandlers:
         generic = GenericTicks(session, req_id, message.genericTickList)
         computed = None
         if contract.sec_type in {"OPT", "FOP"}:
-            computed = OptionTicks(session, req_id, contract, simulation, delayed=delayed)
-        stream = _Stream(session, req_id, TickNumbers(delayed=delayed), generic, computed)
+            computed = OptionTicks(
+                session,
+                req_id,
+                contract,
+                simulation,
+                delayed=delayed,
+                model_only=allowed is Allowed.COMPUTED,
+            )
+        numbers = None if allowed is Allowed.COMPUTED else TickNumbers(delayed=delayed)
+        stream = _Stream(session, req_id, numbers, generic, computed)
         stream.begin(board)
         if message.snapshot or message.regulatorySnapshot:
             self._snapshot(session, req_id, board)
@@ -222,7 +238,7 @@ class MarketDataHandlers:
         server = self._server
 
         def listener(board: Board, event: MarketEvent) -> None:
-            if server.connectivity:
+            if server.connectivity and not server.competing_session:
                 stream(board, event)
 
         return server.simulation.feed.listen(board.contract, listener)
@@ -243,30 +259,3 @@ class MarketDataHandlers:
         used = sum(session.count(_KIND) for session in self._server.sessions)
         if used >= self._server.config.market_data_lines:
             raise RequestRefused(101, "Max number of tickers has been reached")
-
-    def _permission(self, session: Session, req_id: int) -> bool:
-        """Return whether data is delayed.
-
-        Raises:
-            RequestRefused: There is no data at all, or only delayed data nobody asked for.
-        """
-        permissions = self._server.config.data_permissions
-        if permissions == "live":
-            return False
-        if permissions == "none":
-            raise RequestRefused(
-                354, "Requested market data is not subscribed.Delayed market data is not available."
-            )
-        if session.market_data_type not in {3, 4}:
-            raise RequestRefused(
-                10089,
-                "Requested market data requires additional subscription for API. See link in "
-                "'Market Data Connections' dialog for more details.Delayed market data is "
-                "available.",
-            )
-        session.error(
-            req_id,
-            10167,
-            "Requested market data is not subscribed. Displaying delayed market data.",
-        )
-        return True

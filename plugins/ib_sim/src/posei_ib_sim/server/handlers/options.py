@@ -48,6 +48,7 @@ class OptionTicks:
         contract: The option.
         simulation: Gives the underlying's price.
         delayed: Whether the delayed tick types are used.
+        model_only: Whether only the model's value is sent, which needs no subscription.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class OptionTicks:
         simulation: Simulation,
         *,
         delayed: bool,
+        model_only: bool = False,
     ) -> None:
+        self._model_only = model_only
         self._session = session
         self._req_id = req_id
         self._contract = contract
@@ -75,9 +78,10 @@ class OptionTicks:
             return
         bid, ask, model = self._types
         spot = self._underlying.mark
-        if quote.bid > 0:
+        quoted = not self._model_only
+        if quoted and quote.bid > 0:
             self._computed(bid, quote.bid, spot)
-        if quote.ask > 0:
+        if quoted and quote.ask > 0:
             self._computed(ask, quote.ask, spot)
         years = years_between(self._clock.now_ns, self._expiry_ns)
         self._tick(model, spot, model_volatility(spot, float(self._contract.strike), years), years)
