@@ -294,3 +294,13 @@ def _user_contracts(
             f"contracts={str(source)!r} is neither TOML nor JSON: {error}"
         ) from error
     return rows
+
+
+def _rules(config: SimulatedIBGatewayConfig) -> TradingRules:
+    permitted = config.trading_permissions
+    return TradingRules(
+        permitted=None if permitted is None else frozenset(permitted),
+        restricted=frozenset(config.restricted_symbols),
+        order_presets=config.order_presets,
+        shortable={symbol: Decimal(n) for symbol, n in config.shortable_shares.items()},
+    )
