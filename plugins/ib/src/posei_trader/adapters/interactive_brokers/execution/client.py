@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
 from posei_trader.adapters.interactive_brokers.client.messages import OpenOrder, OrderProblem
+from posei_trader.adapters.interactive_brokers.execution.account_stream import AccountStream
 from posei_trader.adapters.interactive_brokers.execution.accounts import (
     account_id_of,
-    account_state,
     check_live_guard,
     choose_account,
     masked,
 )
 from posei_trader.adapters.interactive_brokers.execution.commands import OrderCommands
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
+from posei_trader.adapters.interactive_brokers.execution.doubts import Doubts
 from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
 from posei_trader.adapters.interactive_brokers.execution.previews import OrderPreview
 from posei_trader.adapters.interactive_brokers.execution.truth import VenueTruth
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.client import (
         InteractiveBrokersClient,
-        Subscription,
     )
     from posei_trader.adapters.interactive_brokers.client.messages import (
-        AccountSnapshot,
         ConnectionChange,
     )
     from posei_trader.adapters.interactive_brokers.config import (
@@ -60,14 +59,6 @@ if TYPE_CHECKING:
 
 _log = get_logger("InteractiveBrokersExecutionClient")
 
-_DOUBT_PAUSE_S: Final = 1.0
-"""How long after a doubt IB is asked: executions and statuses often follow by themselves."""
-
-_LONGEST_DOUBT_PAUSE_S: Final = 30.0
-
-_DOUBT_QUESTIONS: Final = 8
-"""How often IB is asked, over two minutes or so, before a human is called."""
-
 
 @final
 class _Trading:
@@ -80,12 +71,14 @@ class _Trading:
         inbox: OrderInbox,
         commands: OrderCommands,
         truth: VenueTruth,
+        doubts: Doubts,
     ) -> None:
         self.desk = desk
         self.ledger = ledger
         self.inbox = inbox
         self.commands = commands
         self.truth = truth
+        self.doubts = doubts
 
 
 @final
@@ -113,13 +106,11 @@ class InteractiveBrokersExecutionClient:
         self._contracts = ContractBook(provider, context.cache)
         self._executions = Executions()
         self._trading: _Trading | None = None
-        self._account_stream: Subscription | None = None
-        self._first_state: asyncio.Future[None] | None = None
+        self._account: AccountStream | None = None
         self._stop_following: Callable[[], None] | None = None
         self._is_announced = False
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._asking: asyncio.Task[None] | None = None
 
     # -- what it is -----------------------------------------------------------------------------
 
@@ -141,6 +132,11 @@ class InteractiveBrokersExecutionClient:
     def is_connected(self) -> bool:
         """Whether the venue can be asked now."""
         return self._trading is not None and self._client.is_connected
+
+    @property
+    def last_failure(self) -> PoseiError | None:
+        """Why the last attempt to connect failed, None when none has."""
+        return self._client.last_failure
 
     @property
     def instrument_provider(self) -> InteractiveBrokersInstrumentProvider:
@@ -167,9 +163,12 @@ class InteractiveBrokersExecutionClient:
                 self._start_trading(number)
                 await self._provider.initialize()
                 self._publish_instruments()
-                await self._follow_account()
+                self._account = AccountStream(
+                    self._client, number, self._context.sink, self._context.clock
+                )
+                await self._account.open(self._config.request_timeout)
             except BaseException:
-                self._stop_trading()
+                await self._end_trading()
                 await self._client.disconnect()
                 raise
             self._stop_following = self._client.add_connection_handler(self._connection_changed)
@@ -187,7 +186,7 @@ class InteractiveBrokersExecutionClient:
             self._contracts,
             context.sink,
             context.clock,
-            self._doubted,
+            lambda tracked: doubts.raised(tracked),  # noqa: PLW0108  it is made below
             self._load_then,
         )
         commands = OrderCommands(
@@ -203,7 +202,8 @@ class InteractiveBrokersExecutionClient:
             skipped_types=self._config.instrument_provider.filter_sec_types,
             all_clients=self._config.fetch_all_open_orders,
         )
-        self._trading = _Trading(desk, ledger, inbox, commands, truth)
+        doubts = Doubts(self._client, ledger, context.cache, truth)
+        self._trading = _Trading(desk, ledger, inbox, commands, truth, doubts)
         self._client.set_order_handler(inbox)
 
     def _publish_instruments(self) -> None:
@@ -211,39 +211,28 @@ class InteractiveBrokersExecutionClient:
             if self._context.cache.instrument(instrument.id) is None:
                 self._context.cache.add_instrument(instrument)
 
-    async def _follow_account(self) -> None:
-        self._first_state = asyncio.get_running_loop().create_future()
-        self._account_stream = self._client.subscribe_account_summary(self)
-        limit = self._config.request_timeout
-        done, _ = await asyncio.wait((self._first_state,), timeout=limit)
-        if not done:
-            raise RequestTimeout(
-                f"IB did not send the account's values within {limit:g} s",
-                field="account summary",
-                remedy="check that the login may see the account, or raise request_timeout",
-            )
-        self._first_state.result()
-
     async def disconnect(self) -> None:
         """Disconnect. Working orders stay at the venue. Idempotent; never raises."""
         if self._trading is None:
             return
-        self._stop_trading()
+        await self._end_trading()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.disconnect()
         self._announce(connected=False, reason="disconnected on request")
 
-    def _stop_trading(self) -> None:
+    async def _end_trading(self) -> None:
         if self._stop_following is not None:
             self._stop_following()
             self._stop_following = None
-        if self._account_stream is not None:
-            self._account_stream.close()
-            self._account_stream = None
+        if self._account is not None:
+            self._account.close()
+            self._account = None
         self._client.set_order_handler(None)
-        self._trading = None
+        trading, self._trading = self._trading, None
+        if trading is not None:
+            await trading.doubts.close()
 
     # -- the connection -------------------------------------------------------------------------
 
@@ -264,41 +253,6 @@ class InteractiveBrokersExecutionClient:
             self._context.sink.connection_changed(
                 self.client_id, connected=connected, reason=reason
             )
-
-    # -- the account ----------------------------------------------------------------------------
-
-    def account_summary(self, snapshot: AccountSnapshot) -> None:
-        """Take a consistent snapshot of all accounts of the login."""
-        trading = self._trading
-        if trading is None:
-            return
-        number = trading.desk.number
-        values = snapshot.of(number)
-        # Ledgers of a login with one account may come without its number.
-        if len(self._client.accounts()) == 1:
-            for account in snapshot.accounts:
-                values = {**snapshot.of(account), **values}
-        first = self._first_state
-        try:
-            state = account_state(number, values, ts_init=self._context.clock.timestamp_ns())
-        except PoseiError as error:
-            _log.error("the account's values cannot be understood", error=str(error))
-            if first is not None and not first.done():
-                first.set_exception(error)
-            return
-        self._context.sink.account_state(state)
-        if first is not None and not first.done():
-            first.set_result(None)
-
-    def stream_restarted(self, reason: str) -> None:
-        """Take note that the account's values are sent anew."""
-        _log.info("account values are requested anew", reason=reason)
-
-    def stream_failed(self, error: PoseiError) -> None:
-        """Take note that the account's values will not come."""
-        _log.error("account values have ended", error=str(error))
-        if self._first_state is not None and not self._first_state.done():
-            self._first_state.set_exception(error)
 
     # -- commands -------------------------------------------------------------------------------
 
@@ -405,47 +359,7 @@ class InteractiveBrokersExecutionClient:
         """
         return await self._connected().truth.position_reports()
 
-    # -- doubts ---------------------------------------------------------------------------------
-
-    def _doubted(self, tracked: t.TrackedOrder) -> None:
-        """Ask IB soon what became of an order; one question answers all doubts."""
-        if self._asking is None and self._client.is_connected:
-            _log.warning("asking IB about an order", order=tracked.identity.client_order_id)
-            self._asking = self._start(self._ask_about_doubts())
-
-    async def _ask_about_doubts(self) -> None:
-        pause = _DOUBT_PAUSE_S
-        try:
-            for _ in range(_DOUBT_QUESTIONS):
-                await asyncio.sleep(pause)
-                trading = self._trading
-                if trading is None or not self._client.is_connected:
-                    return  # the node reconciles after the next connection
-                if not self._doubtful(trading):
-                    return
-                try:
-                    await trading.truth.refresh()
-                except PoseiError as error:
-                    _log.warning("IB did not tell what became of orders", error=str(error))
-                pause = min(2 * pause, _LONGEST_DOUBT_PAUSE_S)
-            if self._trading is not None and (left := self._doubtful(self._trading)):
-                _log.critical(
-                    "IB does not tell what became of orders: look at them in TWS",
-                    orders=[str(one.identity.client_order_id) for one in left],
-                )
-        finally:
-            self._asking = None
-
-    def _doubtful(self, trading: _Trading) -> list[t.TrackedOrder]:
-        """Return the orders of which only a query can tell, and that the node has not settled."""
-        doubtful = []
-        for tracked in trading.ledger:
-            if not (tracked.is_in_doubt or tracked.misses_fills):
-                continue
-            order = self._context.cache.order(tracked.identity.client_order_id)
-            if order is None or not order.is_closed:
-                doubtful.append(tracked)
-        return doubtful
+    # -- orders of others -----------------------------------------------------------------------
 
     def _load_then(self, contract: IBContract, use: Callable[[Traded], None]) -> None:
         """Find what a contract is and go on, at once if it is known."""
