@@ -53,6 +53,7 @@ from posei_trader.model.values import Money, Price, Quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from posei_trader.errors import PoseiError
     from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.identifiers import ClientId
     from posei_trader.model.orders import Order
@@ -153,6 +154,8 @@ class Venue:
     fill_size: int | None = None
     """Units in one fill; None fills all at once."""
     connect_error: Exception | None = None
+    connect_failure: PoseiError | None = None
+    """What a client that goes on trying says about its last attempt."""
     connect_delay: float = 0.0
     disconnect_delay: float = 0.0
     is_silent: bool = False
@@ -385,6 +388,10 @@ class _Connection:
     @property
     def client_id(self) -> ClientId:
         return self.context.client_id
+
+    @property
+    def last_failure(self) -> PoseiError | None:
+        return self.venue.connect_failure
 
     async def connect(self) -> None:
         await asyncio.sleep(self.venue.connect_delay)

@@ -231,6 +231,21 @@ def test_a_venue_that_does_not_answer_fails_the_run_in_the_configured_time(venue
     assert time.monotonic() - begin < 5
 
 
+def test_a_venue_that_goes_on_failing_tells_why_when_the_time_is_up(venue):
+    venue.connect_delay = 60
+    venue.connect_failure = ConnectionFailed(
+        "connection refused", field="port", value="127.0.0.1:7497", remedy="start TWS"
+    )
+    with pytest.raises(RequestTimeout, match=r"within timeout_connection \(0.05 s\)") as caught:
+        failing_run(make_node(timeout_connection=0.05))
+    told = str(caught.value)
+    assert told.startswith("data client SIM did not connect")
+    assert "connection refused" in told
+    assert (caught.value.field, caught.value.value) == ("port", "127.0.0.1:7497")
+    assert caught.value.remedy == "start TWS"
+    assert caught.value.__cause__ is venue.connect_failure
+
+
 def test_a_venue_that_does_not_tell_its_orders_fails_the_run(venue):
     venue.is_silent = True
     with pytest.raises(RequestTimeout) as caught:

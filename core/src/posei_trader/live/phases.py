@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.errors import NotConnected, PoseiError, RequestTimeout
+from posei_trader.protocols import TellsFailures
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -50,17 +51,29 @@ class Phases:
         """Connect every client, all at once.
 
         Raises:
-            RequestTimeout: some did not connect within `timeout_connection`; names them.
+            RequestTimeout: some did not connect within `timeout_connection`; names them, and what
+                the first of them says about it (see `TellsFailures`), chained as the cause.
             PoseiError: what the first one that failed raised.
         """
-        clients: list[DataClient | ExecClient] = [
-            *self._wiring.data.clients,
-            *self._wiring.execution.clients,
-        ]
-        await self._all(
-            [(_title(client), client.connect()) for client in clients],
+        clients = self._clients()
+        seconds = self._config.timeout_connection
+        pending = await _all([(_title(one), one.connect()) for one in clients], seconds)
+        if not pending:
+            return
+        for client in clients:
+            if _title(client) in pending and (failure := _failure_of(client)) is not None:
+                raise RequestTimeout(
+                    f"{_title(client)} did not connect within timeout_connection ({seconds:g} s): "
+                    f"{failure.message}",
+                    field=failure.field,
+                    value=failure.value,
+                    remedy=failure.remedy,
+                    code=failure.code,
+                ) from failure
+        raise _silence(
+            pending,
             "timeout_connection",
-            self._config.timeout_connection,
+            seconds,
             "check that the gateway runs, the address is right and somebody is logged in",
         )
 
@@ -74,12 +87,17 @@ class Phases:
         if not self._config.exec_engine.reconciliation:
             return
         execution = self._wiring.execution
-        await self._all(
-            [(_title(client), execution.reconcile(client)) for client in execution.clients],
-            "timeout_reconciliation",
-            self._config.timeout_reconciliation,
-            "give it more time; a node may not trade on what it does not know",
+        seconds = self._config.timeout_reconciliation
+        pending = await _all(
+            [(_title(client), execution.reconcile(client)) for client in execution.clients], seconds
         )
+        if pending:
+            raise _silence(
+                pending,
+                "timeout_reconciliation",
+                seconds,
+                "give it more time; a node may not trade on what it does not know",
+            )
 
     async def await_accounts(self) -> None:
         """Wait for the first state of every account.
@@ -154,11 +172,7 @@ class Phases:
         await self._trader.close()
         await self._wiring.data.stop()
         await self._wiring.execution.stop()
-        clients: list[DataClient | ExecClient] = [
-            *self._wiring.data.clients,
-            *self._wiring.execution.clients,
-        ]
-        steps = [(_title(client), client.disconnect()) for client in clients]
+        steps = [(_title(client), client.disconnect()) for client in self._clients()]
         tasks = [asyncio.create_task(step, name=f"disconnect {name}") for name, step in steps]
         if tasks:
             done, pending = await asyncio.wait(tasks, timeout=self._config.timeout_disconnection)
@@ -169,37 +183,44 @@ class Phases:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     _log.error("%s failed", task.get_name(), exc_info=error)
 
-    async def _all(
-        self,
-        steps: Sequence[tuple[str, Coroutine[Any, Any, object]]],
-        field: str,
-        seconds: float,
-        remedy: str,
-    ) -> None:
-        """Do several things at once; the first failure ends the others."""
-        tasks = [asyncio.create_task(step, name=name) for name, step in steps]
-        if not tasks:
-            return
-        try:
-            done, pending = await asyncio.wait(
-                tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION
-            )
-        finally:
-            for task in tasks:
-                task.cancel()
-        for task in (one for one in tasks if one in done):
-            error = task.exception()
-            if isinstance(error, PoseiError):
-                _log.error("%s: %s", task.get_name(), error.message)
-            if error is not None:
-                raise error
-        if pending:
-            raise RequestTimeout(
-                f"no answer from {', '.join(sorted(task.get_name() for task in pending))}",
-                field=field,
-                value=seconds,
-                remedy=remedy,
-            )
+    def _clients(self) -> list[DataClient | ExecClient]:
+        return [*self._wiring.data.clients, *self._wiring.execution.clients]
+
+
+async def _all(
+    steps: Sequence[tuple[str, Coroutine[None, None, object]]], seconds: float
+) -> list[str]:
+    """Do several things at once, and return the names of those that did not end in time.
+
+    The first failure ends the others and is raised.
+    """
+    tasks = [asyncio.create_task(step, name=name) for name, step in steps]
+    if not tasks:
+        return []
+    try:
+        done, pending = await asyncio.wait(
+            tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION
+        )
+    finally:
+        for task in tasks:
+            task.cancel()
+    for task in (one for one in tasks if one in done):
+        error = task.exception()
+        if isinstance(error, PoseiError):
+            _log.error("%s: %s", task.get_name(), error.message)
+        if error is not None:
+            raise error
+    return sorted(task.get_name() for task in pending)
+
+
+def _silence(names: Sequence[str], field: str, seconds: float, remedy: str) -> RequestTimeout:
+    return RequestTimeout(
+        f"no answer from {', '.join(names)}", field=field, value=seconds, remedy=remedy
+    )
+
+
+def _failure_of(client: DataClient | ExecClient) -> PoseiError | None:
+    return client.last_failure if isinstance(client, TellsFailures) else None
 
 
 def _title(client: DataClient | ExecClient) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.session import Session
     from posei_trader.adapters.interactive_brokers.client.states import ConnectionState
     from posei_trader.adapters.interactive_brokers.client.supervisor import Supervisor
+    from posei_trader.errors import PoseiError
 
 __all__ = ["InteractiveBrokersClientConnectionMixin"]
 
@@ -39,6 +40,11 @@ class InteractiveBrokersClientConnectionMixin(ClientPart):
     def is_connected(self) -> bool:
         """Whether requests can be made now."""
         return self._connection.state.is_connected
+
+    @property
+    def last_failure(self) -> PoseiError | None:
+        """Why the last attempt to connect failed, None when none has since `connect`."""
+        return self._connection.failure
 
     @property
     def address(self) -> tuple[str, int, int]:

@@ -96,7 +96,7 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[PoseiError] | None = None
-        self._failure: PoseiError | None = None
+        self.failure: PoseiError | None = None
         self._waiters = 0
         self._was_ready = False
         self._is_upstream_lost = False
@@ -108,7 +108,7 @@ class Supervisor:
             return
         await self._start_gateway()
         if self._task is None or self._task.done():
-            self._failure = None
+            self.failure = None
             self._ready = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._supervise(), name="ib-connection")
         ready = self._ready
@@ -122,7 +122,7 @@ class Supervisor:
             if not ready.done() and self._waiters == 0:
                 await self.stop("nobody waits for the connection any more")
         if not done:
-            raise not_connected_in_time(self.host, self.port, limit, self._failure)
+            raise not_connected_in_time(self.host, self.port, limit, self.failure)
         ready.result()
 
     # --- the supervisor ---------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class Supervisor:
 
     def _attempt_failed(self, error: PoseiError) -> None:
         self.attempts += 1
-        before, self._failure = self._failure, error
+        before, self.failure = self.failure, error
         is_new = before is None or before.message != error.message
         self._close_socket(ConnectionLost("the connection attempt failed"))
         self._session.log.warning(
