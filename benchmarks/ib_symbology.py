@@ -17,7 +17,15 @@ from posei_trader.adapters.interactive_brokers.common import IBContract
 from posei_trader.adapters.interactive_brokers.symbology import RawSymbology, SimplifiedSymbology
 
 TABLE = Path(__file__).parent.parent / "plugins/ib/tests/symbology/pairs.txt"
-FIELDS = "secType exchange primaryExchange currency symbol localSymbol tradingClass".split()
+FIELDS = (
+    "secType",
+    "exchange",
+    "primaryExchange",
+    "currency",
+    "symbol",
+    "localSymbol",
+    "tradingClass",
+)
 WANTED_US = 5.0
 ROUNDS = 5
 TODAY = dt.date(2024, 6, 1)

@@ -12,6 +12,7 @@ from posei_ib_sim.contracts import (
     ContractQuery,
     FuturesShelf,
     HoursBook,
+    OptionShelf,
     load_seeds,
 )
 from posei_ib_sim.contracts.identity import stable_con_id
@@ -116,3 +117,27 @@ def test_increments_depend_on_the_price():
     assert increment_at(109, Decimal("3.00")) == Decimal("0.1")
     assert conforms(109, Decimal("3.10"))
     assert not conforms(109, Decimal("3.05"))
+
+
+def test_a_family_of_options_has_the_strikes_that_a_user_gives_it():
+    hours = HoursBook()
+    found = ContractDatabase(hours, lambda: int(NOW.timestamp()) * 10**9)
+    factory = ContractFactory(hours, NOW.date())
+    for contract in load_seeds(factory):
+        found.add(contract)
+    shelf = OptionShelf(found, factory, lambda _: 5003.0)
+    found.add_expander(shelf.expand)
+    spxw = {
+        "underlying": "SPX", "trading_class": "SPXW", "sec_type": "IND", "exchanges": ["CBOE"],
+        "cycle": "daily", "multiplier": "100", "market_rule": 109, "strikes": 4, "strike_step": 2.5,
+    }  # fmt: skip
+    shelf.add_family(spxw)
+    day = {"symbol": "SPX", "sec_type": "OPT", "last_trade_date": "20240308"}
+    query = ContractQuery(**day, trading_class="SPXW", right="P")
+    puts = found.find(query)
+    assert [contract.strike for contract in puts] == [4997.5, 5000, 5002.5, 5005]
+    assert {contract.local_symbol[:13] for contract in puts} == {"SPXW  240308P"}
+    one = found.one(ContractQuery(**day, trading_class="SPXW", right="C", strike=Decimal(5000)))
+    assert found.find(ContractQuery(**day, strike=Decimal(5000), right="C")) == [one]
+    with pytest.raises(KeyError, match="cycle"):
+        shelf.add_family({key: value for key, value in spxw.items() if key != "cycle"})

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ContractDatabase"]
 
 _NOTHING_FOUND: Final = "No security definition has been found for the request"
+_WHOLE_DATE: Final = len("YYYYMMDD")
 _EXPIRING: Final = frozenset({"FUT", "OPT", "FOP", "WAR", "IOPT"})
 
 
@@ -37,6 +38,9 @@ class ContractDatabase:
         self._now_ns = now_ns
         self._by_id: dict[int, SimContract] = {}
         self._by_symbol: dict[str, list[SimContract]] = defaultdict(list)
+        # An underlying has options by the ten thousand; nearly every query names type or date.
+        self._by_type: dict[tuple[str, str], list[SimContract]] = defaultdict(list)
+        self._by_date: dict[tuple[str, str], list[SimContract]] = defaultdict(list)
         self._by_local: dict[str, list[SimContract]] = defaultdict(list)
         self._by_isin: dict[str, list[SimContract]] = defaultdict(list)
         self._by_cusip: dict[str, list[SimContract]] = defaultdict(list)
@@ -67,7 +71,11 @@ class ContractDatabase:
                 f"{other.local_symbol!r}; leave con_id out and a free one is made"
             )
         self._by_id[contract.con_id] = contract
-        self._by_symbol[contract.symbol.upper()].append(contract)
+        symbol = contract.symbol.upper()
+        self._by_symbol[symbol].append(contract)
+        self._by_type[symbol, contract.sec_type].append(contract)
+        if contract.last_trade_date:
+            self._by_date[symbol, contract.last_trade_date].append(contract)
         self._by_local[contract.local_symbol.upper()].append(contract)
         if contract.isin:
             self._by_isin[contract.isin].append(contract)
@@ -123,7 +131,16 @@ class ContractDatabase:
             return self._continuous(query)
         matches = [c for c in self._candidates(query) if self._fits(c, query)]
         if not (query.include_expired or query.con_id):
-            matches = [c for c in matches if not self.is_expired(c)]
+            # Thousands of options share a date and a venue.
+            hidden = {
+                key
+                for key, c in {(c.last_trade_date, c.hours, c.sec_type): c for c in matches}.items()
+                if self.is_expired(c)
+            }
+            if hidden:
+                matches = [
+                    c for c in matches if (c.last_trade_date, c.hours, c.sec_type) not in hidden
+                ]
         matches.sort(key=lambda c: (c.last_trade_date, c.strike, c.right, c.con_id))
         return [routed for match in matches for routed in _routed(match, query)]
 
@@ -208,32 +225,42 @@ class ContractDatabase:
         if query.local_symbol:
             return list(self._by_local.get(query.local_symbol.upper(), ()))
         if query.symbol:
-            found = self._by_symbol.get(query.symbol.upper(), ())
-            # A bond may be asked for by writing its CUSIP into the symbol.
-            return list(found) or list(self._by_cusip.get(query.symbol, ()))
+            return self._of_symbol(query)
         if query.trading_class:
             return [c for c in self._by_id.values() if c.trading_class == query.trading_class]
         return []
+
+    def _of_symbol(self, query: ContractQuery) -> list[SimContract]:
+        symbol, date = query.symbol.upper(), query.last_trade_date.partition(" ")[0]
+        if symbol not in self._by_symbol:
+            # A bond may be asked for by writing its CUSIP into the symbol.
+            return list(self._by_cusip.get(query.symbol, ()))
+        if len(date) == _WHOLE_DATE:
+            return list(self._by_date.get((symbol, date), ()))
+        if query.sec_type:
+            return list(self._by_type.get((symbol, query.sec_type), ()))
+        return list(self._by_symbol[symbol])
 
     @staticmethod
     def _fits(contract: SimContract, query: ContractQuery) -> bool:
         # A conId is decisive; the exchange only says where it is to be routed.
         if query.con_id:
             return True
-        checks = (
-            not query.sec_type or contract.sec_type == query.sec_type,
-            not query.currency or contract.currency == query.currency,
-            not query.exchange or query.exchange in contract.routes,
-            not query.primary_exchange
-            or query.primary_exchange in {contract.primary_exchange, contract.exchange},
-            not query.trading_class or contract.trading_class == query.trading_class,
-            not query.multiplier or _same_number(contract.multiplier, query.multiplier),
-            not query.right or contract.right == query.right[:1].upper(),
-            not query.strike or contract.strike == query.strike,
-            not query.last_trade_date or _expires(contract, query.last_trade_date),
-            not query.local_symbol or contract.local_symbol == query.local_symbol.upper(),
+        return (
+            (not query.sec_type or contract.sec_type == query.sec_type)
+            and (not query.trading_class or contract.trading_class == query.trading_class)
+            and (not query.right or contract.right == query.right[:1].upper())
+            and (not query.strike or contract.strike == query.strike)
+            and (not query.currency or contract.currency == query.currency)
+            and (not query.exchange or query.exchange in contract.routes)
+            and (not query.last_trade_date or _expires(contract, query.last_trade_date))
+            and (not query.multiplier or _same_number(contract.multiplier, query.multiplier))
+            and (not query.local_symbol or contract.local_symbol == query.local_symbol.upper())
+            and (
+                not query.primary_exchange
+                or query.primary_exchange in {contract.primary_exchange, contract.exchange}
+            )
         )
-        return all(checks)
 
     def _continuous(self, query: ContractQuery) -> list[SimContract]:
         if query.con_id:
@@ -274,12 +301,14 @@ def _preference(contract: SimContract) -> tuple[int, int, int]:
 
 def _expires(contract: SimContract, wanted: str) -> bool:
     wanted = wanted.partition(" ")[0]
-    if len(wanted) == 8:
+    if len(wanted) == _WHOLE_DATE:
         return contract.last_trade_date == wanted
     return contract.contract_month.startswith(wanted)
 
 
 def _same_number(left: str, right: str) -> bool:
+    if left == right:
+        return True
     try:
         return Decimal(left or "1") == Decimal(right or "1")
     except InvalidOperation:

@@ -2,25 +2,27 @@
 
 A template says when a session opens and closes in the venue's own zone, relative to its trade date
 (a futures session opens the evening before). Which dates are sessions, and which close early, comes
-from `exchange_calendars`; spot forex and crypto follow fixed weeks. The calendar package takes two
-seconds to import, so it is loaded with the first question about a venue that needs it.
+from :mod:`.calendars`; spot forex and crypto follow fixed weeks.
 """
 
 from __future__ import annotations
 
 import bisect
 import datetime as dt
-import warnings
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from posei_ib_sim.errors import ConfigurationError
+from posei_ib_sim.contracts.calendars import session_dates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["HOURS", "HoursBook", "HoursTemplate", "Session"]
 
 _DAY: Final = dt.timedelta(days=1)
+_MOST_DESCRIBED: Final = 1024
 _MINUTE_NS: Final = 60_000_000_000
 
 
@@ -251,9 +253,9 @@ class _Days:
         # Only now: a decade whose calendar failed must fail again, not look like one long holiday.
         self._decades.add(decade)
 
-    def _dates_of(self, first: dt.date, last: dt.date) -> list[tuple[dt.date, int | None]]:
+    def _dates_of(self, first: dt.date, last: dt.date) -> Sequence[tuple[dt.date, int | None]]:
         if self._template.calendar not in {"week", "always"}:
-            return _calendar_dates(self._template.calendar, first, last)
+            return session_dates(self._template.calendar, first, last)
         every = [first + _DAY * n for n in range((last - first).days + 1)]
         if self._template.calendar == "always":
             return [(date, None) for date in every]
@@ -274,34 +276,14 @@ class _Days:
         )
 
 
-def _calendar_dates(code: str, first: dt.date, last: dt.date) -> list[tuple[dt.date, int | None]]:
-    import exchange_calendars  # noqa: PLC0415 - two seconds of import, paid by its first user
-
-    try:
-        with warnings.catch_warnings():
-            # exchange_calendars 4.13 uses what pandas 3.1 deprecates; nothing a user could do.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            calendar = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
-    except ValueError as error:
-        message = (
-            f"no {code} calendar for {first} to {last}: {error}. "
-            "Choose data and a start time within the years the calendar covers"
-        )
-        raise ConfigurationError(message) from error
-    early = {stamp.date() for stamp in calendar.early_closes}
-    closes = calendar.closes_nanos.tolist()
-    dates = [stamp.date() for stamp in calendar.sessions]
-    return [
-        (date, close if date in early else None) for date, close in zip(dates, closes, strict=True)
-    ]
-
-
 @final
 class HoursBook:
     """Sessions of every template; one book serves a whole simulation."""
 
     def __init__(self) -> None:
         self._days: dict[str, _Days] = {}
+        # Every contract of a venue is described by the same text all day.
+        self._described: dict[tuple[str, dt.date, bool, int], str] = {}
 
     @staticmethod
     def zone(template: str) -> ZoneInfo:
@@ -375,6 +357,15 @@ class HoursBook:
     def describe(self, template: str, ts_ns: int, *, liquid: bool, days: int = 6) -> str:
         """Return the hours of the coming days as IB writes them in contract details."""
         first = self.local_date(template, ts_ns)
+        key = (template, first, liquid, days)
+        text = self._described.get(key)
+        if text is None:
+            if len(self._described) >= _MOST_DESCRIBED:
+                self._described.clear()
+            text = self._described[key] = self._describe(template, first, liquid=liquid, days=days)
+        return text
+
+    def _describe(self, template: str, first: dt.date, *, liquid: bool, days: int) -> str:
         known = {s.date: s for s in self.between(template, first, first + _DAY * days)}
         zone = self.zone(template)
         parts = []

@@ -28,6 +28,15 @@ _BACK: Final = dt.timedelta(days=60)
 _DAILY_AHEAD: Final = dt.timedelta(days=30)
 _CHAIN_REACH: Final = 0.3
 _STRIKES_MAX: Final = 60
+_FAMILY_FIELDS: Final = (
+    "underlying",
+    "trading_class",
+    "sec_type",
+    "exchanges",
+    "cycle",
+    "multiplier",
+    "market_rule",
+)
 _STEPS: Final = tuple(
     Decimal(mantissa).scaleb(exponent)
     for exponent in range(-5, 4)
@@ -68,8 +77,23 @@ class OptionShelf:
         self._factory = factory
         self._price_of = price_of
         self._prices: dict[int, float] = {}
+        self._dates: dict[tuple[str, int], list[dt.date]] = {}
         self._made: set[tuple[str, int, str]] = set()
         self._is_expanding = False
+
+    def add_family(self, row: Mapping[str, Any]) -> None:
+        """Add a family with the fields of `seeds/options.toml`, in place of one of its class.
+
+        Raises:
+            KeyError: A field is missing.
+        """
+        name = [row[field] for field in _FAMILY_FIELDS][:2]
+        self._families = [
+            family
+            for family in self._families
+            if [family["underlying"], family["trading_class"]] != name
+        ]
+        self._families.append(row)
 
     def chains(self, underlying: SimContract, exchange: str) -> list[OptionChain]:
         """Return the chains on an underlying, on one exchange or, with an empty one, on all."""
@@ -85,7 +109,7 @@ class OptionShelf:
                     str(family["multiplier"]),
                     (exchange,) if exchange else exchanges,
                     tuple(f"{date:%Y%m%d}" for date in dates),
-                    tuple(float(strike) for strike in self._strikes(underlying)),
+                    tuple(float(strike) for strike in self._strikes(family, underlying)),
                 )
             )
         return found
@@ -146,6 +170,12 @@ class OptionShelf:
         ]
 
     def _expirations(self, family: Mapping[str, Any], underlying: SimContract) -> list[dt.date]:
+        key = (str(family["trading_class"]), underlying.con_id)
+        if key not in self._dates:
+            self._dates[key] = self._listed(family, underlying)
+        return self._dates[key]
+
+    def _listed(self, family: Mapping[str, Any], underlying: SimContract) -> list[dt.date]:
         if family["cycle"] == "future":
             text = underlying.last_trade_date
             return [dt.date(int(text[:4]), int(text[4:6]), int(text[6:]))] if text else []
@@ -165,8 +195,12 @@ class OptionShelf:
             chosen |= {_on_session(friday, known) for friday in fridays}
         return sorted(chosen)
 
-    def _strikes(self, underlying: SimContract) -> list[Decimal]:
+    def _strikes(self, family: Mapping[str, Any], underlying: SimContract) -> list[Decimal]:
         price = self._price(underlying)
+        if "strikes" in family:
+            step, count = Decimal(str(family["strike_step"])), int(family["strikes"])
+            middle = int(Decimal(repr(price)) / step)
+            return [step * max(1, middle - count // 2 + n) for n in range(count)]
         step = _strike_step(price)
         low, high = price * (1 - _CHAIN_REACH), price * (1 + _CHAIN_REACH)
         first = int(Decimal(repr(low)) / step)
@@ -184,7 +218,7 @@ class OptionShelf:
         if key in self._made:
             return
         self._made.add(key)
-        for strike in self._strikes(underlying):
+        for strike in self._strikes(family, underlying):
             for right in "CP":
                 self._database.add(self._option(family, underlying, date, strike, right))
 
