@@ -36,7 +36,8 @@ class SimulatedIBGatewayConfig:
             get seeded synthetic prices.
         symbols: Contract names for file stems or values of a symbol column.
         contracts: More contracts: a TOML or JSON file, or rows as in the seed tables, by class
-            ("stock", "pair", "future", "index", "crypto", "cfd", "commodity", "fund", "bond").
+            ("stock", "pair", "future", "option", "index", "crypto", "cfd", "commodity", "fund",
+            "bond", "warrant"). An "option" row is a family of options.
         synthetic: Whether contracts without a replay file get synthetic prices at all.
         speed: Simulated seconds per real second; "max" runs the replay as fast as the clients
             read it; "step" moves time only by `SimulatedIBGateway.advance`.

@@ -178,17 +178,18 @@ class Simulation:
             "bond": self._factory.bond,
             "warrant": self._factory.warrant,
         }
+        adders: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            "future": shelf.add_product,
+            "option": self._options.add_family,
+            **{kind: _adder(self.contracts, build) for kind, build in builders.items()},
+        }
         for kind, rows in _user_contracts(self.config.contracts).items():
-            if kind == "future":
-                for row in rows:
-                    shelf.add_product(row)
-                continue
-            if kind not in builders:
-                known = ", ".join([*builders, "future"])
+            if kind not in adders:
+                known = ", ".join(adders)
                 raise ConfigurationError(f"contracts has the class {kind!r}; known are {known}")
             for row in rows:
                 try:
-                    self.contracts.add(builders[kind](row))
+                    adders[kind](row)
                 except KeyError as error:
                     raise ConfigurationError(
                         f"contracts: a {kind} lacks the field {error.args[0]!r} in {dict(row)}"
@@ -274,6 +275,12 @@ class Simulation:
     def _new_day(self) -> None:
         self.accounts.begin_day()
         self._schedule_midnight()
+
+
+def _adder(
+    database: ContractDatabase, build: Callable[[Mapping[str, Any]], SimContract]
+) -> Callable[[Mapping[str, Any]], None]:
+    return lambda row: database.add(build(row))
 
 
 def _user_contracts(
