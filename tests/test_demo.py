@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from decimal import Decimal
@@ -32,6 +34,7 @@ def posei(*arguments, cwd):
 def demo(*arguments, cwd):
     done = posei("demo", "--json", "--output", "out", *arguments, cwd=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "error" not in done.stderr
     return json.loads(done.stdout)
 
 
@@ -95,21 +98,38 @@ def test_quote_ticks_of_a_currency_pair_trade_too(tmp_path, data):
         (["--data", "nowhere.csv"], ["no such data file", "nowhere.csv"]),
         (["--size", "-1"], ["positive number", "-1"]),
         (["--from", "soon"], ["ISO 8601", "soon"]),
+        (["--from", "2050-01-01"], ["within the data", "2050-01-01", "before 2013-03-01"]),
+        (["--fast", "50", "--slow", "10"], ["shorter", "(50, 10)"]),
+        (["--output", "taken"], ["must be a directory", "taken"]),
+        (["--data", "taken", "--instrument", "AAPL"], ["SYMBOL.VENUE", "AAPL"]),
+        (["--data", "AAPL.csv", "--instrument", "NOPE.NOWHERE"], ["no such instrument"]),
+        (["--data", "empty.csv", "--instrument", "AAPL.NASDAQ"], ["cannot be read", "header"]),
+        (["--data", "AAPL.csv", "--instrument", "AAPL.NASDAQ"], ["never traded", "--slow"]),
     ],
 )
 def test_bad_input_gets_one_readable_error(tmp_path, arguments, said):
+    (tmp_path / "taken").write_text("x")
+    (tmp_path / "empty.csv").touch()
+    rows = "".join(f"2024-01-02T15:{m:02}:00Z,100,101,99,100.5,10\n" for m in range(30))
+    (tmp_path / "AAPL.csv").write_text("timestamp,open,high,low,close,volume\n" + rows)
     done = posei("demo", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     for words in said:
         assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert "remedy" in done.stderr
+    assert "field" in done.stderr
+    assert "value" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("timestamp,open,high,low\n2024-01-02T00:00:00Z,1,2,3\n", "close"),
+        (
+            "timestamp,open,high,low\n"
+            + "".join(f"2024-01-0{d}T00:00:00Z,1,2,1\n" for d in (2, 3, 4, 5)),
+            "lacks close",
+        ),
         (
             "timestamp,open,high,low,close,volume\n"
             + "".join(f"2024-01-0{d}T00:00:00Z,1,2,1,1.5,10\n" for d in (2, 3, 4, 6, 5, 7)),
@@ -124,4 +144,27 @@ def test_a_bad_data_file_is_refused_before_anything_starts(tmp_path, text, said)
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
-    assert list(tmp_path.rglob("*.parquet")) == []
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_demo_and_leaves_nothing_behind(tmp_path, number):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [POSEI, "demo"],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        while line and not line.startswith("catalog"):
+            line = process.stdout.readline()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert list(scratch.iterdir()) == []

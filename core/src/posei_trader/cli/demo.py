@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import json as jsonlib
+import signal
 import tempfile
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
 
 import typer
 
 from posei_trader.errors import InvalidRequest
 
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
 app = typer.Typer(
     help="Trade real prices on a simulated gateway, start to end.",
     rich_markup_mode=None,
+    add_completion=False,
 )
 
-_HISTORY_FROM: Final = dt.datetime(2009, 1, 1, tzinfo=dt.UTC)
-_LIVE_FROM: Final = dt.datetime(2012, 1, 1, tzinfo=dt.UTC)
+
+class _Moments(NamedTuple):
+    first: dt.datetime
+    split: dt.datetime
+    last: dt.datetime
+
+
+_BUNDLED: Final = _Moments(
+    dt.datetime(2009, 1, 1, tzinfo=dt.UTC),
+    dt.datetime(2012, 1, 1, tzinfo=dt.UTC),
+    dt.datetime(2013, 3, 1, tzinfo=dt.UTC),
+)
+"""What is taken of the bundled prices: three years of history, fourteen months of trading."""
+
 _VENUES: Final = {"XCME": "CME", "XCBT": "CBOT", "XNYM": "NYMEX", "XNAS": "NASDAQ", "XNYS": "NYSE"}
 
 
@@ -54,22 +74,28 @@ def demo(
 
     from posei_trader.demo.prices import bundled_stocks, users_file  # noqa: PLC0415 - same
     from posei_trader.demo.session import Plan, run_demo  # noqa: PLC0415 - same
-    from posei_trader.demo.span import span_of  # noqa: PLC0415 - same
+    from posei_trader.demo.span import Span, span_of  # noqa: PLC0415 - same
 
-    target = output or Path("demo-output")
+    if fast >= slow:
+        raise InvalidRequest(
+            "the fast average must be shorter than the slow one",
+            field="fast, slow",
+            value=(fast, slow),
+            remedy="give something like --fast 40 --slow 160",
+        )
+    target = _directory(output or Path("demo-output"))
+    units, moment = _size(size), _moment(live_from)
     with tempfile.TemporaryDirectory() as scratch:
         if data is None:
-            prices = bundled_stocks(Path(scratch), _HISTORY_FROM.date())
-            start, begin, bar = _HISTORY_FROM, _moment(live_from) or _LIVE_FROM, "1-DAY-LAST"
+            prices = bundled_stocks(Path(scratch), _BUNDLED.first.date())
+            span, bar = Span(*_BUNDLED), "1-DAY-LAST"
         else:
             prices = [users_file(data, instrument, _VENUES)]
-            start, begin = span_of(data)
-            begin = _moment(live_from) or begin
-            is_pair = "/" in prices[0].instrument_id
-            bar = "1-MINUTE-MID" if is_pair else "1-MINUTE-LAST"
-        target.mkdir(parents=True, exist_ok=True)
-        plan = Plan(prices, begin, start, bar, _size(size), fast, slow, target, data is None)
-        verdict = asyncio.run(run_demo(plan, Console(quiet=json)))
+            span = span_of(data)
+            bar = "1-MINUTE-MID" if "/" in prices[0].instrument_id else "1-MINUTE-LAST"
+        begin = _within(moment or span.split, span.first, span.last)
+        plan = Plan(prices, begin, span.first, bar, units, fast, slow, target, data is None)
+        verdict = asyncio.run(_until_terminated(run_demo(plan, Console(quiet=json))))
     if json:
         books = {
             name: {code: str(amount) for code, amount in book.items()}
@@ -87,6 +113,40 @@ def demo(
                 indent=2,
             )
         )
+
+
+async def _until_terminated(work: Coroutine[object, object, T]) -> T:
+    """Await the work; SIGTERM ends it as Ctrl-C does, with everything put away."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in loops
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _within(moment: dt.datetime, first: dt.datetime, last: dt.datetime) -> dt.datetime:
+    if first < moment < last:
+        return moment
+    raise InvalidRequest(
+        "trading must begin within the data, with some history before it",
+        field="from",
+        value=moment.isoformat(),
+        remedy=f"give a moment after {first.isoformat()} and before {last.isoformat()}",
+    )
+
+
+def _directory(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise InvalidRequest(
+            "the output must be a directory",
+            field="output",
+            value=str(path),
+            remedy="give a directory; it is made when it does not exist",
+        )
+    return path
 
 
 def _moment(text: str | None) -> dt.datetime | None:

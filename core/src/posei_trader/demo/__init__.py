@@ -1,5 +1,5 @@
 """``posei demo``: the whole path on real prices, from contract to chart, without a network.
 
-It asks the registry for a simulated gateway and for a venue adapter by their names; it knows
-neither, and would run on any other pair that speaks to each other.
+It asks the registry for the simulated IB Gateway and the IB adapter by their names and imports
+neither. This is the one place in core that spells a venue's settings.
 """

@@ -6,6 +6,7 @@ import csv
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from posei_trader.errors import DataFileError, InvalidRequest, MissingDependency
+from posei_trader.model.identifiers import InstrumentId
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -74,7 +75,7 @@ def users_file(path: Path, instrument_id: str | None, venues: Mapping[str, str])
 
     Raises:
         DataFileError: there is no such file.
-        InvalidRequest: the name does not say what the file holds.
+        InvalidRequest: the name does not say what the file holds, or is no instrument id.
     """
     if not path.is_file():
         raise DataFileError(
@@ -85,8 +86,8 @@ def users_file(path: Path, instrument_id: str | None, venues: Mapping[str, str])
         )
     if instrument_id is None:
         instrument_id = _named(path.name, venues)
-    symbol, _, _ = instrument_id.rpartition(".")
-    return Prices(path, symbol.replace("/", "."), instrument_id)
+    checked = InstrumentId(instrument_id)
+    return Prices(path, checked.symbol.replace("/", "."), checked)
 
 
 def _named(name: str, venues: Mapping[str, str]) -> str:

@@ -29,6 +29,9 @@ from posei_trader.demo.strategy import EmaCross, EmaCrossConfig
 from posei_trader.demo.tables import books_table, fills_table, orders_table, positions_table
 from posei_trader.errors import (
     ConfigError,
+    DataFileError,
+    InstrumentNotFound,
+    InvalidRequest,
     PoseiError,
     ReconciliationFailed,
     RequestRejected,
@@ -36,7 +39,7 @@ from posei_trader.errors import (
 )
 from posei_trader.live.node import TradingNode
 from posei_trader.model.bars import BarType
-from posei_trader.model.identifiers import InstrumentId, Venue
+from posei_trader.model.identifiers import InstrumentId
 from posei_trader.persistence.catalog import ParquetDataCatalog
 from posei_trader.plugins import default_registry
 from posei_trader.protocols import Gateway
@@ -165,6 +168,7 @@ async def _gateway(provider: Provider, plan: Plan) -> AsyncIterator[ReplayingGat
             },
             speed="max",
             start=plan.live_from,
+            pacing=False,
             account_ids=(_ACCOUNT,),
         )
     )
@@ -173,16 +177,30 @@ async def _gateway(provider: Provider, plan: Plan) -> AsyncIterator[ReplayingGat
     except PoseiError:
         raise
     except ValueError as error:
-        # The gateway stands alone, with errors of its own; its words name field and remedy.
-        raise ConfigError(
-            f"the simulated gateway cannot replay this: {error}",
-            field="data",
-            remedy="correct the file, or give another one with --data",
-        ) from error
+        raise _translated(error) from error
     try:
         yield gateway
     finally:
         await gateway.stop_async()
+
+
+def _translated(error: ValueError) -> PoseiError:
+    """Return the gateway's refusal as one of ours: it stands alone, with errors of its own."""
+    remedy = getattr(error, "remedy", None)
+    if not isinstance(remedy, str):
+        return ConfigError(
+            f"the simulated gateway cannot replay this: {error}",
+            field="data",
+            remedy="correct the file, or give another one with --data",
+        )
+    row, column = getattr(error, "row", None), getattr(error, "column", None)
+    places = [f"row {row}"] * (row is not None) + [f"column {column!r}"] * (column is not None)
+    return DataFileError(
+        f"the data file cannot be replayed: {getattr(error, 'problem', error)}",
+        field=", ".join(["data", *places]),
+        value=getattr(error, "path", None),
+        remedy=remedy,
+    )
 
 
 def _node(provider: Provider, gateway: ReplayingGateway, plan: Plan) -> TradingNode:
@@ -212,7 +230,6 @@ def _node(provider: Provider, gateway: ReplayingGateway, plan: Plan) -> TradingN
         )
     )
     node.build()
-    node.portfolio.set_specific_venue(Venue("INTERACTIVE_BROKERS"))
     return node
 
 
@@ -256,7 +273,15 @@ async def _event(event: asyncio.Event, running: asyncio.Task[None], what: str) -
 
 def _instruments(node: TradingNode, plan: Plan) -> dict[InstrumentId, Instrument]:
     wanted = {InstrumentId(prices.instrument_id) for prices in plan.prices}
-    return {i.id: i for i in node.cache.instruments() if i.id in wanted}
+    loaded = {i.id: i for i in node.cache.instruments() if i.id in wanted}
+    for missing in sorted(wanted - set(loaded)):
+        raise InstrumentNotFound(
+            "the gateway knows no such instrument",
+            field="instrument",
+            value=str(missing),
+            remedy="name another one with --instrument, for example AAPL.NASDAQ",
+        )
+    return loaded
 
 
 async def _download(
@@ -266,7 +291,6 @@ async def _download(
     console: Console,
 ) -> int:
     catalog = ParquetDataCatalog(plan.output / "catalog")
-    catalog.write_data(instruments.values())
     spans = list(_spans(plan.history_from, plan.live_from))
     total = 0
     columns = (
@@ -284,7 +308,7 @@ async def _download(
             for start, end in spans:
                 bars += await strategy.request_bars(bar_type, start, end)
                 progress.advance(shown)
-            catalog.write_data(bars)
+            catalog.write_data([instruments[strategy.instrument_id], *bars])
             strategy.warm_up(bars)
             total += len(bars)
     console.print(f"[bold]catalog[/] {total:,} bars in {catalog.path}")
@@ -330,6 +354,13 @@ async def _trade(
                 value=str(strategy.instrument_id),
                 remedy="choose another --size, or another instrument",
             )
+    if not any(strategy.has_traded for strategy in strategies):
+        raise InvalidRequest(
+            "the strategy never traded, so there is nothing to compare",
+            field="slow",
+            value=strategies[0].ticks_to_warm_up,
+            remedy="choose shorter averages with --fast and --slow, or more data",
+        )
     ticks = sum(len(strategy.prices) for strategy in strategies)
     console.print(f"[bold]traded[/] {ticks:,} ticks reached the strategies")
 

@@ -62,6 +62,16 @@ class EmaCross(Strategy):
         """Return what it trades."""
         return self._settings.instrument_id
 
+    @property
+    def has_traded(self) -> bool:
+        """Return whether anything was filled."""
+        return bool(self.cache.positions(instrument_id=self.instrument_id))
+
+    @property
+    def ticks_to_warm_up(self) -> int:
+        """Return how many ticks the slow average needs before a signal counts."""
+        return self._settings.slow
+
     def on_start(self) -> None:
         """Say that orders may be sent; data is asked for by :meth:`begin`."""
         self.started.set()

@@ -27,6 +27,7 @@ class ReplayFileError(ConfigurationError):
 
     Attributes:
         path: The file.
+        problem: What is wrong, in words.
         row: The 1-based data row (the header is row 0), or `None` when the whole file is meant.
         column: The column, or `None` when no single column is meant.
         remedy: What the user can do about it.
@@ -48,6 +49,7 @@ class ReplayFileError(ConfigurationError):
             where += f", column {column!r}"
         super().__init__(f"{where}: {problem}. {remedy}")
         self.path = path
+        self.problem = problem
         self.row = row
         self.column = column
         self.remedy = remedy

@@ -159,8 +159,9 @@ def _order(
 _IGNORED: Final = ErrorRule(_INFO, About.REQUEST, _A.NOTE, _A.ORDER_WARNING)
 _REJECTED: Final = _order(_A.ORDER_REJECTED)
 _PERMISSION: Final = _request(About.MARKET_DATA, MarketDataNotPermitted, _SUBSCRIBE)
-_PACING: Final = _request(
-    About.REQUEST, PacingViolation, "wait; requests are sent more slowly now", _A.RETRY
+_PACING: Final = replace(
+    _request(About.REQUEST, PacingViolation, "wait; requests are sent more slowly now", _A.RETRY),
+    severity=_WARNING,  # it is asked again; what fails for good raises
 )
 
 _RULES: Final[dict[int, ErrorRule]] = {
