@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from posei_ib_sim import wire
     from posei_ib_sim.history import Bar
 
+    _Entry = tuple[Bar, wire.HistoricalDataBar]
+
 __all__ = ["BarMessages"]
 
 _MOST: Final = 50_000
@@ -23,21 +25,21 @@ class BarMessages:
 
     def __init__(self) -> None:
         # By identity: bars are mutable while they grow. Keeping the bar keeps its id taken.
-        self._known: dict[tuple[int, str, bool, bool], tuple[Bar, wire.HistoricalDataBar]] = {}
+        self._known: dict[tuple[str, bool, bool], dict[int, _Entry]] = {}
 
     def of(
         self, bars: list[Bar], zone: ZoneInfo, *, intraday: bool, epoch: bool
     ) -> tuple[wire.HistoricalDataBar, ...]:
         """Return the messages of bars; only the last of them may still be growing."""
-        known, key = self._known, zone.key
-        if len(known) > _MOST:
-            known.clear()
-        messages = []
-        for bar in bars[:-1]:
-            entry = known.get((id(bar), key, intraday, epoch))
-            if entry is None:
-                message = bar_message(bar, zone, intraday=intraday, epoch=epoch)
-                entry = known[id(bar), key, intraday, epoch] = (bar, message)
-            messages.append(entry[1])
+        if sum(map(len, self._known.values())) > _MOST:
+            self._known.clear()
+        known = self._known.setdefault((zone.key, intraday, epoch), {})
+
+        def made(bar: Bar) -> _Entry:
+            message = bar_message(bar, zone, intraday=intraday, epoch=epoch)
+            entry = known[id(bar)] = (bar, message)
+            return entry
+
+        messages = [(known.get(id(bar)) or made(bar))[1] for bar in bars[:-1]]
         messages += [bar_message(b, zone, intraday=intraday, epoch=epoch) for b in bars[-1:]]
         return tuple(messages)
