@@ -48,7 +48,6 @@ class Rig:
         execution: LiveExecEngineConfig | None = None,
         risk: LiveRiskEngineConfig | None = None,
         store=None,
-        adopt_external: bool = True,
         start_ns: int = START,
     ) -> None:
         self.venue = venue or Venue()
@@ -65,7 +64,6 @@ class Rig:
             self.risk,
             execution or LiveExecEngineConfig(reconciliation=False),
             store,
-            adopt_external=adopt_external,
         )
         self.commands = self.execution.commands
         self.portfolio = Portfolio(self.cache, self.execution.account_of_venue)

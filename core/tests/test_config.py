@@ -274,7 +274,9 @@ def test_a_secret_never_shows_in_an_error(secret):
     wrong = [
         {"pasword": secret},
         {"passwrd_": secret},
-        {"totally_unknown": secret},
+        {"pasphrase": secret},
+        {"tokn": secret},
+        {"broker_api_key": secret},
         {"ibg_port": {"password": secret}},
         {"password": {"password": secret}},
         {"gateway": {"password": secret}},
@@ -285,6 +287,14 @@ def test_a_secret_never_shows_in_an_error(secret):
             AcmeDataConfig(**settings)
         assert "S3CR3T" not in str(caught.value)
         assert "S3CR3T" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("name", ["trader_idd", "totally_unknown", "log_levl"])
+def test_a_text_under_an_unknown_key_that_is_like_no_secret_is_shown(name):
+    with pytest.raises(ConfigError) as caught:
+        TradingNodeConfig(**{name: "T-17"})
+    assert caught.value.value == "T-17"
+    assert "value:  'T-17'" in str(caught.value)
 
 
 def test_a_configuration_cannot_be_changed():

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from posei_trader.config import TradingNodeConfig
-from posei_trader.config.loading import node_settings
+from posei_trader.config.loading import load_node
 from posei_trader.errors import (
     ConfigError,
     PluginBroken,
@@ -89,8 +89,7 @@ def read(tmp_path, registry):
     def read(text, **environ):
         path = tmp_path / "node.toml"
         path.write_text(text)
-        settings = node_settings(path, registry=registry, environ=environ)
-        return TradingNodeConfig.from_mapping(settings)
+        return load_node(path, TradingNodeConfig.from_mapping, registry=registry, environ=environ)
 
     return read
 
@@ -252,6 +251,30 @@ def test_each_mistake_in_a_file_has_its_place_and_its_remedy(read, case):
         read(text)
     assert caught.value.field == field
     assert remedy in caught.value.remedy
+
+
+def test_every_mistake_in_a_file_is_reported_at_once(read):
+    with pytest.raises(ConfigError, match="5 settings are wrong") as caught:
+        read(
+            """
+            trader_idd = "T-1"
+            strategies = [{ path = { env = "ABSENT" } }]
+            [data_clients.ACME]
+            portt = 1
+            [data_clients.OTHER]
+            provider = "nobody"
+            [exec_clients.ACME]
+            account = "DU1"
+            """
+        )
+    assert [problem.field for problem in caught.value.problems] == [
+        "strategies[0].path",
+        "data_clients.ACME.portt",
+        "data_clients.OTHER.provider",
+        "exec_clients.ACME.account",
+        "trader_idd",
+    ]
+    assert "not installed" in str(caught.value)
 
 
 @pytest.mark.parametrize("source", ["number", "nothing", "locked"])

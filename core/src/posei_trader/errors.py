@@ -246,10 +246,10 @@ class MarketDataNotPermitted(FixRequest):
 class ConfigError(FixRequest):
     """A setting is unknown, missing or wrong; `problems` lists them when there are several."""
 
-    problems: tuple[ConfigError, ...] = ()
+    problems: tuple[PoseiError, ...] = ()
 
     @classmethod
-    def of(cls, problems: Sequence[ConfigError]) -> ConfigError:
+    def of(cls, problems: Sequence[PoseiError]) -> ConfigError:
         """Return one error for several; its field, value and remedy are those of the first."""
         first = problems[0]
         error = cls(

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["looks_secret"]
+__all__ = ["SECRET_NAMES", "looks_secret"]
+
+SECRET_NAMES: Final = (
+    "api_key",
+    "credentials",
+    "passphrase",
+    "passwd",
+    "password",
+    "secret",
+    "token",
+)
+"""What settings with a secret are called; a name that resembles one is a misspelling of it."""
 
 _SECRET_NAME: Final = re.compile(
     r"pass(word|wd|wrd|phrase)|pwd|secret|token|api_?key|credential", re.IGNORECASE

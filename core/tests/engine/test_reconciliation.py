@@ -274,7 +274,7 @@ async def test_a_strategy_that_claims_an_instrument_owns_what_is_adopted():
 
 
 async def test_what_is_not_ours_is_left_alone_when_configured_so():
-    rig = gated(adopt_external=False)
+    rig = Rig(execution=LiveExecEngineConfig(external_orders="ignore"))
     rig.venue.extra_positions[AAPL] = (Decimal(7), Decimal("12.5"))
     await reconciled(rig)
     rig.execution.order_report(report())

@@ -155,6 +155,13 @@ class LiveExecEngineConfig(PoseiConfig):
     """Compare orders and positions with the venue before strategies may trade."""
     reconciliation_lookback_mins: PositiveInt | None = None
     """How far back executions are asked for; None asks for all that the venue still has."""
+    external_orders: Literal["adopt", "ignore"] = "adopt"
+    """What becomes of orders, fills and positions at the venue that this node did not make.
+
+    "adopt" takes them into the cache, as those of the strategy that claims the instrument or else
+    of the strategy ``EXTERNAL``; they count in positions and profit. "ignore" leaves them alone:
+    they are counted and logged, and the node's view of the account stays that of its own orders.
+    """
     store_path: Path | None = None
     """Where orders and events survive a crash; None keeps them in memory."""
     queue_size: PositiveInt = 100_000
@@ -217,10 +224,10 @@ class TradingNodeConfig(PoseiConfig):
             ConfigError: the file cannot be read, is not TOML, or a setting in it is wrong.
             PluginError: a provider that it names is not installed, is broken or is claimed twice.
         """
-        from posei_trader.config.loading import node_settings  # noqa: PLC0415 - only files need it
+        from posei_trader.config.loading import load_node  # noqa: PLC0415 - only files need it
 
         try:
-            return cls.from_mapping(node_settings(Path(path)))
+            return load_node(Path(path), cls.from_mapping)
         except PoseiError as error:
             error.source = str(path)
             raise

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
 from posei_trader.config.base import PoseiConfig
 from posei_trader.config.live import GatewayConfig, LiveDataClientConfig, LiveExecClientConfig
 from posei_trader.config.references import Sources
 from posei_trader.config.translation import alternatives, dotted
-from posei_trader.errors import ConfigError, ProviderNotInstalled
+from posei_trader.errors import ConfigError, PluginError, ProviderNotInstalled
 from posei_trader.plugins import Registry, default_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["node_settings", "read_toml"]
+    from posei_trader.errors import PoseiError
+
+__all__ = ["load_node", "read_toml"]
 
 _Config = TypeVar("_Config", bound=PoseiConfig)
 
@@ -48,17 +52,26 @@ def read_toml(path: Path) -> dict[str, object]:
         ) from error
 
 
-def node_settings(
+def load_node(
     path: Path,
+    build: Callable[[Mapping[str, object]], _Config],
     *,
     registry: Registry | None = None,
     environ: Mapping[str, str] | None = None,
-) -> dict[str, object]:
-    """Return the settings of a `TradingNodeConfig`, its clients already checked.
+) -> _Config:
+    """Read the file of a node, and build its configuration from the settings in it.
+
+    Everything that is wrong in the file is found at once, in whatever section it stands.
+
+    Args:
+        path: The file.
+        build: Makes the configuration from plain settings and clients that are checked already.
+        registry: Where providers are looked for; None is what is installed.
+        environ: What ``{env = "NAME"}`` refers to; None is the process's environment.
 
     Raises:
-        ConfigError: the file cannot be read, or a reference or a client's setting is wrong.
-        PluginError: a provider that it names cannot be had.
+        ConfigError: the file cannot be read, or a reference or a setting is wrong.
+        PluginError: a provider that it names cannot be had, and nothing else is wrong.
     """
     settings = read_toml(path)
     registry = registry or default_registry()
@@ -66,7 +79,11 @@ def node_settings(
     if isinstance(pins, Mapping):
         registry = registry.with_pins({str(name): str(pin) for name, pin in pins.items()})
     sources = Sources(registry, os.environ if environ is None else environ)
-    filled = {name: sources.fill(value, name) for name, value in settings.items()}
+    found = _Findings()
+    filled: dict[str, object] = {}
+    for name, value in settings.items():
+        with found.noted():
+            filled[name] = sources.fill(value, name)
     reader = _ClientReader(registry)
     for section, part, base in (
         ("data_clients", "data_config", LiveDataClientConfig),
@@ -74,11 +91,40 @@ def node_settings(
     ):
         clients = filled.get(section)
         if isinstance(clients, Mapping):
-            filled[section] = {
-                client: reader.client(table, part, base, dotted(section, client))
-                for client, table in clients.items()
-            }
-    return filled
+            checked: dict[str, object] = {}
+            for client, table in clients.items():
+                with found.noted():
+                    checked[client] = reader.client(table, part, base, dotted(section, client))
+            filled[section] = checked
+    with found.noted():
+        config = build(filled)
+    found.raise_all()
+    return config
+
+
+@final
+class _Findings:
+    """Gather what is wrong in the parts of a file, so that it can be told at once."""
+
+    def __init__(self) -> None:
+        self._problems: list[PoseiError] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note what is wrong in one part; the next part is looked at all the same."""
+        try:
+            yield
+        except ConfigError as error:
+            self._problems += error.problems or (error,)
+        except PluginError as error:
+            self._problems.append(error)
+
+    def raise_all(self) -> None:
+        """Raise what was noted, if anything was."""
+        if len(self._problems) == 1:
+            raise self._problems[0]
+        if self._problems:
+            raise ConfigError.of(self._problems) from self._problems[0]
 
 
 @final

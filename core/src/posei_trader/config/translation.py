@@ -10,10 +10,11 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from posei_trader.errors import ABSENT, ConfigError, PoseiError
 from posei_trader.plugins.closest import closest, did_you_mean
-from posei_trader.secrecy import looks_secret
+from posei_trader.secrecy import SECRET_NAMES, looks_secret
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 __all__ = ["alternatives", "dotted", "translated"]
@@ -42,7 +43,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], path: str) -> ConfigE
     name = str(location[-1]) if location else ""
     field = dotted(path, *location)
     if detail["type"] == "extra_forbidden":
-        known = owner.model_fields if owner else {}
+        known: Mapping[str, FieldInfo] = owner.model_fields if owner else {}
         return ConfigError(
             f"unknown setting {name!r}{_of(owner)}",
             field=field,
@@ -86,12 +87,14 @@ def _shown(name: str, value: object, annotation: object) -> object:
     return value
 
 
-def _shown_unknown(name: str, value: object, known: Mapping[str, object]) -> object:
-    # Nobody knows what a text under an unknown name is: it may be a password under a misspelt key.
+def _shown_unknown(name: str, value: object, known: Mapping[str, FieldInfo]) -> object:
+    # A misspelt key may hold a secret: judge it by what was probably meant, a setting of this
+    # configuration or, where none is like it, of another one.
     match = closest(name, known)
-    if isinstance(value, str):
+    meant = known[match].annotation if match is not None else None
+    if looks_secret(name) or closest(name, SECRET_NAMES) is not None:
         return _MASK
-    return _shown(match or name, value, None)
+    return _shown(match or name, value, meant)
 
 
 def _owner_of(

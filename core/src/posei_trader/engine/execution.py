@@ -74,8 +74,6 @@ class ExecutionEngine:
         risk: Checks orders before they are stored.
         config: Settings.
         store: What survives a crash; None keeps nothing.
-        adopt_external: Whether orders and positions that are not ours are taken into the cache, as
-            those of the strategy ``EXTERNAL`` or of the one that claims the instrument.
     """
 
     def __init__(
@@ -87,9 +85,8 @@ class ExecutionEngine:
         risk: RiskEngine,
         config: LiveExecEngineConfig | None = None,
         store: OrderStore | None = None,
-        *,
-        adopt_external: bool = True,
     ) -> None:
+        config = config or LiveExecEngineConfig()
         self.trader_id = trader_id
         self._bus = bus
         self._cache = cache
@@ -111,11 +108,11 @@ class ExecutionEngine:
         self._fills_seen = 0
         self.unknown_events: deque[ev.OrderEvent] = deque(maxlen=1_000)
         self.counters = Counters("ExecutionEngine")
-        self._takeover = Takeover(self, cache, clock, adopt_external=adopt_external)
-        self.commands = OrderCommands(self, self._router, cache, clock, risk, self._keeper)
-        self._recovery = Recovery(
-            config or LiveExecEngineConfig(), Reconciler(self, cache, clock, self._takeover)
+        self._takeover = Takeover(
+            self, cache, clock, adopt_external=config.external_orders == "adopt"
         )
+        self.commands = OrderCommands(self, self._router, cache, clock, risk, self._keeper)
+        self._recovery = Recovery(config, Reconciler(self, cache, clock, self._takeover))
 
     # -- clients and strategies -----------------------------------------------------------------
 
