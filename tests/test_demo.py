@@ -127,7 +127,7 @@ def test_bad_input_gets_one_readable_error(tmp_path, arguments, said):
     [
         (
             "timestamp,open,high,low\n"
-            + "".join(f"2024-01-0{d}T00:00:00Z,1,2,1\n" for d in (2, 3, 4, 5)),
+            + "".join(f"2024-01-0{d}T00:00:00Z,1,2,1\n" for d in range(1, 8)),
             "lacks close",
         ),
         (

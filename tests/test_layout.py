@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from posei_trader.plugins import Registry
+
 PACKAGES = ["core", "plugins/ib", "plugins/ib_docker", "plugins/ib_sim"]
+FIRST_PARTY = {"posei-trader-ib", "posei-trader-ib-docker", "posei-ib-sim"}
 
 
 def run(*command, cwd):
@@ -95,6 +99,13 @@ def test_the_first_party_plugins_register_only_through_entry_points(root):
         assert "posei_ib_sim" not in text, path
 
 
+def test_the_first_party_plugins_say_who_looks_after_them_and_where_to_read_on(root):
+    for provider in Registry(environ={}).providers:
+        if provider.origin.distribution in FIRST_PARTY:
+            assert provider.spec.owner == "PoseiTrader"
+            assert (root / provider.spec.docs).is_file()
+
+
 def test_no_dumping_grounds(root):
     assert [p for p in sources(root) if p.stem in {"utils", "helpers", "misc"}] == []
 
@@ -107,12 +118,38 @@ def test_every_ignored_lint_rule_has_its_reason(root):
     assert [line for line in rules if "#" not in line] == []
 
 
+HOMES = re.compile(
+    # `ibgateway` is the user in the container image; `x` stands for anybody in what IBC logs.
+    r"/(?:home|Users)/(?!(?:ibgateway|x)\b)\w+|/root\b/"
+)
+REGISTRIES = (
+    "python" + "hosted.org",
+    "pypi" + ".org",
+    "npm" + "js.org",
+    "golang" + ".org",
+    "crates" + ".io",
+)
+"""Where packages come from is the installer's business."""
+
+
 def test_nothing_shipped_names_this_machine_or_a_registry(root):
     done = run("git", "ls-files", "-z", cwd=root)
-    words = [str(root), "files.python" + "hosted.org", "pypi" + ".org/simple"]
+    found = []
     for name in filter(None, done.stdout.split("\0")):
         path = root / name
         if not path.is_file() or path.suffix in {".png", ".gz", ".parquet", ".svg"}:
             continue
         text = path.read_text(errors="replace")
-        assert [word for word in words if word in text] == [], name
+        found += [(name, word) for word in (str(root), *REGISTRIES) if word in text]
+        found += [(name, home) for home in HOMES.findall(text)]
+    assert found == []
+
+
+@pytest.mark.parametrize("text", ["/home" + "/jane/.cache", "/root" + "/.ssh", "/Users" + "/jane"])
+def test_a_home_directory_is_recognized(text):
+    assert HOMES.search(f"see {text} for more")
+
+
+@pytest.mark.parametrize("text", ["/home/ibgateway/Jts", "/chroot/x", "/home/x/autorestart"])
+def test_a_documented_directory_is_no_machine_s(text):
+    assert not HOMES.search(text)
