@@ -144,3 +144,56 @@ def test_partial_fills_cost_what_one_fill_would(parts):
 
 def test_a_flat_position_has_no_average_cost():
     assert Position(contract()).average_cost == 0
+
+
+def test_daily_settlement_pays_the_variation_in_cash_and_changes_no_total():
+    books, future = account(), contract("FUT", multiplier="50")
+    books.apply_fill(future, D(2), D("5000.00"), D("4.50"), "USD")
+    books.settle(future, D("5010.00"))
+    position = books.position(future)
+    assert books.cash["USD"] == D("100000") - D("4.50") + 1000
+    assert position.equity(D("5010.00")) == 0
+    assert position.unrealized(D("5010.00")) == D("1000") - D("4.50")
+    books.settle(future, D("5004.00"))
+    assert books.cash["USD"] == D("100000") - D("4.50") + 400
+    assert books.apply_fill(future, D(-1), D("5006.00"), D("2.25"), "USD") == D("295.50")
+    assert books.cash["USD"] == D("100000") - D("6.75") + 400 + 100
+    books.apply_fill(future, D(-1), D("5006.00"), D("2.25"), "USD")
+    assert books.cash["USD"] == D("100000") - D("9.00") + 600
+    assert (position.settled, position.cost, position.fees) == (0, 0, 0)
+
+
+def test_an_amended_fill_is_settled_anew():
+    books, future = account(), contract("FUT", multiplier="50")
+    books.apply_fill(future, D(1), D("5000.00"), D("2.25"), "USD", "a.01")
+    books.settle(future, D("5010.00"))
+    books.amend(future, "a.01", "a.02", D(1), D("4990.00"))
+    assert books.cash["USD"] == D("100000") - D("2.25") + 1000
+    assert books.position(future).equity(D("5010.00")) == 0
+    books.amend(future, "a.02", "a.03", D(0), D("4990.00"))
+    assert books.cash["USD"] == 100_000
+    assert books.position(future).quantity == 0
+
+
+PRICES = st.integers(min_value=1, max_value=9999).map(lambda n: D(n) / 4)
+SIZES = st.integers(min_value=-5, max_value=5).filter(bool).map(D)
+
+
+@given(
+    st.lists(st.tuples(SIZES, PRICES), min_size=1, max_size=8),
+    st.data(),
+)
+def test_an_amended_history_equals_one_that_was_so_from_the_start(fills, data):
+    kind = data.draw(st.sampled_from(["STK", "FUT"]))
+    which = data.draw(st.integers(min_value=0, max_value=len(fills) - 1))
+    price = data.draw(PRICES)
+    amended, fresh = account(), account()
+    thing = contract(kind, multiplier="5" if kind == "FUT" else "")
+    for number, (size, paid) in enumerate(fills):
+        amended.apply_fill(thing, size, paid, D("1.25"), "USD", f"{number}.01")
+    amended.amend(thing, f"{which}.01", f"{which}.02", fills[which][0], price)
+    for number, (size, paid) in enumerate(fills):
+        fresh.apply_fill(thing, size, price if number == which else paid, D("1.25"), "USD")
+    assert amended.cash == fresh.cash
+    assert amended.realized == fresh.realized
+    assert amended.position(thing) == fresh.position(thing)

@@ -33,6 +33,7 @@ class Position(msgspec.Struct):
         quantity: Signed size.
         cost: Signed cost of what is held, commissions included; negative for a short position.
         fees: The part of `cost` that is commissions.
+        settled: Profit of what is held that the daily settlement has paid out in cash.
         realized: Realised profit and loss since the start, commissions deducted.
         day_value: Market value at the start of the day.
         day_flow: Money that went into the position since then, commissions included.
@@ -42,6 +43,7 @@ class Position(msgspec.Struct):
     quantity: Decimal = Decimal(0)
     cost: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
+    settled: Decimal = Decimal(0)
     realized: Decimal = Decimal(0)
     day_value: Decimal = Decimal(0)
     day_flow: Decimal = Decimal(0)
@@ -64,12 +66,15 @@ class Position(msgspec.Struct):
         if self.contract.sec_type == "CASH":
             return Decimal(0)
         if self.contract.sec_type in _MARGINED:
-            return self.market_value(price) - (self.cost - self.fees)
+            return self.market_value(price) - (self.cost - self.fees) - self.settled
         return self.market_value(price)
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """One booking of a contract, kept so that it can be amended later."""
+    """One booking of a contract, kept so that it can be amended later.
+
+    One without a quantity is a daily settlement at its price.
+    """
 
     exec_id: str
     signed_quantity: Decimal
@@ -125,6 +130,15 @@ class Account:
         self._journal[contract.con_id].append(entry)
         return self._book(contract, entry)
 
+    def settle(self, contract: SimContract, price: Decimal) -> None:
+        """Pay a future's profit since the last settlement, or take its loss, in cash.
+
+        Cost and unrealised profit stay: IB states both since the position was opened.
+        """
+        entry = _Entry("", Decimal(0), price, Decimal(0), contract.currency)
+        self._journal[contract.con_id].append(entry)
+        self._book(contract, entry)
+
     def amend(
         self, contract: SimContract, exec_id: str, new_id: str, quantity: Decimal, price: Decimal
     ) -> dict[str, Decimal | None]:
@@ -158,7 +172,7 @@ class Account:
         position, was = self.position(contract), before.position(contract)
         now = after.position(contract)
         position.quantity, position.cost, position.fees = now.quantity, now.cost, now.fees
-        position.realized = now.realized
+        position.settled, position.realized = now.settled, now.realized
         position.day_flow += now.day_flow - was.day_flow
         return realized
 
@@ -172,6 +186,11 @@ class Account:
         signed_quantity, price, commission = entry.signed_quantity, entry.price, entry.commission
         commission_currency = entry.commission_currency
         position = self.position(contract)
+        if not signed_quantity:
+            variation = position.equity(price)
+            position.settled += variation
+            self.cash[contract.currency] += variation
+            return None
         size = abs(signed_quantity)
         unit = price * contract.money_factor * (1 if signed_quantity > 0 else -1)
         value = unit * size
@@ -196,20 +215,25 @@ class Account:
         proceeds: Decimal,
         fee: Decimal,
     ) -> tuple[Decimal, Decimal]:
-        """Take the closed part out of a position; return its net and gross profit."""
+        """Take the closed part out of a position; return its net profit and what is still owed.
+
+        The latter is without commissions and without what was settled daily.
+        """
         if not closing:
             return Decimal(0), Decimal(0)
         held = abs(position.quantity)
         all_closed = closing == held
         relieved = position.cost if all_closed else _part(position.cost, closing, held)
         relieved_fees = position.fees if all_closed else _part(position.fees, closing, held)
+        paid = position.settled if all_closed else _part(position.settled, closing, held)
         gross = proceeds - (relieved - relieved_fees)
         realized = proceeds - relieved - fee
         position.cost -= relieved
         position.fees -= relieved_fees
+        position.settled -= paid
         position.realized += realized
         self.realized[position.contract.currency] += realized
-        return realized, gross
+        return realized, gross - paid
 
     def _settle(
         self, contract: SimContract, signed_quantity: Decimal, value: Decimal, gross: Decimal

@@ -27,7 +27,10 @@ class Valuation(msgspec.Struct, frozen=True):
         cash: All balances, converted.
         stock_value: Value of stocks; likewise the other classes below.
         gross_position_value: Absolute value of securities held.
-        futures_pnl: Gross unrealised profit of margined positions, part of net liquidation.
+        futures_pnl: Profit of margined positions not settled in cash yet, part of net liquidation.
+        future_option_value: The part of `option_value` that options on futures have.
+        commodity_initial: The part of `initial_margin` that futures and their options need;
+            `commodity_maintenance` likewise.
     """
 
     net_liquidation: Decimal
@@ -40,8 +43,11 @@ class Valuation(msgspec.Struct, frozen=True):
     warrant_value: Decimal
     futures_pnl: Decimal
     gross_position_value: Decimal
+    future_option_value: Decimal
     initial_margin: Decimal
     maintenance_margin: Decimal
+    commodity_initial: Decimal
+    commodity_maintenance: Decimal
     unrealized: Decimal
     realized: Decimal
 
@@ -124,6 +130,7 @@ class AccountBook:
         cash = sum((amount * self.rate(c, base) for c, amount in account.cash.items()), Decimal(0))
         by_class: dict[str, Decimal] = {}
         gross = initial = maintenance = futures_pnl = unrealized = Decimal(0)
+        commodity_initial = commodity_maintenance = Decimal(0)
         for position in account.positions.values():
             if not position.quantity:
                 continue
@@ -137,8 +144,13 @@ class AccountBook:
                 by_class[contract.sec_type] = by_class.get(contract.sec_type, Decimal(0)) + equity
                 gross += abs(equity)
             unrealized += position.unrealized(price) * rate
-            initial += initial_margin(contract, position.quantity, price) * rate
-            maintenance += maintenance_margin(contract, position.quantity, price) * rate
+            needed = initial_margin(contract, position.quantity, price) * rate
+            kept = maintenance_margin(contract, position.quantity, price) * rate
+            initial += needed
+            maintenance += kept
+            if contract.sec_type in {"FUT", "FOP"}:
+                commodity_initial += needed
+                commodity_maintenance += kept
         realized = sum((p * self.rate(c, base) for c, p in account.realized.items()), Decimal(0))
         return Valuation(
             net_liquidation=cash + sum(by_class.values(), Decimal(0)) + futures_pnl,
@@ -151,8 +163,11 @@ class AccountBook:
             warrant_value=by_class.get("WAR", Decimal(0)) + by_class.get("IOPT", Decimal(0)),
             futures_pnl=futures_pnl,
             gross_position_value=gross,
+            future_option_value=by_class.get("FOP", Decimal(0)),
             initial_margin=initial,
             maintenance_margin=maintenance,
+            commodity_initial=commodity_initial,
+            commodity_maintenance=commodity_maintenance,
             unrealized=unrealized,
             realized=realized,
         )
@@ -167,8 +182,11 @@ class AccountBook:
         return value - position.day_value - position.day_flow
 
     def begin_day(self) -> None:
-        """Start a new day for daily profit and loss."""
+        """Settle futures in cash, then start a new day for daily profit and loss."""
         for account in self._accounts.values():
+            for position in account.positions.values():
+                if position.quantity and position.contract.sec_type == "FUT":
+                    account.settle(position.contract, self._price_of(position.contract))
             self._day_start[account.account_id] = self.value(account).net_liquidation
             for position in account.positions.values():
                 price = self._price_of(position.contract)

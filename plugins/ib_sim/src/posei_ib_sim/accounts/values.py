@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 from posei_ib_sim.accounts.commissions import CENT
+from posei_ib_sim.accounts.segments import segment_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,7 @@ def account_rows(book: AccountBook, account: Account) -> list[Row]:
     rows += [(key, text, "") for key, text in _plain(value).items() if key != "Leverage"]
     totals = _totals(value)
     rows += [(key, text, account.base_currency) for key, text in totals.items()]
+    rows += segment_rows(value, account.base_currency)
     rows += ledger_rows(book, account, "ALL")
     return rows
 

@@ -14,6 +14,7 @@ from posei_ib_sim.orders.corrections import Corrections
 from posei_ib_sim.orders.funds import OrderPreview, preview
 from posei_ib_sim.orders.lifecycle import Lifecycle
 from posei_ib_sim.orders.pricing import arm
+from posei_ib_sim.orders.references import ReferencePricer
 from posei_ib_sim.orders.registry import OrderRegistry
 from posei_ib_sim.orders.rules import ShareLocator, TradingRules
 from posei_ib_sim.orders.state import Fill, OrderKey, SimOrder, Status
@@ -94,8 +95,15 @@ class OrderDesk:
             sink,
             repeat_status=repeat_status,
         )
+        self._references = ReferencePricer(clock, feed, contracts)
         self._venue = Venue(
-            clock, feed, self.registry, self.booker, self._lifecycle, fill_on=fill_on
+            clock,
+            feed,
+            self.registry,
+            self.booker,
+            self._lifecycle,
+            self._references,
+            fill_on=fill_on,
         )
 
     def place(self, key: OrderKey, contract: SimContract, request: Order) -> None:
@@ -117,6 +125,7 @@ class OrderDesk:
         request = self._completed(request)
         self._rules.check(contract)
         check_order(contract, request)
+        self._references.check(contract, request)
         if request.parentId and self.registry.get((key[0], request.parentId)) is None:
             raise RequestRefused(10006, f"Missing parent order {request.parentId}.")
         order = SimOrder(
@@ -149,6 +158,7 @@ class OrderDesk:
         request = self._completed(request)
         self._rules.check(contract)
         check_order(contract, request)
+        self._references.check(contract, request)
         return preview(self._accounts, request, contract)
 
     def cancel(self, key: OrderKey) -> None:
@@ -249,6 +259,7 @@ class OrderDesk:
             raise RequestRefused(10148, "The order is being cancelled")
         request = self._completed(request)
         check_order(contract, request)
+        self._references.check(contract, request)
         before, order.request = order.request, request
         try:
             self._lifecycle.prepare_conditions(order)
@@ -257,7 +268,7 @@ class OrderDesk:
             raise
         order.active_ns = self._clock.now_ns
         order.triggered = False
-        order.limit_price = None
+        order.limit_price = order.reference_start = None
         arm(order, self._feed.board(contract))
         self._venue.queue(order)
         if order.held == "transmit" and request.transmit:

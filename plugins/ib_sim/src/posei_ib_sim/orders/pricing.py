@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from posei_ib_sim.orders.matching import Liquidity
     from posei_ib_sim.orders.state import SimOrder
 
-__all__ = ["Terms", "arm", "is_triggered", "terms", "waits_for_trigger"]
+__all__ = ["Terms", "arm", "is_triggered", "terms", "to_tick", "waits_for_trigger"]
 
 _TRIGGERED_TYPES: Final = frozenset({"STP", "STP LMT", "MIT", "LIT", "TRAIL", "TRAIL LIMIT"})
 _CLOSING_TYPES: Final = frozenset({"MOC", "LOC"})
@@ -74,6 +74,8 @@ def terms(order: SimOrder, liquidity: Liquidity, board: Board) -> Terms:
         return True, order.limit_price
     if kind == "TRAIL LIMIT":
         return True, _trail_limit(order)
+    if kind in {"VOL", "PEG BENCH", "PEG BEST"}:
+        return order.limit_price is not None, order.limit_price
     if kind in {"LMT", "STP LMT", "LIT"}:
         return True, _optional(request.lmtPrice)
     return _pegged(order, kind, liquidity, board)
@@ -92,13 +94,14 @@ def _pegged(order: SimOrder, kind: str, liquidity: Liquidity, board: Board) -> T
         price = None if own is None else own + shift
     if price is None:
         return False, None
-    price = _to_tick(order, price, board)
+    price = to_tick(order, price, board)
     if cap is not None:
         price = min(price, cap) if order.is_buy else max(price, cap)
     return True, price
 
 
-def _to_tick(order: SimOrder, price: Decimal, board: Board) -> Decimal:
+def to_tick(order: SimOrder, price: Decimal, board: Board) -> Decimal:
+    """Round a price to the contract's increment, down for a buy and up for a sell."""
     step = increment_at(board.contract.market_rule, price)
     rounding = ROUND_FLOOR if order.is_buy else ROUND_CEILING
     return (price / step).to_integral_value(rounding) * step

@@ -92,6 +92,8 @@ class SimOrder:
         triggered: Whether a stop, touch or trailing trigger has gone off.
         stop_price: Present trigger price of a stop or trailing order.
         limit_price: Present limit of an order whose limit follows the market.
+        reference_start: Price of the benchmark from which a pegged order counts; `own_start` is
+            the order's price there.
         queue_ahead: Displayed size in front of a resting limit order at its price.
         charged: Commission paid so far.
         why_held: IB's field of that name.
@@ -110,10 +112,12 @@ class SimOrder:
         "held",
         "limit_price",
         "order_id",
+        "own_start",
         "perm_id",
         "placed_ns",
         "queue_ahead",
         "reason",
+        "reference_start",
         "request",
         "reserved",
         "status",
@@ -148,6 +152,8 @@ class SimOrder:
         self.triggered = False
         self.stop_price: Decimal | None = None
         self.limit_price: Decimal | None = None
+        self.reference_start: Decimal | None = None
+        self.own_start = Decimal(0)
         self.queue_ahead = Decimal(0)
         self.charged = Decimal(0)
         self.value = Decimal(0)

@@ -31,6 +31,9 @@ ORDER_TYPES: Final = frozenset(
         "REL",
         "PEG MID",
         "PEG MKT",
+        "VOL",
+        "PEG BENCH",
+        "PEG BEST",
     }
 )
 """Order types that the simulated venue works."""
@@ -41,6 +44,8 @@ _ALIASES: Final = {
     "TRAIL LMT": "TRAIL LIMIT",
     "PEGMID": "PEG MID",
     "PEGMKT": "PEG MKT",
+    "PEGBENCH": "PEG BENCH",
+    "PEGBEST": "PEG BEST",
 }
 _TIFS: Final = frozenset({"", "DAY", "GTC", "IOC", "GTD", "FOK", "OPG", "DTC", "AUC"})
 _NEEDS_LIMIT: Final = frozenset({"LMT", "STP LMT", "LIT", "LOC"})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from posei_ib_sim.market.feed import MarketFeed
     from posei_ib_sim.orders.booking import Booker
     from posei_ib_sim.orders.lifecycle import Lifecycle
+    from posei_ib_sim.orders.references import ReferencePricer
     from posei_ib_sim.orders.registry import OrderRegistry
 
 __all__ = ["Venue"]
@@ -38,6 +39,7 @@ class Venue:
         registry: The orders.
         booker: Books what matches.
         lifecycle: Moves orders on.
+        references: Computes limits that follow something else.
         fill_on: "next_tick" or "standing_quote", see `OrderDesk`.
     """
 
@@ -48,6 +50,7 @@ class Venue:
         registry: OrderRegistry,
         booker: Booker,
         lifecycle: Lifecycle,
+        references: ReferencePricer,
         *,
         fill_on: str,
     ) -> None:
@@ -56,6 +59,7 @@ class Venue:
         self._registry = registry
         self._booker = booker
         self._lifecycle = lifecycle
+        self._references = references
         self._fill_on = fill_on
         self._liquidity: Final[dict[int, Liquidity]] = {}
         lifecycle.on_arrival = self.queue
@@ -135,6 +139,9 @@ class Venue:
         self._clock.call_at(self._clock.now_ns, meet)
 
     def _work(self, order: SimOrder, board: Board, liquidity: Liquidity) -> None:
+        if not self._references.apply(order, liquidity, board):
+            self._lifecycle.end(order, "the benchmark left the order's range")
+            return
         willing, limit = terms(order, liquidity, board)
         if not willing:
             return
