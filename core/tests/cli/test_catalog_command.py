@@ -80,6 +80,16 @@ def test_plot_draws_a_picture(catalog, tmp_path, suffix):
     assert b"PNG" in start or b"<?xml" in start
 
 
+def test_plot_tells_scripts_what_it_drew(catalog, tmp_path):
+    picture = tmp_path / "out.svg"
+    done = invoke("plot", catalog, BAR_TYPE, "--output", picture, "--json")
+    assert json.loads(done.stdout) == {
+        "bar_type": str(BAR_TYPE),
+        "bars": 1500,
+        "output": str(picture),
+    }
+
+
 def test_what_cannot_be_is_refused_with_a_remedy(catalog, tmp_path):
     with pytest.raises(DataFileError, match="no catalog here"):
         raise invoke("ls", tmp_path / "nowhere").exception

@@ -35,6 +35,13 @@ def test_help_imports_no_command(posei):
     assert "acme_cli_parts" not in sys.modules
 
 
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_no_command_offers_to_install_completion_of_its_own(posei, name):
+    code, out, _ = posei(name, "--help")
+    assert code == 0
+    assert "completion" not in out
+
+
 def test_a_built_in_command_is_never_hidden_by_a_plugin_and_the_attempt_is_told(posei):
     posei.acme()
     _, out, err = posei("--help")

@@ -1,5 +1,6 @@
 """`posei run`: a node from a file, or one readable error and no traceback."""
 
+import json
 import os
 import signal
 import subprocess
@@ -67,6 +68,30 @@ def test_check_builds_the_node_and_connects_nothing(posei, node_file):
     assert "T-1 can be built" in out
     assert "strategies:        quiet_strategy_beside:Quiet" in out
     assert "started" not in out
+
+
+def test_check_tells_scripts_the_same(posei, node_file):
+    code, out, err = posei("run", node_file(WELL), "--check", "--json")
+    assert code == 0, err
+    assert json.loads(out) == {
+        "trader_id": "T-1",
+        "data_clients": [],
+        "exec_clients": [],
+        "strategies": ["quiet_strategy_beside:Quiet"],
+        "actors": [],
+    }
+
+
+def test_an_error_under_json_is_text_on_the_error_stream_and_no_output(posei, node_file):
+    code, out, err = posei("run", node_file("trader_idd = 1"), "--check", "--json")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: unknown setting 'trader_idd'")
+
+
+def test_json_without_check_says_where_a_running_node_writes_json(posei, node_file):
+    code, out, err = posei("run", node_file(WELL), "--json")
+    assert (code, out) == (2, "")
+    assert "log_file_format" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="List, show, check and plot what a data catalog holds.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 
@@ -111,6 +112,7 @@ def plot(
     output: Annotated[Path, typer.Option("--output", "-o", help="A .png, .svg or .pdf.")],
     start: _Start = None,
     end: _End = None,
+    json: _Json = False,
 ) -> None:
     """Draw candlesticks and volume."""
     if output.suffix not in _PICTURES:
@@ -131,4 +133,8 @@ def plot(
     from posei_trader.cli.candles import draw_candles  # noqa: PLC0415 - imports matplotlib
 
     draw_candles(bars, output)
-    typer.echo(f"{len(bars)} bars drawn to {output}")
+    if json:
+        drawn = {"bar_type": bar_type, "bars": len(bars), "output": str(output)}
+        typer.echo(jsonlib.dumps(drawn, indent=2))
+    else:
+        typer.echo(f"{len(bars)} bars drawn to {output}")

@@ -13,6 +13,10 @@ code meaning
 ==== ==========================================================================
 
 An error is one block on the standard error stream; the traceback comes with ``posei --debug``.
+
+With ``--json`` a command prints exactly one JSON document on the standard output, or nothing when
+it fails: an error stays that same block of text on the standard error stream, and the exit code
+says of what sort it is. A command that finds something "not well" (code 1) has not failed.
 """
 
 from __future__ import annotations

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json as jsonlib
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotation when it runs
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from posei_trader.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from posei_trader.config import TradingNodeConfig
@@ -17,6 +20,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+_LABELS: Final = {"data_clients": "data clients", "exec_clients": "execution clients"}
 
 
 @app.command()
@@ -29,11 +34,21 @@ def run(
             "--check", help="Build the node that the file describes, and connect nothing."
         ),
     ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="With --check: print JSON, for scripts.")
+    ] = False,
 ) -> None:
     """Run the node that a file describes; SIGINT and SIGTERM stop it cleanly.
 
     Strategies and actors are found on the Python path and beside the file.
     """
+    if json and not check:
+        raise InvalidRequest(
+            "a node that runs prints no JSON",
+            field="--json",
+            value=True,
+            remedy="add --check; the log of a running node is JSON with log_file_format = 'json'",
+        )
     from posei_trader import config as settings  # noqa: PLC0415 - --help needs none of it
     from posei_trader.live.node import TradingNode  # noqa: PLC0415 - same
 
@@ -43,19 +58,30 @@ def run(
     try:
         node.build()
         if check:
-            typer.echo(_summary(config))
+            parts = _parts(config)
+            typer.echo(
+                jsonlib.dumps({"trader_id": str(config.trader_id), **parts}, indent=2)
+                if json
+                else _summary(config.trader_id, parts)
+            )
         else:
             node.run()
     finally:
         node.dispose()
 
 
-def _summary(config: TradingNodeConfig) -> str:
-    counts = (
-        ("data clients", ", ".join(config.data_clients) or "none"),
-        ("execution clients", ", ".join(config.exec_clients) or "none"),
-        ("strategies", ", ".join(one.path for one in config.strategies) or "none"),
-        ("actors", ", ".join(one.path for one in config.actors) or "none"),
+def _parts(config: TradingNodeConfig) -> dict[str, list[str]]:
+    return {
+        "data_clients": list(config.data_clients),
+        "exec_clients": list(config.exec_clients),
+        "strategies": [one.path for one in config.strategies],
+        "actors": [one.path for one in config.actors],
+    }
+
+
+def _summary(trader_id: str, parts: dict[str, list[str]]) -> str:
+    lines = (
+        f"  {_LABELS.get(part, part) + ':':<19}{', '.join(names) or 'none'}"
+        for part, names in parts.items()
     )
-    lines = (f"  {label + ':':<19}{names}" for label, names in counts)
-    return "\n".join([f"{config.trader_id} can be built", *lines])
+    return "\n".join([f"{trader_id} can be built", *lines])

@@ -184,7 +184,7 @@ class ProviderSpec:
         symbology: Name to a class or object that implements `posei_trader.protocols.Symbology`.
         capabilities: What it can do; a capability that is not listed is `Support.UNSUPPORTED`.
         venues: Venue codes it serves, empty if it is not limited to a list.
-        docs: URL of its documentation.
+        docs: URL of its documentation; for the first-party ones, the page in the repository.
         owner: Who looks after it.
         tier: How official it is.
 

@@ -28,6 +28,8 @@ def posei_providers() -> Iterable[ProviderSpec]:
             config="posei_ib_sim.gateway:SimulatedIBGatewayConfig",
             gateway="posei_ib_sim.gateway:SimulatedIBGateway",
             capabilities={Capability.GATEWAY: Support.FULL},
+            docs="docs/simulator.md",
+            owner="PoseiTrader",
             tier=Tier.OFFICIAL,
         ),
     )

@@ -74,6 +74,8 @@ def posei_providers() -> Iterable[ProviderSpec]:
                 _C.RECONNECT: _FULL,
                 _C.SYMBOLOGY: _FULL,
             },
+            docs="plugins/ib/README.md",
+            owner="PoseiTrader",
             tier=Tier.OFFICIAL,
         ),
     )

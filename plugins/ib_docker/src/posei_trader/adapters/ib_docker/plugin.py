@@ -25,6 +25,8 @@ def posei_providers() -> Iterable[ProviderSpec]:
             config=f"{_PACKAGE}.config:DockerizedIBGatewayConfig",
             gateway=f"{_PACKAGE}.gateway:DockerizedIBGateway",
             capabilities={Capability.GATEWAY: Support.FULL},
+            docs="plugins/ib_docker/README.md",
+            owner="PoseiTrader",
             tier=Tier.OFFICIAL,
         ),
     )
