@@ -79,3 +79,11 @@ def test_a_bar_makes_prices_when_asked():
     assert str(bar) == "AAPL.XNAS-1-MINUTE-LAST-EXTERNAL,100.50,101.00,99.00,100.00,5,60"
     assert BarAggregation.MINUTE.is_time
     assert not BarAggregation.TICK.is_time
+
+
+def test_specifications_are_ordered_by_their_unit_then_their_step():
+    texts = ["1-SECOND-LAST", "1-MINUTE-LAST", "5-MINUTE-LAST", "1-HOUR-LAST", "1-MONTH-BID"]
+    specs = [BarSpecification.from_str(text) for text in texts]
+    assert sorted(specs[::-1]) == specs
+    with pytest.raises(TypeError):
+        _ = specs[0] < 1

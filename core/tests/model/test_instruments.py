@@ -185,3 +185,9 @@ def test_json_refuses_what_is_not_of_the_model():
     with pytest.raises(msgspec.ValidationError):
         decode_json(b'{"price": 1}', dict[str, Price])
     assert decode_json(b'["1.50 USD"]', list[Money]) == [Money("1.50", "USD")]
+
+
+def test_a_precision_that_hides_part_of_the_increment_is_refused():
+    with pytest.raises(InvalidRequest, match="fewer digits") as caught:
+        Equity(**{**common("X.Y"), "price_precision": 0})
+    assert caught.value.remedy == "give 2"

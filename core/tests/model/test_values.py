@@ -191,3 +191,27 @@ def test_currencies_order_and_compare_by_code():
     assert Currency.of("USD") == Currency("USD", 2)
     assert Currency.of("USD") != "USD"
     assert repr(Currency.from_str("USD")) == "Currency('USD')"
+
+
+def test_a_currency_cannot_be_changed():
+    with pytest.raises(AttributeError, match="immutable"):
+        Currency.of("USD").precision = 7
+    assert Currency.of("USD").precision == 2
+
+
+@pytest.mark.parametrize("bad", [None, [1], True])
+def test_what_is_no_number_is_refused_by_name(bad):
+    for make in (Price, Quantity):
+        with pytest.raises(InvalidRequest, match="is a number"):
+            make(bad)
+    with pytest.raises(InvalidRequest, match="may not be a"):
+        Money(bad, "USD")
+
+
+def test_values_compare_with_their_own_kind_only():
+    with pytest.raises(TypeError):
+        _ = Money(1, "USD") < 3
+    with pytest.raises(TypeError):
+        _ = Money(1, "USD") + 3
+    with pytest.raises(TypeError):
+        _ = Currency.of("USD") < "X"

@@ -25,11 +25,13 @@ _UNIT_SECONDS: Final = {
 # Python 3.11 has no `"text" in StrEnum`.
 _UNITS: Final = frozenset(BarAggregation)
 _PRICES: Final = frozenset(PriceType)
+_UNIT_RANKS: Final = {unit: rank for rank, unit in enumerate(BarAggregation)}
 _SOURCES: Final = frozenset(AggregationSource)
 
 
-class BarSpecification(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """How a bar is made: ``1-MINUTE-LAST``.
+@functools.total_ordering
+class BarSpecification(msgspec.Struct, frozen=True, cache_hash=True):
+    """How a bar is made: ``1-MINUTE-LAST``. Ordered by unit, then by step.
 
     Attributes:
         step: How many units close a bar; positive.
@@ -59,6 +61,14 @@ class BarSpecification(msgspec.Struct, frozen=True, order=True, cache_hash=True)
         """
         step, aggregation, price_type = _parse_spec(text)
         return cls(step, aggregation, price_type)
+
+    def __lt__(self, other: BarSpecification) -> bool:
+        if not isinstance(other, BarSpecification):
+            return NotImplemented
+        return self._rank() < other._rank()
+
+    def _rank(self) -> tuple[int, int, str]:
+        return _UNIT_RANKS[self.aggregation], self.step, self.price_type
 
     @property
     def nanos(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.currency_table import CRYPTO, ISO_4217, OFFSHORE
@@ -26,6 +26,9 @@ class CurrencyType(StrEnum):
     CRYPTO = "CRYPTO"
 
 
+_FIELDS: Final = ("code", "precision", "iso4217", "name", "currency_type")
+
+
 @functools.total_ordering
 class Currency:
     """A currency: equal, hashed and ordered by its code.
@@ -38,13 +41,13 @@ class Currency:
         currency_type: Who issues it.
     """
 
-    __slots__ = ("code", "currency_type", "iso4217", "name", "precision")
+    __slots__ = _FIELDS
 
-    code: Final[str]
-    precision: Final[int]
-    iso4217: Final[int]
-    name: Final[str]
-    currency_type: Final[CurrencyType]
+    code: str
+    precision: int
+    iso4217: int
+    name: str
+    currency_type: CurrencyType
 
     def __init__(
         self,
@@ -54,11 +57,13 @@ class Currency:
         name: str = "",
         currency_type: CurrencyType = CurrencyType.FIAT,
     ) -> None:
-        self.code = code
-        self.precision = precision
-        self.iso4217 = iso4217
-        self.name = name or code
-        self.currency_type = currency_type
+        # The table is shared by the whole process: `__setattr__` keeps it as it is.
+        fields = (code, precision, iso4217, name or code, currency_type)
+        for label, value in zip(_FIELDS, fields, strict=True):
+            object.__setattr__(self, label, value)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Currency is immutable: cannot set {name} to {value!r}")
 
     @classmethod
     def of(cls, code: str) -> Currency:
@@ -88,7 +93,7 @@ class Currency:
         return self.code == other.code if isinstance(other, Currency) else NotImplemented
 
     def __lt__(self, other: Currency) -> bool:
-        return self.code < other.code
+        return self.code < other.code if isinstance(other, Currency) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.code)

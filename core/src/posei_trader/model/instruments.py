@@ -79,6 +79,13 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, tag=True, eq=True):
     info: dict[str, object] = {}
 
     def __post_init__(self) -> None:
+        if self.price_increment.raw % 10 ** (9 - self.price_precision):
+            raise InvalidRequest(
+                "price_precision shows fewer digits than price_increment has",
+                field=f"{self.id} price_precision",
+                value=(self.price_precision, self.price_increment),
+                remedy=f"give {self.price_increment.precision}",
+            )
         if self.price_increment.raw <= 0:
             raise InvalidRequest(
                 "price_increment must be positive",

@@ -35,6 +35,13 @@ class _FixedPoint:
     _precision: int
 
     def __init__(self, value: Decimal | float | str, precision: int | None = None) -> None:
+        if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+            raise InvalidRequest(
+                f"a {self._field} is a number",
+                field=self._field,
+                value=value,
+                remedy=f"write {type(self).__name__}('1.25')",
+            )
         if isinstance(value, str):
             value = parse_decimal(value, self._field)
         elif isinstance(value, float):
@@ -58,7 +65,11 @@ class _FixedPoint:
 
     @classmethod
     def from_raw(cls, raw: int, precision: int) -> Self:
-        """Make one from its 64-bit form, in units of 10^-9."""
+        """Make one from its 64-bit form, in units of 10^-9, unchecked: for the hot path.
+
+        The raw value must be a whole number of steps of the precision; what is shown of other
+        values is rounded down.
+        """
         new = cls.__new__(cls)
         new._raw = raw  # noqa: SLF001  an alternative constructor of the class itself
         new._precision = precision  # noqa: SLF001  same
@@ -192,12 +203,12 @@ class Money:
     __slots__ = ("_amount", "_currency")
 
     def __init__(self, amount: Decimal | int | str, currency: Currency | str) -> None:
-        if isinstance(amount, float):
+        if isinstance(amount, float | bool) or not isinstance(amount, Decimal | int | str):
             raise InvalidRequest(
-                "an amount of money may not be a float",
+                f"an amount of money may not be a {type(amount).__name__}",
                 field="amount",
                 value=amount,
-                remedy=f"give Decimal({str(amount)!r}) or a text",
+                remedy="give a Decimal or a text such as '10.50'",
             )
         value = parse_decimal(amount, "amount") if isinstance(amount, str) else Decimal(amount)
         if not value.is_finite():
@@ -244,6 +255,8 @@ class Money:
         return Money(self._amount.quantize(unit, ROUND_HALF_EVEN), self._currency)
 
     def _same(self, other: Money) -> Decimal:
+        if not isinstance(other, Money):
+            raise TypeError(f"cannot combine Money with {type(other).__name__}")
         if other._currency != self._currency:
             raise InvalidRequest(
                 f"cannot combine {self._currency} with {other._currency}",
