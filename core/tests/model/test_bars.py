@@ -82,8 +82,10 @@ def test_a_bar_makes_prices_when_asked():
 
 
 def test_specifications_are_ordered_by_their_unit_then_their_step():
-    texts = ["1-SECOND-LAST", "1-MINUTE-LAST", "5-MINUTE-LAST", "1-HOUR-LAST", "1-MONTH-BID"]
+    texts = ["1-MONTH-BID", "5-MINUTE-LAST", "1-HOUR-LAST", "1-SECOND-LAST", "1-MINUTE-LAST"]
     specs = [BarSpecification.from_str(text) for text in texts]
-    assert sorted(specs[::-1]) == specs
+    assert [str(spec) for spec in sorted(specs)] == [
+        "1-SECOND-LAST", "1-MINUTE-LAST", "5-MINUTE-LAST", "1-HOUR-LAST", "1-MONTH-BID",
+    ]  # fmt: skip
     with pytest.raises(TypeError):
         _ = specs[0] < 1
