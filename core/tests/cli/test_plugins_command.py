@@ -242,11 +242,6 @@ def processor_time(*command):
 
 
 def test_the_list_takes_less_than_150_ms_of_processor_time():
-    """On a machine that is busy with other things, less than twice what it is built on takes."""
-    listing_time, floor = 1.0, 1.0
-    for _ in range(15):
-        listing_time = min(listing_time, processor_time("-m", "posei_trader", "plugins", "list"))
-        floor = min(floor, processor_time("-c", "import pluggy, importlib.metadata"))
-        if listing_time < 0.15:
-            return
-    assert listing_time < 2 * floor
+    # The best of several: what a busy machine adds is not what the program takes.
+    runs = (processor_time("-m", "posei_trader", "plugins", "list") for _ in range(15))
+    assert any(seconds < 0.15 for seconds in runs)

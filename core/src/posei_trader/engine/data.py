@@ -8,7 +8,7 @@ strategy slows the client down, and the client's socket slows the venue down.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
@@ -19,14 +19,15 @@ from posei_trader.engine.internal_bars import InternalBars
 from posei_trader.engine.messages import ConnectionChange, DataGap, SubscriptionFailure
 from posei_trader.engine.routing import Router
 from posei_trader.engine.streams import Streams
+from posei_trader.engine.tick_flow import Route, TickFlow
 from posei_trader.errors import Unsupported
 from posei_trader.model.requests import DataKind, Subscription
 
 if TYPE_CHECKING:
-    from collections import deque
+    from collections.abc import Callable
 
     from posei_trader.config import RoutingConfig
-    from posei_trader.engine.bus import ErrorHandler, Handler, MessageBus, Topic
+    from posei_trader.engine.bus import ErrorHandler, Handler, MessageBus
     from posei_trader.engine.cache import Cache
     from posei_trader.engine.streams import StreamOwner
     from posei_trader.model.bars import Bar, BarType
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["DataEngine", "topic_of"]
 
 _log: Final = logging.getLogger("posei.DataEngine")
-
-ItemT = TypeVar("ItemT")
 
 _PREFIXES: Final = {
     DataKind.QUOTE_TICKS: "data.quotes",
@@ -71,18 +70,6 @@ def topic_of(subscription: Subscription) -> str:
 
 
 @final
-class _Route(Generic[ItemT]):
-    """Where the items of one stream go: the cache's ring and the listeners."""
-
-    __slots__ = ("keep", "topic", "ts_last")
-
-    def __init__(self, ring: deque[ItemT], topic: Topic) -> None:
-        self.keep = ring.append
-        self.topic = topic
-        self.ts_last = 0
-
-
-@final
 class DataEngine:
     """Deliver data, share streams, make bars. Satisfies :class:`posei_trader.protocols.DataSink`.
 
@@ -92,6 +79,11 @@ class DataEngine:
         clock: Time.
         config: Settings.
     """
+
+    quote_tick: Callable[[QuoteTick], None]
+    """Deliver a quote."""
+    trade_tick: Callable[[TradeTick], None]
+    """Deliver a trade."""
 
     def __init__(
         self,
@@ -107,13 +99,17 @@ class DataEngine:
         self._validate = self._config.validate_data_sequence
         self._router: Router[DataClient] = Router("data")
         self._streams = Streams()
-        self._quotes: dict[InstrumentId, _Route[QuoteTick]] = {}
-        self._trades: dict[InstrumentId, _Route[TradeTick]] = {}
-        self._bars: dict[BarType, _Route[Bar]] = {}
+        self._bars: dict[BarType, Route[Bar]] = {}
         self._aggregations: dict[BarType, InternalBars] = {}
         self._is_stopping = False
         self._lost: dict[ClientId, ConnectionChange] = {}
         self.counters = Counters("DataEngine")
+        self.quote_tick = TickFlow(
+            "quotes", bus, cache.quote_ring, self.counters, validates=self._validate
+        ).deliver
+        self.trade_tick = TickFlow(
+            "trades", bus, cache.trade_ring, self.counters, validates=self._validate
+        ).deliver
 
     # -- clients --------------------------------------------------------------------------------
 
@@ -282,46 +278,12 @@ class DataEngine:
 
     # -- what clients deliver -------------------------------------------------------------------
 
-    def quote_tick(self, tick: QuoteTick) -> None:
-        """Deliver a quote."""
-        route = self._quotes.get(tick.instrument_id)
-        if route is None:
-            route = self._quote_route(tick.instrument_id)
-        ts_event = tick.ts_event
-        if ts_event < route.ts_last and self._validate:
-            self.counters.add("quotes_out_of_sequence_dropped", tick)
-            return
-        route.ts_last = ts_event
-        route.keep(tick)
-        for handler in route.topic.handlers:
-            try:
-                handler(tick)
-            except Exception as error:  # noqa: BLE001  one listener may not stop the others
-                route.topic.failed(handler, error)
-
-    def trade_tick(self, tick: TradeTick) -> None:
-        """Deliver a trade."""
-        route = self._trades.get(tick.instrument_id)
-        if route is None:
-            route = self._trade_route(tick.instrument_id)
-        ts_event = tick.ts_event
-        if ts_event < route.ts_last and self._validate:
-            self.counters.add("trades_out_of_sequence_dropped", tick)
-            return
-        route.ts_last = ts_event
-        route.keep(tick)
-        for handler in route.topic.handlers:
-            try:
-                handler(tick)
-            except Exception as error:  # noqa: BLE001  one listener may not stop the others
-                route.topic.failed(handler, error)
-
     def bar(self, bar: Bar) -> None:
         """Deliver a complete bar, or a revision of one that is marked so."""
         route = self._bars.get(bar.bar_type)
         if route is None:
             topic = self._bus.topic(f"data.bars.{bar.bar_type}")
-            route = self._bars[bar.bar_type] = _Route(self._cache.bar_ring(bar.bar_type), topic)
+            route = self._bars[bar.bar_type] = Route(self._cache.bar_ring(bar.bar_type), topic)
         if self._validate:
             is_repeated = bar.ts_event == route.ts_last and not bar.is_revision
             if bar.ts_event < route.ts_last or is_repeated:
@@ -384,15 +346,3 @@ class DataEngine:
                 gap = DataGap(stream.subscription, lost.ts_event, regained.ts_event, lost.reason)
                 for owner in list(stream.owners):
                     owner.stream_interrupted(gap)
-
-    def _quote_route(self, instrument_id: InstrumentId) -> _Route[QuoteTick]:
-        topic = self._bus.topic(f"data.quotes.{instrument_id}")
-        route = _Route(self._cache.quote_ring(instrument_id), topic)
-        self._quotes[instrument_id] = route
-        return route
-
-    def _trade_route(self, instrument_id: InstrumentId) -> _Route[TradeTick]:
-        topic = self._bus.topic(f"data.trades.{instrument_id}")
-        route = _Route(self._cache.trade_ring(instrument_id), topic)
-        self._trades[instrument_id] = route
-        return route

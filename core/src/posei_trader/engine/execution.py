@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.config import LiveExecEngineConfig
@@ -154,10 +153,16 @@ class ExecutionEngine:
         return None if client is None else self._account_of(client)
 
     def _account_of(self, client: ExecClient) -> AccountId | None:
-        """Return a client's account: what was known once is not forgotten with the connection."""
-        with suppress(NotConnected):
-            self._accounts[client.client_id] = client.account_id
-        return self._accounts.get(client.client_id)
+        """Return a client's account: what was known once is not forgotten with the connection.
+
+        None while the client has never been connected: then no account is known, by contract.
+        """
+        try:
+            account_id = client.account_id
+        except NotConnected:
+            return self._accounts.get(client.client_id)
+        self._accounts[client.client_id] = account_id
+        return account_id
 
     def register_strategy(
         self,
