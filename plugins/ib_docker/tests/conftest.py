@@ -56,13 +56,26 @@ def docker_api(engine):
 @pytest.fixture(scope="session")
 def image(engine, docker_api):
     """The test image, built when this engine does not have it."""
-    return built(engine, docker_api, simulator=False)
+    from image.build import base_tag, build_base, build_top, tag
 
-
-@pytest.fixture(scope="session")
-def simulator_image(engine, docker_api):
-    """The test image with the simulated Gateway inside."""
-    return built(engine, docker_api, simulator=True)
+    base, top = base_tag(), tag()
+    if engine.image(top) is None:
+        remove_old_images(docker_api, keep={base, top})
+        if engine.image(base) is None:
+            content, changes = build_base()
+            repository, _, version = base.rpartition(":")
+            docker_api.import_image_from_data(
+                content, repository=repository, tag=version, changes=changes
+            )
+        repository, _, version = top.rpartition(":")
+        container = docker_api.create_container(base)["Id"]
+        try:
+            docker_api.put_archive(container, "/", build_top())
+            docker_api.commit(container, repository=repository, tag=version)
+        finally:
+            docker_api.remove_container(container, force=True)
+    assert engine.image(top) is not None
+    return top
 
 
 def remove_old_images(docker_api, keep):
@@ -72,22 +85,7 @@ def remove_old_images(docker_api, keep):
     for image in docker_api.images(filters={"label": "io.posei.test-image=1"}):
         if not keep & set(image["RepoTags"] or ()):
             with suppress(docker.errors.APIError):  # another run of the tests may use it
-                docker_api.remove_image(image["Id"], force=True)
-
-
-def built(engine, docker_api, *, simulator):
-    from image.build import build, tag
-
-    reference = tag(simulator=simulator)
-    if engine.image(reference) is None:
-        remove_old_images(docker_api, keep={tag(), tag(simulator=True)})
-        content, changes = build(simulator=simulator)
-        repository, _, version = reference.rpartition(":")
-        docker_api.import_image_from_data(
-            content, repository=repository, tag=version, changes=changes
-        )
-    assert engine.image(reference) is not None
-    return reference
+                docker_api.remove_image(image["Id"])
 
 
 @pytest.fixture
@@ -99,14 +97,14 @@ def run_id():
 def make_config(image, run_id, tmp_path):
     """Make configurations of the test image: a free port, quick steps, an instance of its own."""
 
-    def make(scenario="ok", *, environment=None, **settings):
+    def make(scenario="ok", *, environment=None, right_password=PASSWORD, **settings):
         stub = {
             "STUB_SCENARIO": scenario,
-            "STUB_PASSWORD_SHA256": hashlib.sha256(PASSWORD.encode()).hexdigest(),
+            "STUB_PASSWORD_SHA256": hashlib.sha256(right_password.encode()).hexdigest(),
         }
         defaults = {
             "username": USERNAME,
-            "password": PASSWORD,
+            "password": right_password,
             "container_image": image,
             "pull_policy": "never",
             "instance": run_id,

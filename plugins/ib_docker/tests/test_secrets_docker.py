@@ -17,12 +17,17 @@ from posei_trader.adapters.ib_docker.secret_files import _memory_directory, esca
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("cleaned")]
 
-FORMS = [PASSWORD, escaped(PASSWORD), PASSWORD.encode().hex()]
+
+@pytest.fixture
+def password(run_id):
+    """A password that nothing else on this machine can know."""
+    return f"{PASSWORD} {run_id}"
 
 
 @pytest.fixture(params=["file", "exec"])
-async def gateway(request, make_config):
-    gateway = DockerizedIBGateway(make_config(credential_delivery=request.param))
+async def gateway(request, make_config, password):
+    config = make_config(credential_delivery=request.param, right_password=password)
+    gateway = DockerizedIBGateway(config)
     await gateway.start_async()
     yield gateway
     await gateway.stop_async()
@@ -49,32 +54,34 @@ def files_in(directory):
     return list(Path(directory).iterdir())
 
 
-def assert_secret_free(text, where):
-    for form in FORMS:
+def assert_secret_free(text, where, password):
+    for form in (password, escaped(password), password.encode().hex()):
         assert form not in text, f"the password is in {where}"
 
 
-async def test_the_password_is_nowhere_the_engine_shows(gateway, docker_api):
+async def test_the_password_is_nowhere_the_engine_shows(gateway, docker_api, password):
     details = docker_api.inspect_container(gateway.container.id)
-    assert_secret_free(json.dumps(details, ensure_ascii=False), "docker inspect")
-    assert_secret_free(docker_api.logs(gateway.container.id).decode(), "docker logs")
+    assert_secret_free(json.dumps(details, ensure_ascii=False), "docker inspect", password)
+    assert_secret_free(docker_api.logs(gateway.container.id).decode(), "docker logs", password)
     changed = docker_api.diff(gateway.container.id) or []
     assert all("config.ini" not in change["Path"] for change in changed)
 
 
 @pytest.mark.parametrize("name", ["cmdline", "environ"])
-async def test_no_process_of_the_container_carries_the_password(gateway, docker_api, name):
+async def test_no_process_of_the_container_carries_the_password(
+    gateway, docker_api, name, password
+):
     texts = read_processes_of(docker_api, gateway.container.id, name)
     assert len(texts) >= 2, "the init process and the stub"
     assert any("stub_gateway" in text or "TRADING_MODE" in text for text in texts)
     for text in texts:
-        assert_secret_free(text, f"/proc/*/{name}")
+        assert_secret_free(text, f"/proc/*/{name}", password)
 
 
 @pytest.mark.parametrize("name", ["cmdline", "environ"])
-async def test_no_process_of_this_machine_shows_the_password(gateway, name):
+async def test_no_process_of_this_machine_shows_the_password(gateway, name, password):
     for text in await asyncio.to_thread(read_all_processes, name):
-        assert_secret_free(text, f"/proc/*/{name}")
+        assert_secret_free(text, f"/proc/*/{name}", password)
 
 
 async def test_the_secret_files_are_wiped_once_the_gateway_is_ready(gateway, docker_api):
@@ -102,7 +109,7 @@ async def test_our_own_logs_and_errors_are_free_of_secrets(make_config, caplog):
     assert "DU1234567" not in shown
     assert "1BNDHFSC1G8" not in shown
     for text in (shown, caplog.text, repr(gateway), repr(gateway.config)):
-        assert_secret_free(text, "our own output")
+        assert_secret_free(text, "our own output", PASSWORD)
         assert USERNAME not in text
 
 
@@ -114,7 +121,7 @@ async def test_the_evidence_of_a_failure_is_free_of_secrets(make_config):
         await gateway.start_async()
     text = f"{caught.value}{caught.value!r}{caught.value.diagnosis!r}"
     assert "IBC: IbPassword=" in text
-    assert_secret_free(text, "an error")
+    assert_secret_free(text, "an error", PASSWORD)
     assert USERNAME not in text
 
 

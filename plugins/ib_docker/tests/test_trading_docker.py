@@ -30,11 +30,9 @@ def test_the_registry_knows_the_gateway_by_the_name_in_its_configuration():
 
 
 async def test_a_client_that_we_did_not_write_trades_through_the_container(
-    make_config, simulator_image
+    make_config,
 ):
-    config = make_config(
-        container_image=simulator_image, read_only_api=False, environment=SIMULATOR, timeout=60
-    )
+    config = make_config(read_only_api=False, environment=SIMULATOR, timeout=60)
     async with DockerizedIBGateway(config) as gateway:
         client = ib_async.IB()
         await client.connectAsync(gateway.host, gateway.port, clientId=7)
@@ -49,10 +47,9 @@ async def test_a_client_that_we_did_not_write_trades_through_the_container(
 
 
 async def test_a_node_starts_the_gateway_that_it_is_given_trades_and_stops_it(
-    settings, simulator_image, engine, run_id
+    settings, engine, run_id
 ):
     file = settings(
-        container_image=simulator_image,
         read_only_api=False,
         environment=SIMULATOR,
         timeout=60,
@@ -65,7 +62,12 @@ async def test_a_node_starts_the_gateway_that_it_is_given_trades_and_stops_it(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(node.communicate(), 90)
+    try:
+        out, err = await asyncio.wait_for(node.communicate(), 90)
+    finally:
+        if node.returncode is None:
+            node.kill()
+            await node.wait()
     assert node.returncode == 0, err.decode()
     assert out.decode().startswith("filled 25"), err.decode()
     assert engine.find({"io.posei.instance": run_id}) == []

@@ -1,7 +1,8 @@
-"""Build the test image from this machine's own Python: no registry, no network, a second or two.
+"""Build the test image from this machine's own Python: no registry, no network, a few seconds.
 
-The image holds the interpreter, its standard library, the shared libraries both need, a shell with
-`sleep` and `rm`, the stub, and if it is asked for the simulated Gateway with its dependencies.
+It has two layers. The base holds the interpreter, its standard library, what the simulated Gateway
+depends on, the shared libraries all of it needs, and a shell with `sleep` and `rm`. On top lie the
+stub and the simulated Gateway themselves, which change more often.
 """
 
 from __future__ import annotations
@@ -29,10 +30,19 @@ _LEFT_OUT = {"pyarrow"}
 _UNNEEDED = {"..", "tests", "include"}
 
 
-def tag(*, simulator: bool = False) -> str:
-    """Return the name of the image: it changes with everything that goes into it."""
-    digest = hashlib.sha256(f"{sys.version}{sys.base_prefix}{simulator}".encode())
-    for file in (Path(__file__), _STUB, *(simulator_files() if simulator else ())):
+def base_tag() -> str:
+    """Return the name of the base image: it changes with everything that goes into it."""
+    digest = hashlib.sha256(f"{sys.version}{sys.base_prefix}".encode())
+    digest.update(Path(__file__).read_bytes())
+    for name in _dependencies():
+        digest.update(f"{name} {importlib.metadata.version(name)}".encode())
+    return f"{REPOSITORY}:base-{digest.hexdigest()[:12]}"
+
+
+def tag() -> str:
+    """Return the name of the test image: it changes with everything that goes into it."""
+    digest = hashlib.sha256(base_tag().encode())
+    for file in (_STUB, *simulator_files()):
         digest.update(file.read_bytes())
     return f"{REPOSITORY}:{digest.hexdigest()[:12]}"
 
@@ -46,26 +56,40 @@ def simulator_files() -> list[Path]:
     return sorted(path for path in files if path.is_file() and path.suffix != ".pyc")
 
 
-def build(*, simulator: bool = False) -> tuple[bytes, list[str]]:
-    """Return the image as one tar archive, and the settings of the image."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        packages = _packages() if simulator else []
-        paths = [*_interpreter(), *_tools()]
-        compiled = [source for source, _ in packages if source.suffix == ".so"]
-        for path in (*paths, *_libraries([*paths, *compiled])):
-            _add(tar, path, str(path))
-        _add(tar, _STUB, f"/{_HOME}/stub_gateway.py")
-        for source, target in packages:
-            _add(tar, source, target)
-        for directory, mode in (("tmp", 0o1777), (_HOME, 0o777)):
+def build_base() -> tuple[bytes, list[str]]:
+    """Return the base as one tar archive, and the settings of the image."""
+    packages = _packages()
+    compiled = [source for source, _ in packages if source.suffix == ".so"]
+    paths = [*_interpreter(), *_tools()]
+    files = [(path, str(path)) for path in (*paths, *_libraries([*paths, *compiled]))]
+    directories = (("tmp", 0o1777), (_HOME, 0o777))
+    changes = ["USER 1000:1000", f"WORKDIR /{_HOME}", f"LABEL {LABEL}=1"]
+    changes += [f'CMD ["{_python()}", "/{_HOME}/stub_gateway.py"]']
+    changes += [f"ENV PYTHONPATH=/{_HOME}/packages", f"ENV HOME=/{_HOME}"]
+    return _archive([*files, *packages], directories), [*changes, "ENV PYTHONUNBUFFERED=1"]
+
+
+def build_top() -> bytes:
+    """Return what lies on the base as one tar archive, to be unpacked at the root."""
+    sources = simulator_files()
+    files = [(_STUB, f"/{_HOME}/stub_gateway.py")]
+    if sources:
+        root = next(path for path in sources[0].parents if path.name == "posei_ib_sim").parent
+        place = f"/{_HOME}/packages"
+        files += [(path, f"{place}/{path.relative_to(root)}") for path in sources]
+    return _archive(files)
+
+
+def _archive(files: list[tuple[Path, str]], directories: tuple[tuple[str, int], ...] = ()) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for directory, mode in directories:
             entry = tarfile.TarInfo(directory)
             entry.type, entry.mode = tarfile.DIRTYPE, mode
             tar.addfile(entry)
-    command = f'["{_python()}", "/{_HOME}/stub_gateway.py"]'
-    changes = ["USER 1000:1000", f"WORKDIR /{_HOME}", f"CMD {command}", f"LABEL {LABEL}=1"]
-    changes += [f"ENV PYTHONPATH=/{_HOME}/packages", f"ENV HOME=/{_HOME}"]
-    return archive.getvalue(), [*changes, "ENV PYTHONUNBUFFERED=1"]
+        for source, target in files:
+            _add(tar, source, target)
+    return content.getvalue()
 
 
 def _python() -> Path:
@@ -96,27 +120,26 @@ def _libraries(paths: list[Path]) -> list[Path]:
     return [Path(name) for name in sorted(names) if "site-packages" not in name]
 
 
-def _packages() -> list[tuple[Path, str]]:
-    """Return the simulator and what it needs, with their places in the image."""
-    sources = simulator_files()
-    if not sources:
-        return []
-    root = Path(importlib.util.find_spec("posei_ib_sim").origin).parent.parent
-    target = f"/{_HOME}/packages"
-    files = [(path, f"{target}/{path.relative_to(root)}") for path in sources]
-    seen = {_SIMULATOR}
-    waiting = _needs(_SIMULATOR)
+def _dependencies() -> list[str]:
+    """Return the distributions that the simulator needs, if it is installed."""
+    found: set[str] = set()
+    waiting = _needs(_SIMULATOR) if _installed(_SIMULATOR) else []
     while waiting:
         name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        waiting += _needs(name)
-        files += [
-            (Path(str(part.locate())), f"{target}/{part}")
-            for part in importlib.metadata.files(name) or ()
-            if not _UNNEEDED & set(part.parts) and part.suffix not in {".pyc", ".pth", ".h", ".a"}
-        ]
+        if name not in found:
+            found.add(name)
+            waiting += _needs(name)
+    return sorted(found)
+
+
+def _packages() -> list[tuple[Path, str]]:
+    """Return the files of those distributions, with their places in the image."""
+    files = [
+        (Path(str(part.locate())), f"/{_HOME}/packages/{part}")
+        for name in _dependencies()
+        for part in importlib.metadata.files(name) or ()
+        if not _UNNEEDED & set(part.parts) and part.suffix not in {".pyc", ".pth", ".h", ".a"}
+    ]
     return [(path, place) for path, place in files if path.is_file()]
 
 

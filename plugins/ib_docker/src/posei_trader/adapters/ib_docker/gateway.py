@@ -97,7 +97,10 @@ class DockerizedIBGateway:
             GatewayError: The class says why; nothing is left behind unless it was asked for.
             MissingDependency: The `docker` package is not installed.
         """
-        await self._start_shared(limit=None, force=False, adopt_any=False)
+        try:
+            await self._start_shared(limit=None, force=False, adopt_any=False)
+        finally:
+            self._let_go()
 
     async def stop_async(self, *, adopted: bool = False) -> None:
         """Stop what this object started and stop watching. Idempotent; never raises.
@@ -110,7 +113,7 @@ class DockerizedIBGateway:
         except errors.GatewayError as error:
             _log.error("the gateway could not be stopped", reason=error.message)
         finally:
-            self._engine.close()
+            self._let_go()
 
     # --- blocking ----------------------------------------------------------------------------
 
@@ -165,7 +168,10 @@ class DockerizedIBGateway:
         Raises:
             EngineUnavailable: The engine does not answer.
         """
-        return await look(self.config, self._engine)
+        try:
+            return await look(self.config, self._engine)
+        finally:
+            self._let_go()
 
     @property
     def container(self) -> GatewayContainer:
@@ -238,7 +244,7 @@ class DockerizedIBGateway:
             await self._controller.restart()
         finally:
             await self._controller.detach()
-            self._engine.close()
+            self._let_go()
 
     # --- context managers --------------------------------------------------------------------
 
@@ -314,6 +320,11 @@ class DockerizedIBGateway:
         try:
             return asyncio.run(work)
         finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the connections to the engine unless the supervisor needs them."""
+        if not self._controller.is_supervised:
             self._engine.close()
 
     async def _all_answer(self) -> bool:
