@@ -58,6 +58,18 @@ def test_bad_input_is_json_for_scripts():
     assert json.loads(result.output)["event"] == "error"
 
 
-def test_help_is_there():
-    assert "simulated IB Gateway" in invoke("--help").output
-    assert "--replay" in invoke("serve", "--help").output
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["serve", "--help"]])
+def test_help_shows_the_options_of_serving_in_plain_text(arguments):
+    result = invoke(*arguments)
+    assert result.exit_code == 0
+    for word in ("--replay", "--port", "--no-pacing", "--control-port"):
+        assert word in result.output
+    assert "--upstream" not in result.output
+    assert not set(result.output) & set("╭│╰")
+
+
+def test_help_names_the_commands():
+    output = invoke("--help").output
+    assert "simulated IB Gateway" in output
+    for command in ("serve", "record", "replay-wire"):
+        assert f"\n  {command} " in output

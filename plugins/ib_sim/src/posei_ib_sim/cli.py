@@ -1,30 +1,28 @@
 """The command `posei-ib-sim`, also mounted as `posei ib-sim`."""
 
 import asyncio
-import json
 import logging
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 from typer.core import TyperGroup
 
 from posei_ib_sim.errors import ConfigurationError
 from posei_ib_sim.recording.commands import record, replay_wire
+from posei_ib_sim.status import report_lines, report_status, say
 
 if TYPE_CHECKING:
-    from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
+    from posei_ib_sim.gateway import SimulatedIBGatewayConfig
 
 __all__ = ["app", "run"]
 
 _BAD_INPUT = 2
-_STATUS_SECONDS = 1.0
+_DEFAULT = "serve"
+_HELP = "A simulated IB Gateway that any IB client can trade against."
 
 
 class _ServeByDefault(TyperGroup):
@@ -34,94 +32,100 @@ class _ServeByDefault(TyperGroup):
         """Put the command's name in front of options that come without one."""
         if not args or (args[0] not in self.commands and args[0] not in {"--help", "-h"}):
             named = {option.partition("=")[0] for option in args}
-            default = "record" if "--record" in named else "serve"
+            default = "record" if "--record" in named else _DEFAULT
             args = ["replay-wire" if "--replay-wire" in named else default, *args]
         return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options of the default command, then the commands."""
+        self.commands[_DEFAULT].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 app = typer.Typer(
     cls=_ServeByDefault,
-    help="A simulated IB Gateway that any IB client can trade against.",
+    help=f"{_HELP}\n\nWithout a command it serves, with the options below.",
+    subcommand_metavar="[COMMAND] [ARGS]...",
     no_args_is_help=False,
     add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 @app.callback()
 def main() -> None:
-    """A simulated IB Gateway that any IB client can trade against."""
+    """Hold the commands; `serve` is the default."""
 
 
-@app.command()
+_Port = Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")]
+_Host = Annotated[str, typer.Option(help="Address to listen on.")]
+_AllowRemote = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Permit an address that others can reach. Dangerous: there is no login, whoever "
+        "reaches the port can trade the simulated accounts and read all data.",
+    ),
+]
+_Replay = Annotated[
+    list[Path] | None,
+    typer.Option(help="CSV or Parquet file to replay; may be given several times."),
+]
+_Symbol = Annotated[
+    list[str] | None,
+    typer.Option(help="STEM=CONTRACT: the contract of a file, for example usdjpy=USD.JPY."),
+]
+_Speed = Annotated[str, typer.Option(help='Simulated seconds per real second, or "max".')]
+_Start = Annotated[str | None, typer.Option(help="Simulated time at the start, ISO 8601, UTC.")]
+_StartOn = Annotated[str | None, typer.Option(help='"immediately" or "first_subscription".')]
+_Account = Annotated[list[str] | None, typer.Option(help="Account id; may be given several times.")]
+_Cash = Annotated[
+    list[str] | None, typer.Option(help="CURRENCY=AMOUNT: opening balance of each account.")
+]
+_Contracts = Annotated[Path | None, typer.Option(help="TOML or JSON file with more contracts.")]
+_Seed = Annotated[int, typer.Option(help="Makes synthetic prices and ids repeatable.")]
+_ServerVersion = Annotated[
+    int | None, typer.Option(help="Protocol version to speak, 157-200 or 213-226.")
+]
+_ReadOnly = Annotated[bool, typer.Option("--read-only", help="Refuse orders.")]
+_NoPacing = Annotated[bool, typer.Option("--no-pacing", help="Do not enforce IB's limits.")]
+_Scenario = Annotated[
+    str | None,
+    typer.Option(help="Built-in scenario of faults, or path of a scenario file (.toml)."),
+]
+_ControlPort = Annotated[
+    int | None, typer.Option(help="Loopback port for control by JSON lines; 0 for a free one.")
+]
+_LogWire = Annotated[
+    Path | None, typer.Option(help="Append every frame to this file, as JSON lines.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON lines, no status line.")]
+_Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")]
+
+
+@app.command(_DEFAULT)
 def serve(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")] = 4002,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    allow_remote: Annotated[
-        bool,
-        typer.Option(
-            "--allow-remote",
-            help="Permit an address that others can reach. Dangerous: there is no login, whoever "
-            "reaches the port can trade the simulated accounts and read all data.",
-        ),
-    ] = False,
-    replay: Annotated[
-        list[Path] | None,
-        typer.Option(help="CSV or Parquet file to replay; may be given several times."),
-    ] = None,
-    symbol: Annotated[
-        list[str] | None,
-        typer.Option(help="STEM=CONTRACT: the contract of a file, for example usdjpy=USD.JPY."),
-    ] = None,
-    speed: Annotated[str, typer.Option(help='Simulated seconds per real second, or "max".')] = "1",
-    start: Annotated[
-        str | None, typer.Option(help="Simulated time at the start, ISO 8601, UTC.")
-    ] = None,
-    start_on: Annotated[
-        str | None, typer.Option(help='"immediately" or "first_subscription".')
-    ] = None,
-    account: Annotated[
-        list[str] | None, typer.Option(help="Account id; may be given several times.")
-    ] = None,
-    cash: Annotated[
-        list[str] | None, typer.Option(help="CURRENCY=AMOUNT: opening balance of each account.")
-    ] = None,
-    contracts: Annotated[
-        Path | None, typer.Option(help="TOML or JSON file with more contracts.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Makes synthetic prices and ids repeatable.")] = 1,
-    server_version: Annotated[
-        int | None, typer.Option(help="Protocol version to speak, 157-200 or 213-226.")
-    ] = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Refuse orders.")] = False,
-    no_pacing: Annotated[
-        bool, typer.Option("--no-pacing", help="Do not enforce IB's limits.")
-    ] = False,
-    scenario: Annotated[
-        str | None,
-        typer.Option(help="Built-in scenario of faults, or path of a scenario file (.toml)."),
-    ] = None,
-    control_port: Annotated[
-        int | None, typer.Option(help="Loopback port for control by JSON lines; 0 for a free one.")
-    ] = None,
-    log_wire: Annotated[
-        Path | None, typer.Option(help="Append every frame to this file, as JSON lines.")
-    ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(help="Record clients' sessions with the real gateway at --upstream."),
-    ] = None,
-    upstream: Annotated[
-        str | None, typer.Option(help="HOST:PORT of a real gateway, with --record.")
-    ] = None,
-    replay_wire: Annotated[
-        Path | None, typer.Option(help="Play the server's side of a recording.")
-    ] = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print JSON lines, no status line.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log to standard error.")
-    ] = False,
+    port: _Port = 4002,
+    host: _Host = "127.0.0.1",
+    allow_remote: _AllowRemote = False,
+    replay: _Replay = None,
+    symbol: _Symbol = None,
+    speed: _Speed = "1",
+    start: _Start = None,
+    start_on: _StartOn = None,
+    account: _Account = None,
+    cash: _Cash = None,
+    contracts: _Contracts = None,
+    seed: _Seed = 1,
+    server_version: _ServerVersion = None,
+    read_only: _ReadOnly = False,
+    no_pacing: _NoPacing = False,
+    scenario: _Scenario = None,
+    control_port: _ControlPort = None,
+    log_wire: _LogWire = None,
+    json_: _Json = False,
+    verbose: _Verbose = False,
 ) -> None:
     """Serve IB clients until interrupted."""
     logging.basicConfig(
@@ -130,9 +134,6 @@ def serve(
         format="%(asctime)s %(levelname)s %(message)s",
     )
     try:
-        if record is not None or replay_wire is not None:
-            asyncio.run(_serve_recording(port, record, upstream, replay_wire, as_json=json_))
-            return
         settings: dict[str, Any] = {
             "host": host,
             "port": port,
@@ -159,7 +160,7 @@ def serve(
         asyncio.run(_serve(settings, as_json=json_))
     except ConfigurationError as error:
         if json_:
-            _say(event="error", error=str(error))
+            say(event="error", error=str(error))
         else:
             Console(stderr=True).print(
                 f"error: {error}", markup=False, highlight=False, soft_wrap=True
@@ -189,37 +190,9 @@ async def _serve(settings: dict[str, Any], *, as_json: bool) -> None:
     stop = _stop_on_signals()
     async with SimulatedIBGateway(_config(settings)) as gateway:
         if as_json:
-            await _report_lines(gateway, stop)
+            await report_lines(gateway, stop)
         else:
-            await _report_status(gateway, stop)
-
-
-async def _serve_recording(
-    port: int, record: Path | None, upstream: str | None, played: Path | None, *, as_json: bool
-) -> None:
-    from posei_ib_sim.recorder import RecordingProxy, WirePlayer  # noqa: PLC0415 - seldom used
-
-    host, colon, far_port = (upstream or "").rpartition(":")
-    server: RecordingProxy | WirePlayer
-    if played is not None:
-        server = WirePlayer(played, port=port)
-    elif record is not None and colon and far_port.isdigit():
-        server = RecordingProxy((host, int(far_port)), record, port=port)
-    else:
-        raise ConfigurationError(
-            f"--upstream {upstream!r} is no HOST:PORT; name the gateway to record, such as "
-            "127.0.0.1:4001"
-        )
-    stop = _stop_on_signals()
-    await server.start()
-    try:
-        if as_json:
-            _say(event="listening", host="127.0.0.1", port=server.port)
-        else:
-            Console().print(f"listening on 127.0.0.1:{server.port}, Ctrl-C stops it")
-        await stop.wait()
-    finally:
-        await server.stop()
+            await report_status(gateway, stop)
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -228,81 +201,6 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     return stop
-
-
-async def _report_lines(gateway: "SimulatedIBGateway", stop: asyncio.Event) -> None:
-    _say(event="listening", host=gateway.host, port=gateway.port)
-    meter = _Meter(gateway)
-    while not await _pause(stop):
-        _say(event="status", **meter.read())
-    _say(event="stopped")
-
-
-def _say(**record: Any) -> None:
-    sys.stdout.write(json.dumps(record) + "\n")
-    sys.stdout.flush()
-
-
-async def _report_status(gateway: "SimulatedIBGateway", stop: asyncio.Event) -> None:
-    console = Console()
-    console.print(
-        f"simulated IB Gateway on [bold]{gateway.host}:{gateway.port}[/], Ctrl-C stops it"
-    )
-    meter = _Meter(gateway)
-    if not console.is_terminal:
-        await stop.wait()
-        return
-    with Live(console=console, refresh_per_second=2, transient=True) as live:
-        while not await _pause(stop):
-            live.update(Text(_line(meter.read())))
-
-
-async def _pause(stop: asyncio.Event) -> bool:
-    """Wait until the next report is due; `True` when it is time to stop."""
-    try:
-        await asyncio.wait_for(stop.wait(), _STATUS_SECONDS)
-    except TimeoutError:
-        return False
-    return True
-
-
-class _Meter:
-    """Reads the figures of the status line."""
-
-    def __init__(self, gateway: "SimulatedIBGateway") -> None:
-        self._gateway = gateway
-        self._sent = 0
-        self._received = 0
-        self._at = time.monotonic()
-
-    def read(self) -> dict[str, Any]:
-        """Return the figures since the last reading."""
-        server = self._gateway.server
-        now = time.monotonic()
-        span = max(now - self._at, 1e-9)
-        sent, received = server.frames_sent, server.messages_received
-        figures = {
-            "time": time.strftime(
-                "%Y-%m-%d %H:%M:%S", time.gmtime(self._gateway.clock.now_ns // 1_000_000_000)
-            ),
-            "clients": len(server.sessions),
-            "subscriptions": sum(len(session.subscriptions) for session in server.sessions),
-            "orders": len(self._gateway.truth.open_orders),
-            "executions": len(self._gateway.truth.executions),
-            "sent_per_second": round((sent - self._sent) / span),
-            "received_per_second": round((received - self._received) / span),
-        }
-        self._sent, self._received, self._at = sent, received, now
-        return figures
-
-
-def _line(figures: dict[str, Any]) -> str:
-    return (
-        f"{figures['time']} UTC  {figures['clients']} clients  "
-        f"{figures['subscriptions']} subscriptions  {figures['orders']} open orders  "
-        f"{figures['executions']} executions  {figures['sent_per_second']} out/s  "
-        f"{figures['received_per_second']} in/s"
-    )
 
 
 def _speed(text: str) -> float | str:
