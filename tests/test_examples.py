@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import duckdb
@@ -19,7 +19,7 @@ PORT = 7497
 OPEN_MARKET = "2023-11-07T15:00:00Z"
 
 
-def answers() -> bool:
+def is_taken() -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", PORT)) == 0
@@ -28,20 +28,29 @@ def answers() -> bool:
 @pytest.fixture(scope="module")
 def paper_gateway():
     """Run `posei ib-sim --port 7497` in a process of its own, as a user would."""
-    if answers():
+    if is_taken():
         pytest.skip(f"something else listens on port {PORT}")
     with subprocess.Popen(
-        [str(BIN / "posei"), "ib-sim", "--port", str(PORT), "--start", OPEN_MARKET],
+        [str(BIN / "posei"), "ib-sim", "--port", str(PORT), "--start", OPEN_MARKET, "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
-        deadline = time.monotonic() + 30
-        while not answers():
-            assert process.poll() is None, process.stdout.read().decode()
-            assert time.monotonic() < deadline, "the simulated gateway did not start"
+        patience = threading.Timer(30, process.kill)
+        patience.start()
+        try:
+            first = process.stdout.readline()
+        finally:
+            patience.cancel()
+        if '"listening"' not in first:
+            process.kill()
+            pytest.fail(f"the simulated gateway did not start: {first}{process.stdout.read()}")
+        rest = threading.Thread(target=process.stdout.read)  # so that its pipe never fills
+        rest.start()
         yield
         process.terminate()
         process.wait(10)
+        rest.join(10)
 
 
 def run(script, tmp_path):

@@ -263,10 +263,13 @@ async def test_answers_without_an_id_are_not_mixed_up(shop):
     own = asyncio.create_task(client.get_open_orders())
     await gateway.asked(5)
     everybody = asyncio.create_task(client.get_open_orders(all_clients=True))
-    await asyncio.sleep(0.01)
+    later = asyncio.create_task(client.get_market_rule(26))
+    await gateway.asked(91)  # asked after `everybody`, and here already
     assert gateway.count(16) == 0
+    gateway.send(93, 26, 1, 0, 0.01)
     gateway.send(53, 1)
     assert await own == []
+    assert len(await later) == 1
     await gateway.asked(16)
     gateway.send(53, 1)
     assert await everybody == []

@@ -38,6 +38,19 @@ async def trade_every_third_bar(client, contract, gateway):
     return sent
 
 
+async def arrived(client, number):
+    """Wait until the client has been told of so many fills."""
+    told = asyncio.Event()
+
+    def look(*_):
+        if len(client.fills()) >= number:
+            told.set()
+
+    client.execDetailsEvent += look
+    look()
+    await asyncio.wait_for(told.wait(), 10)
+
+
 async def test_orders_fill_on_the_next_ticks_and_both_sides_agree(start_gateway, client, tmp_path):
     lines = ["timestamp,open,high,low,close,volume"]
     moment = dt.datetime(2024, 3, 5, 15, 0, tzinfo=dt.UTC)
@@ -63,7 +76,7 @@ async def test_orders_fill_on_the_next_ticks_and_both_sides_agree(start_gateway,
     for fill in fills:
         cash -= fill.signed_quantity * fill.price + fill.commission
     assert gateway.truth.cash()["USD"] == cash
-    await asyncio.sleep(0.05)
+    await arrived(client, len(fills))
     assert [one.execution.execId for one in client.fills()] == [fill.exec_id for fill in fills]
 
 
