@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 from posei_ib_sim.config import SimulatedIBGatewayConfig
 from posei_ib_sim.logs import get_logger
 from posei_ib_sim.market.replay import ReplayFile
+from posei_ib_sim.orders.manual import ManualOrders
 from posei_ib_sim.server.control import ControlServer
 from posei_ib_sim.server.driver import Driver
 from posei_ib_sim.server.faults import Faults
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from posei_ib_sim.clock import SimulatedClock
+    from posei_ib_sim.orders import SimOrder
+    from posei_ib_sim.wire import Order
 
 __all__ = ["ReplayFile", "SimulatedIBGateway", "SimulatedIBGatewayConfig"]
 
@@ -48,6 +51,7 @@ class SimulatedIBGateway:
         self._driver: Driver | None = None
         self._task: asyncio.Task[None] | None = None
         self._control: ControlServer | None = None
+        self._manual: Final = ManualOrders()
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -181,6 +185,17 @@ class SimulatedIBGateway:
         if self._server is None:
             raise RuntimeError("the gateway is not started; call start() first")
         return self._server
+
+    def place_by_hand(self, contract: str, order: Order) -> SimOrder:
+        """Place an order as a person at TWS does, beside the API; no client owns it.
+
+        Client 0 can bind it. The contract is a short name, such as "AAPL" or "EUR.USD".
+
+        Raises:
+            RequestRefused: The order is not taken.
+        """
+        simulation = self._started
+        return self._manual.place(simulation.desk, simulation.contracts.named(contract), order)
 
     def resume(self) -> None:
         """Let simulated time pass, whatever the start was to wait for."""

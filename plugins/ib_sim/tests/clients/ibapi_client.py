@@ -38,6 +38,7 @@ _RECORDED = (
     "histogramData",
     "openOrder",
     "orderStatus",
+    "orderBound",
     "openOrderEnd",
     "execDetails",
     "execDetailsEnd",

@@ -1,6 +1,7 @@
 """Accounts of the simulated broker: cash, positions, margin, profit and loss."""
 
 from posei_ib_sim.accounts.account import Account, Position, price_decimal
+from posei_ib_sim.accounts.advisor import Advisor
 from posei_ib_sim.accounts.book import AccountBook, Valuation
 from posei_ib_sim.accounts.commissions import CENT, commission_currency, order_commission
 from posei_ib_sim.accounts.margin import initial_margin
@@ -11,6 +12,7 @@ __all__ = [
     "SUMMARY_TAGS",
     "Account",
     "AccountBook",
+    "Advisor",
     "Position",
     "Valuation",
     "account_rows",

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, final
 import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
+from posei_ib_sim.accounts.advisor import share_out
 from posei_ib_sim.accounts.commissions import commission_currency, order_commission
+from posei_ib_sim.orders.matching import Match
 from posei_ib_sim.orders.state import Fill, SimOrder, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from posei_ib_sim.accounts.advisor import Advisor
     from posei_ib_sim.accounts.book import AccountBook
     from posei_ib_sim.clock import SimulatedClock
     from posei_ib_sim.contracts.database import ContractDatabase
     from posei_ib_sim.contracts.model import Leg, SimContract
     from posei_ib_sim.market.events import Quote
-    from posei_ib_sim.orders.matching import Match
     from posei_ib_sim.orders.registry import OrderRegistry
     from posei_ib_sim.orders.reporting import OrderSink
 
@@ -36,6 +38,7 @@ class Booker:
         accounts: Take the money.
         registry: Gives execution ids and keeps the fills.
         sink: Is told, in IB's sequence.
+        advisor: Shares orders out among accounts.
         quote_of: Present quote of a contract, for the legs of combos.
     """
 
@@ -45,22 +48,29 @@ class Booker:
         accounts: AccountBook,
         registry: OrderRegistry,
         sink: OrderSink,
+        advisor: Advisor,
         quote_of: Callable[[SimContract], Quote | None],
     ) -> None:
         self._clock = clock
         self._accounts = accounts
         self._registry = registry
         self._sink = sink
+        self._advisor = advisor
         self._quote_of = quote_of
         self.commission_delay_ns = 0
 
     def book(self, order: SimOrder, match: Match) -> Fill:
         """Book one match: execDetails, then the pair of open order and status, then commission."""
-        fill = (self._combo_fill if order.contract.legs else self._fill)(order, match)
-        order.fills.append(fill)
-        booked = [fill]
+        booked: list[Fill] = []
         if order.contract.legs:
+            booked = [self._combo_fill(order, match)]
+            order.fills += booked
             booked += self._book_legs(order, match)
+        else:
+            for account_id, quantity in self._parts(order, match.quantity):
+                part = Match(quantity, match.price, match.liquidity)
+                booked.append(self._fill(order, part, account_id))
+                order.fills.append(booked[-1])
         for one in booked:
             self._registry.fills.append(one)
             self._sink.execution(one)
@@ -76,8 +86,22 @@ class Booker:
                 self._clock.call_later(self.commission_delay_ns, report)
             else:
                 report()
-        self._sink.account_changed(order.account_id)
-        return fill
+        for account_id in {one.account_id for one in booked}:
+            self._sink.account_changed(account_id)
+        return order.fills[-1]
+
+    def _parts(self, order: SimOrder, quantity: Decimal) -> list[tuple[str, Decimal]]:
+        """Share a match out among the accounts of an advisor's order."""
+        if not order.request.faGroup:
+            return [(order.account_id, quantity)]
+        increment = order.contract.size_increment
+        if sum(order.allocation.values()) != order.quantity:
+            order.allocation = self._advisor.shares(order.request, increment)
+        wanted = dict(order.allocation)
+        for fill in order.fills:
+            wanted[fill.account_id] = wanted.get(fill.account_id, Decimal(0)) - fill.quantity
+        owed = {name: max(amount, Decimal(0)) for name, amount in wanted.items()}
+        return [(name, part) for name, part in share_out(quantity, owed, increment).items() if part]
 
     def book_exercise(
         self, order: SimOrder, delivered: Decimal, contracts: ContractDatabase
@@ -164,7 +188,7 @@ class Booker:
             exec_id=self._registry.next_exec_id(),
             ts_ns=self._clock.now_ns,
             client_id=order.client_id,
-            order_id=order.order_id,
+            order_id=order.api_id,
             perm_id=order.perm_id,
             account_id=order.account_id,
             contract=order.contract,
@@ -181,8 +205,8 @@ class Booker:
             realized=None,
         )
 
-    def _fill(self, order: SimOrder, match: Match) -> Fill:
-        account = self._accounts.get(order.account_id)
+    def _fill(self, order: SimOrder, match: Match, account_id: str) -> Fill:
+        account = self._accounts.get(account_id)
         contract = order.contract
         quantity, price = match.quantity, match.price
         currency = commission_currency(contract, account.base_currency)
@@ -200,9 +224,9 @@ class Booker:
             exec_id=exec_id,
             ts_ns=self._clock.now_ns,
             client_id=order.client_id,
-            order_id=order.order_id,
+            order_id=order.api_id,
             perm_id=order.perm_id,
-            account_id=order.account_id,
+            account_id=account_id,
             contract=contract,
             exchange=_venue(order),
             side="BOT" if order.is_buy else "SLD",

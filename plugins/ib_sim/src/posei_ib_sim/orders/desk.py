@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
+from posei_ib_sim.accounts.advisor import Advisor
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.orders.booking import Booker
 from posei_ib_sim.orders.conditions import ConditionChecker
@@ -78,8 +79,14 @@ class OrderDesk:
         self._contracts = contracts
         self._sink = sink
         self.registry: Final = OrderRegistry(seed)
+        self.advisor: Final = Advisor(accounts)
         self.booker: Final = Booker(
-            clock, accounts, self.registry, sink, lambda contract: feed.board(contract).quote
+            clock,
+            accounts,
+            self.registry,
+            sink,
+            self.advisor,
+            lambda contract: feed.board(contract).quote,
         )
         self._corrections = Corrections(accounts, self.registry, sink)
         conditions = ConditionChecker(clock, zone, feed, contracts, accounts, self.registry)
@@ -92,6 +99,7 @@ class OrderDesk:
             self.registry,
             conditions,
             self.locator,
+            self.advisor,
             sink,
             repeat_status=repeat_status,
         )
@@ -126,6 +134,7 @@ class OrderDesk:
         self._rules.check(contract)
         check_order(contract, request)
         self._references.check(contract, request)
+        self.advisor.check(request)
         if request.parentId and self.registry.get((key[0], request.parentId)) is None:
             raise RequestRefused(10006, f"Missing parent order {request.parentId}.")
         order = SimOrder(
@@ -159,6 +168,7 @@ class OrderDesk:
         self._rules.check(contract)
         check_order(contract, request)
         self._references.check(contract, request)
+        self.advisor.check(request)
         return preview(self._accounts, request, contract)
 
     def cancel(self, key: OrderKey) -> None:
@@ -260,6 +270,7 @@ class OrderDesk:
         request = self._completed(request)
         check_order(contract, request)
         self._references.check(contract, request)
+        self.advisor.check(request)
         before, order.request = order.request, request
         try:
             self._lifecycle.prepare_conditions(order)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 
+import msgspec
+
 from posei_ib_sim.history.bar_sizes import parse_moment
 from posei_ib_sim.orders.funds import preview
 from posei_ib_sim.orders.pricing import waits_for_trigger
@@ -14,6 +16,7 @@ from posei_ib_sim.orders.validation import normal_order_type
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from posei_ib_sim.accounts.advisor import Advisor
     from posei_ib_sim.accounts.book import AccountBook
     from posei_ib_sim.clock import SimulatedClock
     from posei_ib_sim.market.feed import MarketFeed
@@ -39,6 +42,7 @@ class Lifecycle:
         registry: The orders.
         conditions: Evaluates conditions.
         locator: Knows which shares can be borrowed.
+        advisor: Shares orders out among accounts.
         sink: Is told.
         repeat_status: Send the first pair of open order and status twice.
 
@@ -57,6 +61,7 @@ class Lifecycle:
         registry: OrderRegistry,
         conditions: ConditionChecker,
         locator: ShareLocator,
+        advisor: Advisor,
         sink: OrderSink,
         *,
         repeat_status: bool,
@@ -68,6 +73,7 @@ class Lifecycle:
         self._registry = registry
         self._conditions = conditions
         self._locator = locator
+        self._advisor = advisor
         self._sink = sink
         self._repeat_status = repeat_status
         self._conditional: Final[list[SimOrder]] = []
@@ -94,10 +100,14 @@ class Lifecycle:
             self._release(member)
 
     def _release(self, order: SimOrder) -> None:
-        needed = preview(self._accounts, order.request, order.contract)
-        if not needed.is_affordable:
-            self._reject(order, needed.refusal)
-            return
+        shares = self._advisor.shares(order.request, order.contract.size_increment)
+        order.allocation = shares
+        for account, quantity in shares.items():
+            part = msgspec.structs.replace(order.request, account=account, totalQuantity=quantity)
+            needed = preview(self._accounts, part, order.contract)
+            if not needed.is_affordable:
+                self._reject(order, needed.refusal)
+                return
         order.active_ns = self._clock.now_ns
         order.held = self._reason_to_wait(order)
         self.on_arrival(order)

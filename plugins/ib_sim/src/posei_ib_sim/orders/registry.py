@@ -50,8 +50,8 @@ class OrderRegistry:
         return self._highest[client_id] + 1
 
     def is_fresh(self, key: OrderKey) -> bool:
-        """Tell whether an id exceeds every id its client has used."""
-        return key[1] > self._highest[key[0]]
+        """Tell whether an id exceeds every id its client has used, or is one of no client."""
+        return key[1] < 0 or key[1] > self._highest[key[0]]
 
     def use_id(self, key: OrderKey) -> None:
         """Note that a client has used an id."""
@@ -75,6 +75,15 @@ class OrderRegistry:
         """Store a new order."""
         self._orders[order.key] = order
         self._by_contract.setdefault(order.contract.con_id, []).append(order)
+
+    def bind(self, order: SimOrder) -> int:
+        """Give an order that was entered by hand the next API order id; return it."""
+        if not order.is_bound:
+            del self._orders[order.key]
+            order.order_id = self.next_order_id(order.client_id)
+            self.use_id(order.key)
+            self._orders[order.key] = order
+        return order.order_id
 
     def working(self, con_id: int) -> list[SimOrder]:
         """Return the live orders of a contract, oldest first; forgets the finished ones."""

@@ -85,6 +85,7 @@ class SimOrder:
     Attributes:
         request: IB's order as last placed or modified.
         active_ns: The order can only meet market events after this moment.
+        allocation: What of an advisor's order each account gets.
         held: Why it does not work in the market yet: "transmit", "parent", "session",
             "conditions", "time", "opening" (the opening auction), "locate" (shares to borrow);
             empty when it works.
@@ -102,6 +103,7 @@ class SimOrder:
     __slots__ = (
         "account_id",
         "active_ns",
+        "allocation",
         "at_opening",
         "charged",
         "client_id",
@@ -139,7 +141,7 @@ class SimOrder:
         now_ns: int,
     ) -> None:
         self.client_id: Final = client_id
-        self.order_id: Final = order_id
+        self.order_id = order_id
         self.perm_id: Final = perm_id
         self.account_id: Final = account_id
         self.contract: Final = contract
@@ -148,6 +150,7 @@ class SimOrder:
         self.active_ns = now_ns
         self.status = Status.PENDING_SUBMIT
         self.held = ""
+        self.allocation: dict[str, Decimal] = {}
         self.at_opening = False
         self.triggered = False
         self.stop_price: Decimal | None = None
@@ -168,6 +171,16 @@ class SimOrder:
     def key(self) -> OrderKey:
         """Client id and order id."""
         return (self.client_id, self.order_id)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the order has an API order id; one entered by hand gets it when it is bound."""
+        return self.order_id > 0
+
+    @property
+    def api_id(self) -> int:
+        """The order id that clients are told, 0 for an order that is not bound."""
+        return self.order_id if self.is_bound else 0
 
     @property
     def is_final(self) -> bool:

@@ -298,31 +298,46 @@ class Server:
         """Report an order to its client and the master client."""
         if self.mute_orders:
             return
-        for session in self._interested(order.client_id):
+        default = self._by_client.get(order.client_id)
+        if not order.is_bound and default is not None and default.auto_bind:
+            self._bind(default, order)
+        for session in self._interested(order.client_id, is_bound=order.is_bound):
             session.send(open_order(order))
+
+    def bind_manual_orders(self, session: Session) -> None:
+        """Bind every order that was entered by hand to client 0."""
+        for order in self.simulation.desk.registry.open_orders(session.client_id):
+            if not order.is_bound:
+                self._bind(session, order)
+
+    def _bind(self, session: Session, order: SimOrder) -> None:
+        order_id = self.simulation.desk.registry.bind(order)
+        session.send(
+            wire.OrderBound(permId=order.perm_id, clientId=order.client_id, orderId=order_id)
+        )
 
     def order_status(self, order: SimOrder) -> None:
         """Report the state of an order likewise."""
         if self.mute_orders:
             return
-        for session in self._interested(order.client_id):
+        for session in self._interested(order.client_id, is_bound=order.is_bound):
             session.send(order_status(order))
 
     def execution(self, fill: Fill) -> None:
         """Report a fill likewise."""
-        for session in self._interested(fill.client_id):
+        for session in self._interested(fill.client_id, is_bound=fill.order_id > 0):
             for _ in range(1 + self.repeat_executions):
                 session.send(execution_details(fill, -1, self.simulation.zone))
 
     def commission(self, fill: Fill) -> None:
         """Report the cost of a fill likewise."""
-        for session in self._interested(fill.client_id):
+        for session in self._interested(fill.client_id, is_bound=fill.order_id > 0):
             session.send(commission_report(fill))
         self.happened("fill")
 
     def order_error(self, client_id: int, order_id: int, code: int, text: str) -> None:
         """Report an error about an order to its client."""
-        if self.mute_orders:
+        if self.mute_orders or order_id < 0:
             return
         session = self._by_client.get(client_id)
         if session is not None and client_id not in self.untold:
@@ -333,8 +348,9 @@ class Server:
         for listener in self._account_listeners:
             listener(account_id)
 
-    def _interested(self, client_id: int) -> Iterable[Session]:
-        wanted = {client_id}
+    def _interested(self, client_id: int, *, is_bound: bool) -> Iterable[Session]:
+        own = self._by_client.get(client_id)
+        wanted = {client_id} if is_bound or (own is not None and own.sees_manual) else set()
         if self.config.master_client_id is not None:
             wanted.add(self.config.master_client_id)
         return [self._by_client[one] for one in wanted - self.untold if one in self._by_client]

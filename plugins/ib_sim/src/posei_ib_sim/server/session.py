@@ -19,6 +19,9 @@ _log = get_logger(__name__)
 
 Cancel = Callable[[], None]
 
+# Answers may be longer, requests never are: a client that claims more is out of step or hostile.
+_MAX_REQUEST: Final = 1 << 20
+
 
 @final
 class Session(asyncio.Protocol):
@@ -42,11 +45,12 @@ class Session(asyncio.Protocol):
         self.market_data_type = 1
         self.received = 0
         self.is_deaf = False
+        self.sees_manual = False
         self.auto_bind = False
         self.version = 0
         self._codec: wire.Codec | None = None
         self._hello = bytearray()
-        self._frames = wire.FrameBuffer()
+        self._frames = wire.FrameBuffer(max_frame=_MAX_REQUEST)
         self.group_of: dict[int, int] = {}
         self.on_account: dict[tuple[str, int], Callable[[str], None]] = {}
         self._subscriptions: dict[tuple[str, int], Cancel] = {}

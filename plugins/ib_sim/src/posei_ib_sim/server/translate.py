@@ -153,7 +153,7 @@ def contract_details(
 def open_order(order: SimOrder) -> wire.OpenOrder:
     """Return the report of an order with its present state."""
     return wire.OpenOrder(
-        orderId=order.order_id,
+        orderId=order.api_id,
         contract=to_wire(order.contract),
         order=_reported(order),
         orderState=wire.OrderState(
@@ -194,7 +194,7 @@ def preview_order(
 def order_status(order: SimOrder) -> wire.OrderStatus:
     """Return the status report of an order."""
     return wire.OrderStatus(
-        orderId=order.order_id,
+        orderId=order.api_id,
         status=order.status,
         filled=order.filled,
         remaining=order.remaining,
@@ -288,7 +288,7 @@ def _reported(order: SimOrder) -> wire.Order:
     fields = {name: getattr(request, name) for name in request.__struct_fields__}
     fields |= {
         "clientId": order.client_id,
-        "orderId": order.order_id,
+        "orderId": order.api_id,
         "permId": order.perm_id,
         "account": order.account_id,
         "lmtPrice": request.lmtPrice if request.lmtPrice is not None else _DEFAULT_PRICE,

@@ -33,7 +33,6 @@ _SCANNER_XML: Final = (
 )
 _SCAN: Final = "scanner"
 _BULLETINS: Final = "bulletins"
-_GROUPS_XML: Final = '<?xml version="1.0" encoding="UTF-8"?><ListOfGroups></ListOfGroups>'
 
 
 @final
@@ -42,7 +41,7 @@ class NewsHandlers:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._advisor_xml: dict[int, str] = {}
+        self._advisor = server.simulation.desk.advisor
 
     def register(self, routes: Routes) -> None:
         """Enter the handlers into the table."""
@@ -143,12 +142,12 @@ class NewsHandlers:
         """Answer an advisor's groups or aliases; other accounts have none."""
         self._check_advisor()
         kind = message.faDataType or 1
-        session.send(wire.ReceiveFA(faDataType=kind, xml=self._advisor_xml.get(kind, _GROUPS_XML)))
+        session.send(wire.ReceiveFA(faDataType=kind, xml=self._advisor.read(kind)))
 
     def replace_advisor(self, session: Session, message: wire.FAReplace) -> None:
         """Store an advisor's configuration."""
         self._check_advisor()
-        self._advisor_xml[message.faDataType or 1] = message.xml
+        self._advisor.replace(message.faDataType or 1, message.xml)
         session.send(wire.ReplaceFAEnd(reqId=message.reqId, text="success"))
 
     def fundamentals(self, _: Session, __: wire.FundamentalDataRequest) -> None:
@@ -159,8 +158,7 @@ class NewsHandlers:
         """Accept a cancellation that comes after the answer."""
 
     def _check_advisor(self) -> None:
-        first = self._server.simulation.accounts.default.account_id
-        if not first.startswith(("F", "DF")):
+        if not self._advisor.exists:
             raise RequestRefused(
                 321,
                 "Error validating request.-'cB' : cause - FA data operations ignored for non FA"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 from posei_ib_sim import wire
 from posei_ib_sim.errors import RequestRefused, UnknownContract
 from posei_ib_sim.history import parse_moment
+from posei_ib_sim.orders.manual import MANUAL_CLIENT
 from posei_ib_sim.server.translate import (
     commission_report,
     completed_order,
@@ -49,6 +50,8 @@ class OrderHandlers:
         """Place, modify or preview an order."""
         self._check_writable()
         order_id = message.orderId or 0
+        if order_id < 0:
+            raise RequestRefused(103, "Duplicate order id")
         simulation = self._server.simulation
         contract = simulation.contract_of(message.contract)
         if contract.sec_type == "CONTFUT":
@@ -74,7 +77,9 @@ class OrderHandlers:
             )
 
     def own_open_orders(self, session: Session, _: wire.OpenOrdersRequest) -> None:
-        """Report this client's open orders."""
+        """Report this client's open orders; client 0 also gets those that were entered by hand."""
+        if session.client_id == MANUAL_CLIENT:
+            self._server.bind_manual_orders(session)
         registry = self._server.simulation.desk.registry
         self._report(session, registry.open_orders(session.client_id))
 
@@ -83,13 +88,14 @@ class OrderHandlers:
         self._report(session, self._server.simulation.desk.registry.open_orders())
 
     def auto_open_orders(self, session: Session, message: wire.AutoOpenOrdersRequest) -> None:
-        """Accept the wish of client 0 for manual orders; there are none in a simulation."""
+        """Tell client 0 of orders entered by hand from now on, and bind them if it wishes."""
         if session.client_id != 0:
             raise RequestRefused(
                 321,
                 "Error validating request.-'bS' : cause - Only the default client (i.e 0) can auto "
                 "bind orders",
             )
+        session.sees_manual = True
         session.auto_bind = message.autoBind
 
     def completed_orders(self, session: Session, _: wire.CompletedOrdersRequest) -> None:

@@ -64,7 +64,8 @@ class StartHandlers:
             session.close()
             return
         session.is_ready = True
-        orders = self._server.simulation.desk.registry.open_orders(client_id)
+        known = self._server.simulation.desk.registry.open_orders(client_id)
+        orders = [order for order in known if order.is_bound]
         for order in orders:
             session.send(open_order(order))
             session.send(order_status(order))
