@@ -185,6 +185,15 @@ def test_a_value_that_cannot_travel_is_refused_by_name():
         Codec(226).encode(m.OrderStatus(orderId=2**40))
 
 
+@pytest.mark.parametrize("version", [178, 226])
+@pytest.mark.parametrize("stranger", [m.PnLRequest(reqId=1), m.Contract(conId=1), "text"])
+def test_what_is_no_message_of_the_direction_is_refused_by_name(version, stranger):
+    with pytest.raises(EncodeError, match=f"{type(stranger).__name__} is no message that servers"):
+        Codec(version).encode(stranger)
+    with pytest.raises(EncodeError, match="PnL is no message that clients send"):
+        Codec(version).encode_client(m.PnL(reqId=1))
+
+
 def test_quantities_are_written_without_exponents():
     tick = m.TickSize(reqId=1, tickType=0, size=Decimal("1E+3"))
     assert Codec(178).encode(tick) == framed(text(2, 6, 1, 0, 1000))

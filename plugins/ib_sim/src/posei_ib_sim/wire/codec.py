@@ -41,7 +41,8 @@ class Codec:
 
         Raises:
             UnsupportedMessage: the version has no such message.
-            EncodeError: a value cannot travel, for example a NUL in a text.
+            EncodeError: a value cannot travel, for example a NUL in a text, or the type is none
+                that servers send.
             FramingError: the frame would be longer than clients accept.
         """
         return self._dialect.encode_server(message)
@@ -60,7 +61,7 @@ class Codec:
         """Write a client's message as a whole frame; for tests, wire proxies and replays.
 
         Raises:
-            EncodeError: as `encode`.
+            EncodeError: as `encode`, of the types that clients send.
         """
         return self._dialect.encode_client(message)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from posei_ib_sim.wire import messages as m
+from posei_ib_sim.wire.errors import EncodeError
 from posei_ib_sim.wire.messages import ClientMessage, ServerMessage
 
 SERVER_MESSAGE_IDS: Mapping[type[ServerMessage], int] = MappingProxyType(
@@ -227,3 +228,33 @@ MESSAGE_SINCE: Mapping[type[m.Record], int] = MappingProxyType(
     }
 )
 """Messages younger than 157: the first server version that knows them."""
+
+
+def server_message_id(message: object) -> int:
+    """Return the base id of a message to a client.
+
+    Raises:
+        EncodeError: servers send no such message.
+    """
+    return _id(SERVER_MESSAGE_IDS, message, "servers")
+
+
+def client_message_id(message: object) -> int:
+    """Return the base id of a message to a server.
+
+    Raises:
+        EncodeError: clients send no such message.
+    """
+    return _id(CLIENT_MESSAGE_IDS, message, "clients")
+
+
+def _id(
+    ids: Mapping[type[ServerMessage], int] | Mapping[type[ClientMessage], int],
+    message: object,
+    senders: str,
+) -> int:
+    known: Mapping[type, int] = ids
+    found = known.get(type(message))
+    if found is None:
+        raise EncodeError(f"{type(message).__name__} is no message that {senders} send")
+    return found

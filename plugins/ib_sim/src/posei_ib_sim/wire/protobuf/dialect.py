@@ -12,6 +12,8 @@ from posei_ib_sim.wire.ids import (
     MESSAGE_SINCE,
     SERVER_MESSAGE_IDS,
     TEXT_ONLY,
+    client_message_id,
+    server_message_id,
 )
 from posei_ib_sim.wire.messages import ClientMessage, Record, ServerMessage
 from posei_ib_sim.wire.protobuf.converters import Converters, schema_name
@@ -44,14 +46,14 @@ class ProtobufDialect:
 
     def encode_server(self, message: ServerMessage) -> bytes:
         """Write a server's message as a frame."""
-        message_id = SERVER_MESSAGE_IDS[type(message)]
+        message_id = server_message_id(message)
         if type(message) in TEXT_ONLY:
             return _text_frame(message_id, join_server_fields(self._text.write(message)))
         return self._protobuf_frame(message_id, message)
 
     def encode_client(self, message: ClientMessage) -> bytes:
         """Write a client's message as a frame."""
-        message_id = CLIENT_MESSAGE_IDS[type(message)]
+        message_id = client_message_id(message)
         if type(message) in TEXT_ONLY:
             return _text_frame(message_id, join_client_fields(self._text.write(message)))
         return self._protobuf_frame(message_id, message)

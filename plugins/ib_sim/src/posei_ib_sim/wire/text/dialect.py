@@ -5,7 +5,13 @@ from typing import cast
 
 from posei_ib_sim.wire.errors import DecodeError, EncodeError, UnsupportedMessage
 from posei_ib_sim.wire.framing import frame
-from posei_ib_sim.wire.ids import CLIENT_MESSAGE_IDS, MESSAGE_SINCE, SERVER_MESSAGE_IDS
+from posei_ib_sim.wire.ids import (
+    CLIENT_MESSAGE_IDS,
+    MESSAGE_SINCE,
+    SERVER_MESSAGE_IDS,
+    client_message_id,
+    server_message_id,
+)
 from posei_ib_sim.wire.messages import ClientMessage, Record, ServerMessage
 from posei_ib_sim.wire.text.compiler import Group, compile_items
 from posei_ib_sim.wire.text.cursor import Cursor
@@ -91,13 +97,13 @@ class TextDialect:
             encoded = fast(message)
             if encoded is not None:
                 return encoded
-        fields = self._bodies.write(message)
-        return frame(join_server_fields([str(SERVER_MESSAGE_IDS[type(message)]), *fields]))
+        message_id = str(server_message_id(message))
+        return frame(join_server_fields([message_id, *self._bodies.write(message)]))
 
     def encode_client(self, message: ClientMessage) -> bytes:
         """Write a client's message as a frame."""
-        fields = self._bodies.write(message)
-        return frame(join_client_fields([str(CLIENT_MESSAGE_IDS[type(message)]), *fields]))
+        message_id = str(client_message_id(message))
+        return frame(join_client_fields([message_id, *self._bodies.write(message)]))
 
     def decode_server(self, payload: bytes) -> ServerMessage:
         """Read a server's message."""
