@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import gc
 import tracemalloc
-from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import pytest_asyncio
 
 from posei_ib_sim.config import SimulatedIBGatewayConfig
+from posei_ib_sim.contracts import ContractQuery
 from posei_ib_sim.gateway import SimulatedIBGateway
 from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
 from posei_trader.adapters.interactive_brokers.common import IBContract
@@ -19,16 +20,13 @@ from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersInstrumentProviderConfig as Config,
 )
 from posei_trader.adapters.interactive_brokers.config import SymbologyMethod
-from posei_trader.adapters.interactive_brokers.instruments.contract_cache import (
-    CachedContractSource,
-)
 from posei_trader.adapters.interactive_brokers.instruments.resolver import Resolver, distinct
 from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
 from posei_trader.adapters.interactive_brokers.providers import (
     InteractiveBrokersInstrumentProvider,
     make_symbology,
 )
-from posei_trader.errors import InstrumentAmbiguous, InstrumentNotFound
+from posei_trader.errors import FixRequest, InstrumentNotFound
 from posei_trader.model.identifiers import InstrumentId
 from posei_trader.model.instruments import FutureOption, FuturesContract, OptionContract
 
@@ -42,6 +40,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 START = dt.datetime(2024, 3, 1, 15, 0, tzinfo=dt.UTC)
+SEC_TYPES = {
+    "STK", "IND", "CASH", "CRYPTO", "CFD", "CMDTY", "FUND", "BOND", "WAR", "FUT", "OPT", "FOP",
+}  # fmt: skip
 SPEC_IDS = [
     "EUR/USD.IDEALPRO",
     "GBP/USD.IDEALPRO",
@@ -108,7 +109,15 @@ class Setup(NamedTuple):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def venue() -> AsyncIterator[Setup]:
-    config = SimulatedIBGatewayConfig(start=START, speed="step", pacing=False)
+    # As many strikes as make the whole chain of SPX more than 5,000 options.
+    spxw = {
+        "underlying": "SPX", "trading_class": "SPXW", "sec_type": "IND", "cycle": "daily",
+        "exchanges": ["CBOE", "SMART"], "multiplier": "100", "market_rule": 109,
+        "strikes": 64, "strike_step": 50.0,
+    }  # fmt: skip
+    config = SimulatedIBGatewayConfig(
+        start=START, speed="step", pacing=False, contracts={"option": [spxw]}
+    )
     async with SimulatedIBGateway(config) as gateway:
         client = InteractiveBrokersClient(
             host=gateway.host,
@@ -147,51 +156,96 @@ async def test_what_does_not_exist_is_named_with_candidates(venue: Setup) -> Non
     assert provider.find(InstrumentId("SPY.ARCA")) is not None
 
 
-@pytest.mark.parametrize("method", list(SymbologyMethod))
-@pytest.mark.parametrize("with_mic", [False, True])
+METHODS = [(method, with_mic) for method in SymbologyMethod for with_mic in (False, True)]
+
+
+@pytest.mark.parametrize(("method", "with_mic"), METHODS)
 async def test_every_name_leads_back_to_its_contract(
     venue: Setup, method: SymbologyMethod, with_mic: bool
 ) -> None:
-    contracts = await _sample(venue)
+    rows = await _everything(venue)
+    by_type: dict[str, list[IBContractDetails]] = {}
+    for row in rows:
+        by_type.setdefault(row.contract.secType, []).append(row)
+    few = [row for same in by_type.values() for row in same[:: max(1, len(same) // 60)]]
+    assert set(by_type) == SEC_TYPES
+    assert await _misled(venue, few, method, with_mic) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "with_mic"), METHODS)
+async def test_every_name_of_the_whole_database_leads_back_to_its_contract(
+    venue: Setup, method: SymbologyMethod, with_mic: bool
+) -> None:
+    rows = await _everything(venue)
+    assert len(rows) > 4000
+    assert await _misled(venue, rows, method, with_mic) == {}
+
+
+async def _misled(
+    venue: Setup, rows: list[IBContractDetails], method: SymbologyMethod, with_mic: bool
+) -> dict[str, str]:
+    """Return what the names of some contracts led to instead of them."""
     symbology = make_symbology(
         Config(symbology_method=method, convert_exchange_to_mic_venue=with_mic),
         SimulatedTime(venue.gateway),
     )
-    resolver = Resolver(CachedContractSource(venue.client), symbology, START.date)
-    shared = Counter((row.contract.secType, row.contract.localSymbol) for row in contracts)
-    for row in contracts:
+    resolver = Resolver(venue.client, symbology, START.date)
+    slots = asyncio.Semaphore(32)
+
+    async def answer(row: IBContractDetails) -> tuple[str, str]:
         name = resolver.name(row)
-        namesake = row.contract.secType == "CFD" and shared["CFD", row.contract.localSymbol] > 1
-        if namesake and method is SymbologyMethod.IB_RAW:
-            # The raw form is made of the local symbol, which two CFDs of the simulator share.
-            with pytest.raises(InstrumentAmbiguous):
-                await resolver.resolve_id(name)
-        else:
-            assert (await resolver.resolve_id(name)).conId == row.conId, name
+        async with slots:
+            try:
+                found = await resolver.resolve_id(name)
+            except FixRequest as error:
+                return str(name), str(error)
+        return str(name), "" if found.conId == row.conId else str(found.contract)
+
+    answers = await asyncio.gather(*map(answer, rows))
+    return {name: problem for name, problem in answers if problem}
 
 
-async def _sample(venue: Setup) -> list[IBContractDetails]:
-    """Every contract of the classes with few, and a part of those with thousands."""
+async def _everything(venue: Setup) -> list[IBContractDetails]:
+    """Every contract that the simulated venue knows; of each option class one whole expiry."""
     client = venue.client
-    for symbol, exchange in (("ES", "CME"), ("CL", "NYMEX"), ("ESTX50", "EUREX"), ("SPI", "SNFE")):
-        await client.get_contract_details(
-            IBContract(secType="FUT", symbol=symbol, exchange=exchange)
+    database = venue.gateway.simulation.contracts
+    # Futures are made when somebody asks, and a made conId means any of them.
+    database.find(ContractQuery(con_id=800_000_001))
+    for underlying in [*database.contracts]:
+        if underlying.sec_type in {"STK", "IND"}:
+            for chain in venue.gateway.simulation.option_chains(underlying.con_id, ""):
+                expiry = next(date for date in chain.expirations if date > f"{START:%Y%m%d}")
+                asked = ContractQuery(
+                    symbol=underlying.symbol, sec_type="OPT", last_trade_date=expiry
+                )
+                assert database.find(asked)
+    for symbol in ("ES", "NQ", "CL", "GC", "EUR"):
+        asked = ContractQuery(symbol=symbol, sec_type="FOP", last_trade_date="202406")
+        assert database.find(asked)
+    families = {
+        (contract.symbol, contract.sec_type, contract.exchange, contract.currency)
+        for contract in database.contracts
+    }
+    rows: dict[int, IBContractDetails] = {}
+    for symbol, sec_type, exchange, currency in sorted(families):
+        question = IBContract(
+            symbol=symbol,
+            secType=sec_type,
+            exchange=exchange,
+            currency=currency,
+            includeExpired=sec_type == "FUT",
         )
-    options = IBContract(
-        secType="OPT", symbol="SPX", exchange="SMART", lastTradeDateOrContractMonth="20240315"
-    )
-    await client.get_contract_details(options)
-    by_type: dict[str, list[int]] = {}
-    for contract in venue.gateway.simulation.contracts.contracts:
-        # IB forgets expired options; expired futures it finds when asked to.
-        is_alive = contract.last_trade_date >= f"{START:%Y%m%d}"
-        if is_alive or contract.sec_type not in {"OPT", "FOP"}:
-            by_type.setdefault(contract.sec_type, []).append(contract.con_id)
-    chosen = [number for ids in by_type.values() for number in ids[:: max(1, len(ids) // 60)]]
-    rows = [
-        distinct(await client.get_contract_details(IBContract(conId=number))) for number in chosen
-    ]
-    return [row for found in rows for row in found]
+        for row in distinct(await client.get_contract_details(question), exchange):
+            rows[row.conId] = row
+    # IB forgets expired options; expired futures it finds when asked to.
+    known = {
+        contract.con_id
+        for contract in database.contracts
+        if contract.sec_type == "FUT" or not database.is_expired(contract)
+    }
+    assert rows.keys() == known
+    return list(rows.values())
 
 
 async def test_a_futures_chain_is_what_the_venue_has_in_the_window(venue: Setup) -> None:
@@ -301,7 +355,7 @@ async def test_five_thousand_options_are_loaded_once_and_kept_small(
     first = venue.provider(**settings)
     loaded = await first.load_contracts([chain])
     count = len(loaded)
-    assert count > 4000
+    assert count >= 5000
     del loaded, first
     second = InteractiveBrokersInstrumentProvider(
         _Silent(), Config(**settings), clock=SimulatedTime(venue.gateway)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientHealth", "InteractiveBrokersClient"]
 
+CONTRACT_DATA: Final = 210
 _VERSION_REPLY: Final = -1
 
 
@@ -218,6 +219,23 @@ class InteractiveBrokersClient(
                 if not is_handled:
                     self._unhandled(name)
 
+    def _read_contract_data(self) -> Callable[[bytes], None]:
+        """Return the decoder of contract details, of which a chain brings thousands."""
+        from posei_trader.adapters.interactive_brokers.contract_protobuf import (  # noqa: PLC0415 - older releases of ibapi have no protobuf
+            ContractDataReader,
+        )
+
+        reader = ContractDataReader()
+
+        def decode(payload: bytes) -> None:
+            found = reader.read(payload)
+            if found is None:
+                self._process_other(CONTRACT_DATA, payload)
+            else:
+                self._add_details(*found)
+
+        return decode
+
     def _opened(self, server_version: int) -> None:
         """Choose the decoders for the negotiated version."""
         self._decoder = MessageDecoder(server_version)
@@ -229,3 +247,4 @@ class InteractiveBrokersClient(
             )
 
             self._fast |= FastProtobuf(router).table()
+            self._fast[CONTRACT_DATA] = self._read_contract_data()

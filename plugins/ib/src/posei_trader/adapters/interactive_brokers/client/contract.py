@@ -145,9 +145,12 @@ class InteractiveBrokersClientContractMixin(ClientPart):
     # --- what IB says -----------------------------------------------------------------------------
 
     def _contract_details(self, req_id: int, details: Any) -> None:
+        self._add_details(req_id, details_from_ibapi(details))
+
+    def _add_details(self, req_id: int, details: IBContractDetails) -> None:
         request = self._session.requests.find(req_id)
         if request is not None:
-            request.add(details_from_ibapi(details))
+            request.add(details)
 
     def _end_of_contracts(self, req_id: int) -> None:
         request = self._session.requests.find(req_id)
