@@ -10,10 +10,12 @@ from posei_ib_sim.history.bar_sizes import (
     parse_duration,
     parse_moment,
 )
+from posei_ib_sim.history.derived import DERIVED
 from posei_ib_sim.history.service import HistoryService
 
 __all__ = [
     "BAR_SIZES",
+    "DERIVED",
     "WHAT_TO_SHOW",
     "Bar",
     "BarBuilder",

@@ -5,6 +5,7 @@ Everything is read from the same tape that is streamed, and never beyond the sim
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, final
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Final, final
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history.aggregate import Bar, BarBuilder
 from posei_ib_sim.history.archive import BarArchive
+from posei_ib_sim.history.bar_sizes import parse_bar_size
+from posei_ib_sim.history.derived import DERIVED, WINDOW, derive, realized_volatility
 from posei_ib_sim.market.events import MarketEvent, Quote, Trade
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ _NO_DATA_TEXT: Final = (
 )
 _DAY_NS: Final = 86_400_000_000_000
 _SECOND_NS: Final = 1_000_000_000
+_VOLATILITIES: Final = frozenset({"HISTORICAL_VOLATILITY", "OPTION_IMPLIED_VOLATILITY"})
 _PAGE: Final = 1000
 # Synthetic prices have no beginning; IB's head timestamps have one.
 _SYNTHETIC_HEAD_NS: Final = 1_104_762_600 * _SECOND_NS
@@ -66,10 +70,11 @@ class HistoryService:
         trades = {"TRADES", "ADJUSTED_LAST", "AGGTRADES"}
         wrong = (
             (what in trades and not contract.has_trades)
-            or (what not in trades | {"SCHEDULE"} and contract.sec_type == "IND")
+            or (what not in trades | _VOLATILITIES | {"SCHEDULE"} and contract.sec_type == "IND")
             or (what == "AGGTRADES" and contract.sec_type != "CRYPTO")
             or (what == "ADJUSTED_LAST" and contract.sec_type != "STK")
-            or what in {"HISTORICAL_VOLATILITY", "OPTION_IMPLIED_VOLATILITY", "FEE_RATE"}
+            or (what in _VOLATILITIES and contract.sec_type not in {"STK", "IND"})
+            or (what == "FEE_RATE" and contract.sec_type != "STK")
             or (what.startswith("YIELD") and contract.sec_type != "BOND")
         )
         if wrong:
@@ -122,8 +127,15 @@ class HistoryService:
         The range is widened to the start of its first bar: IB does not send halves of bars.
         The last bar is the builder's current one; it may still be growing.
         """
-        builder = BarBuilder(self._hours, contract.hours, size, what, use_rth=use_rth)
+        kind = DERIVED.get(what, what)
+        builder = BarBuilder(self._hours, contract.hours, size, kind, use_rth=use_rth)
         start_ns = builder.bar_start(start_ns)
+        if what in DERIVED:
+            before: Callable[[int], float] = _never
+            if what == "HISTORICAL_VOLATILITY":
+                before = self._volatility(contract, start_ns, end_ns)
+            events = self._tape_for(contract).events(start_ns, end_ns)
+            return _bars_of(builder, derive(what, contract, events, before)), builder
         if not size.is_intraday or end_ns <= start_ns:
             return self._build(contract, builder, start_ns, end_ns), builder
         # A bar that ended before the interval of the last moment asked for can never change.
@@ -141,14 +153,28 @@ class HistoryService:
     def _build(
         self, contract: SimContract, builder: BarBuilder, start_ns: int, end_ns: int
     ) -> list[Bar]:
-        bars = []
-        for event in self._tape_for(contract).events(start_ns, end_ns):
-            finished = builder.add(event)
-            if finished is not None:
-                bars.append(finished)
-        if builder.current is not None:
-            bars.append(builder.current)
-        return bars
+        return _bars_of(builder, self._tape_for(contract).events(start_ns, end_ns))
+
+    def _volatility(
+        self, contract: SimContract, start_ns: int, end_ns: int
+    ) -> Callable[[int], float]:
+        """Return what tells the volatility of the dates before a moment, from daily closes."""
+        what = "TRADES" if contract.has_trades else "MIDPOINT"
+        first = start_ns - 2 * WINDOW * _DAY_NS
+        size = parse_bar_size("1 day")
+        daily, _ = self.bars(contract, first, end_ns, size, what, use_rth=True)
+        dates = [bar.date for bar in daily]
+        known: dict[int, float] = {}
+
+        def before(ts_ns: int) -> float:
+            date = self._hours.trade_date(contract.hours, ts_ns)
+            number = bisect.bisect_left(dates, date)
+            if number not in known:
+                recent = daily[max(0, number - WINDOW - 1) : number]
+                known[number] = round(realized_volatility(recent), 6)
+            return known[number]
+
+        return before
 
     def no_data(self, contract: SimContract, what: str) -> RequestRefused:
         """Return IB's refusal for a range in which nothing happened."""
@@ -191,6 +217,8 @@ class HistoryService:
         first = tape.first_ns
         if first is None:
             return _SYNTHETIC_HEAD_NS
+        if what in DERIVED:
+            return first
         for event in self._wanted(
             contract, tape.events(first, self._now_ns() + 1), what, use_rth=use_rth
         ):
@@ -294,3 +322,18 @@ def _first(stream: Iterator[MarketEvent], count: int) -> list[MarketEvent]:
             break
         found.append(event)
     return found
+
+
+def _bars_of(builder: BarBuilder, events: Iterator[MarketEvent]) -> list[Bar]:
+    bars = []
+    for event in events:
+        finished = builder.add(event)
+        if finished is not None:
+            bars.append(finished)
+    if builder.current is not None:
+        bars.append(builder.current)
+    return bars
+
+
+def _never(_: int) -> float:
+    return 0.0

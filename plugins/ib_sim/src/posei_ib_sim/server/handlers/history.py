@@ -10,6 +10,7 @@ from posei_ib_sim import wire
 from posei_ib_sim.clock import NANOSECONDS
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history import (
+    DERIVED,
     WHAT_TO_SHOW,
     format_time,
     parse_bar_size,
@@ -201,6 +202,10 @@ class HistoryHandlers:
             )
         history = self._server.simulation.history
         history.check(contract, what)
+        if what in DERIVED and message.keepUpToDate:
+            raise RequestRefused(
+                321, f"Error validating request.-'bJ' : cause - {what} cannot be kept up to date"
+            )
         self._pace(session, contract, message, what, small=0 < size_.seconds <= 30)
         start, end = history.range_of(contract, end_ns, duration, use_rth=message.useRTH)
         if what == "SCHEDULE":
