@@ -32,24 +32,38 @@ _DETAILS: Final = "details"
 _SHORT: Final = 12
 # What differs from contract to contract; everything else is alike for a class and an expiry.
 _OWN: Final = ("secIdList",)
+_NO_CONTRACT: Final = IBContract()
 
 
 @final
 class SharedDetails:
     """Makes `info` dictionaries that share what is equal."""
 
-    __slots__ = ("_shared",)
+    __slots__ = ("_last", "_own", "_plain", "_shared")
 
     def __init__(self) -> None:
         self._shared: dict[bytes, dict[str, object]] = {}
+        self._last: IBContractDetails | None = None
+        self._plain: dict[str, Any] = {}
+        self._own: dict[str, object] = {}
 
     def info(self, details: IBContractDetails) -> dict[str, object]:
         """Return the `info` of an instrument."""
+        without = msgspec.structs.replace(details, contract=_NO_CONTRACT)
+        if without != self._last:
+            # A chain's details come in rows that differ in the contract only.
+            self._convert(without)
+            self._last = without
+        fields: dict[str, Any] = msgspec.to_builtins(details.contract)
+        contract = {name: _interned(value) for name, value in fields.items()}
+        return {_CONTRACT: contract, _DETAILS: self._plain, **self._own}
+
+    def _convert(self, details: IBContractDetails) -> None:
         fields: dict[str, Any] = msgspec.to_builtins(details)
-        contract = {name: _interned(value) for name, value in fields.pop(_CONTRACT).items()}
-        own: dict[str, object] = {name: fields.pop(name) for name in _OWN if name in fields}
+        del fields[_CONTRACT]
+        self._own = {name: fields.pop(name) for name in _OWN if name in fields}
         key = msgspec.msgpack.encode(fields)
-        return {_CONTRACT: contract, _DETAILS: self._shared.setdefault(key, fields), **own}
+        self._plain = self._shared.setdefault(key, fields)
 
 
 def _interned(value: object) -> object:
