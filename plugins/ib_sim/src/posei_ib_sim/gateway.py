@@ -108,17 +108,22 @@ class SimulatedIBGateway:
 
         Raises:
             Exception: What made the simulation fail, if it did.
+            ConfigurationError: After a restart, the port stayed taken.
         """
         server, task, control = self._server, self._task, self._control
         self._server = self._task = self._control = None
         if control is not None:
             await control.stop()
+        lost_port = None
         if server is not None:
+            lost_port = server.failure
             await server.close()
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if lost_port is not None:
+            raise lost_port
 
     async def start_async(self) -> None:
         """Start; the name under which PoseiTrader starts any gateway."""
@@ -130,11 +135,11 @@ class SimulatedIBGateway:
 
     @property
     def failure(self) -> BaseException | None:
-        """What made the simulation fail, `None` while it has not; `stop` raises it."""
+        """What made the gateway fail, `None` while it has not; `stop` raises it."""
         task = self._task
-        if task is None or not task.done() or task.cancelled():
-            return None
-        return task.exception()
+        if task is not None and task.done() and not task.cancelled() and task.exception():
+            return task.exception()
+        return self._server.failure if self._server is not None else None
 
     def is_ready(self) -> bool:
         """Tell whether clients can connect."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
+from posei_ib_sim import wire
 from posei_ib_sim.errors import RequestRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterable
 
-__all__ = ["HistoryPacing", "MessageRate"]
+    from posei_ib_sim.server.session import Session
+
+__all__ = ["HistoryPacing", "MessageRate", "check_subscriptions"]
 
 _MESSAGES_PER_SECOND: Final = 50
 _BREACHES_BEFORE_DISCONNECT: Final = 3
@@ -22,6 +25,49 @@ _WINDOW_SECONDS: Final = 600.0
 _VIOLATION: Final = (
     "Historical Market Data Service error message:Historical data request pacing violation"
 )
+
+# Kinds of subscriptions by the requests that begin them. Streaming quotes, real-time bars and bars
+# kept up to date share the market data lines; profit and loss takes none.
+_LINES: Final[dict[type[wire.ClientMessage], str]] = {
+    wire.MarketDataRequest: "market data",
+    wire.RealTimeBarsRequest: "real-time bars",
+    wire.HistoricalDataRequest: "history",
+}
+_PROFITS: Final[dict[type[wire.ClientMessage], str]] = {
+    wire.PnLRequest: "pnl",
+    wire.PnLSingleRequest: "pnl single",
+}
+
+
+def check_subscriptions(
+    session: Session, message: wire.ClientMessage, everybody: Iterable[Session], lines: int
+) -> None:
+    """Refuse a request that would subscribe to more than a user, or a client, may have.
+
+    Args:
+        session: The client that asks.
+        message: What it asks; anything but a subscription passes.
+        everybody: All clients: they share the user's market data lines.
+        lines: Market data lines of the user. IB publishes no number for profit and loss; as many
+            are allowed to each client.
+
+    Raises:
+        RequestRefused: 101 without a free line, 322 with too much profit and loss.
+    """
+    kind = _LINES.get(type(message)) or _PROFITS.get(type(message))
+    if kind is None or session.has(kind, getattr(message, "reqId", None) or 0):
+        return
+    if kind in _PROFITS.values():
+        if sum(session.count(one) for one in _PROFITS.values()) >= lines:
+            raise RequestRefused(
+                322,
+                "Error processing request.-'cP' : cause - Maximum number of PnL requests exceeded",
+            )
+        return
+    if isinstance(message, wire.HistoricalDataRequest) and not message.keepUpToDate:
+        return
+    if sum(one.count(used) for one in everybody for used in _LINES.values()) >= lines:
+        raise RequestRefused(101, "Max number of tickers has been reached")
 
 
 @final

@@ -15,7 +15,7 @@ from posei_ib_sim.errors import (
 from posei_ib_sim.history.bar_sizes import format_time
 from posei_ib_sim.logs import get_logger
 from posei_ib_sim.server.handlers import register_all
-from posei_ib_sim.server.limits import HistoryPacing, MessageRate
+from posei_ib_sim.server.limits import HistoryPacing, MessageRate, check_subscriptions
 from posei_ib_sim.server.mischief import Mischief
 from posei_ib_sim.server.routes import Routes
 from posei_ib_sim.server.session import Session
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Server"]
 
 _log = get_logger(__name__)
+
+# A port that somebody took during a restart is tried again after each of these real seconds.
+_RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @final
@@ -104,13 +107,14 @@ class Server:
         Raises:
             ConfigurationError: The address cannot be used.
         """
+        wanted = self._port or self.config.port
         try:
             self._listener = await self._loop.create_server(
-                self._new_session, self.config.host, self._port or self.config.port
+                self._new_session, self.config.host, wanted
             )
         except OSError as error:
             raise ConfigurationError(
-                f"host={self.config.host!r}, port={self.config.port} cannot be listened on "
+                f"host={self.config.host!r}, port={wanted} cannot be listened on "
                 f"({error.strerror or error}); use another port, or 0 for a free one"
             ) from error
         host, port = self._listener.sockets[0].getsockname()[:2]
@@ -118,14 +122,37 @@ class Server:
         return str(host), self._port
 
     def begin_restart(self, seconds: float) -> None:
-        """Cut all connections, stop listening, and listen again after real `seconds`."""
+        """Cut all connections, stop listening, and listen again after real `seconds`.
+
+        While the port is taken it is tried again for some seconds; see `failure` for the end.
+        """
         self.hang_up()
+        if self._restart is not None:
+            self._restart.cancel()
         self._restart = self._loop.create_task(self._listen_again(seconds), name="restart")
 
     async def _listen_again(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        await self.listen()
+        delays = iter(_RETRY_SECONDS)
+        while not self.is_listening:
+            try:
+                await self.listen()
+            except ConfigurationError as error:
+                delay = next(delays, None)
+                if delay is None:
+                    _log.critical("cannot listen again", reason=str(error))
+                    raise
+                _log.warning("cannot listen again yet", retry_seconds=delay, reason=str(error))
+                await asyncio.sleep(delay)
         _log.info("listening again", port=self._port)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why a restart did not come back, `None` as long as it may."""
+        task = self._restart
+        if task is None or not task.done() or task.cancelled():
+            return None
+        return task.exception()
 
     async def close(self) -> None:
         """Stop listening and close all connections."""
@@ -275,6 +302,9 @@ class Server:
         message: wire.ClientMessage,
     ) -> None:
         try:
+            if self.config.pacing:
+                lines = self.config.market_data_lines
+                check_subscriptions(session, message, self._sessions, lines)
             handler(session, message)
         except RequestRefused as refused:
             session.error(_ident(message), refused.code, refused.text)
