@@ -32,7 +32,8 @@ from posei_trader.model.identifiers import InstrumentId, Symbol, TradeId
 from posei_trader.model.instruments import CurrencyPair, Equity
 from posei_trader.model.ticks import IndexPriceUpdate, QuoteTick, TradeTick
 from posei_trader.model.values import Price
-from posei_trader.persistence.catalog import ParquetDataCatalog, to_nanos
+from posei_trader.persistence.catalog import ParquetDataCatalog
+from posei_trader.persistence.spans import to_nanos
 
 EURUSD = InstrumentId("EUR/USD.IDEALPRO")
 SPX = InstrumentId("^SPX.CBOE")

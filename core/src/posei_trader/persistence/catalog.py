@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 import operator
-from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, TypeVar
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,13 +15,15 @@ from posei_trader.model.bars import Bar, BarType
 from posei_trader.model.book import OrderBookDelta, OrderBookDeltas
 from posei_trader.model.identifiers import InstrumentId
 from posei_trader.model.instruments import Instrument
-from posei_trader.model.serialization import decode_json, encode_json
 from posei_trader.model.ticks import QuoteTick, TradeTick
 from posei_trader.persistence import schemas
-from posei_trader.persistence.files import FileStore, directory_key, key_directory
+from posei_trader.persistence.definitions import InstrumentFiles
+from posei_trader.persistence.files import FileStore, WriteResult, directory_key, key_directory
+from posei_trader.persistence.rows import firsts, in_order, span, with_repeats
+from posei_trader.persistence.spans import FOREVER, bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import duckdb
@@ -31,43 +31,13 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow.fs as pafs
 
-    from posei_trader.persistence.schemas import Kind
+    from posei_trader.persistence.schemas import Columns, Kind
+    from posei_trader.persistence.spans import TimeLike
 
     Storable = Instrument | Bar | QuoteTick | TradeTick | OrderBookDelta | OrderBookDeltas
-    TimeLike = int | str | dt.datetime | None
 
 T = TypeVar("T")
-
-_KINDS: Final[dict[type, Kind[Any]]] = {
-    QuoteTick: schemas.QUOTE_TICKS,
-    TradeTick: schemas.TRADE_TICKS,
-    Bar: schemas.BARS,
-    OrderBookDelta: schemas.ORDER_BOOK_DELTAS,
-}
-_BY_NAME: Final = {kind.name: kind for kind in _KINDS.values()}
-_INSTRUMENTS: Final = "instruments"
-_INSTRUMENT_SCHEMA: Final = pa.schema(
-    [
-        pa.field("ts_event", schemas.TIME, nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("definition", pa.string(), nullable=False),
-    ]
-)
-_FOREVER: Final = 2**63 - 1
-
-
-class WriteResult(msgspec.Struct, frozen=True):
-    """What a write did.
-
-    Attributes:
-        written: Rows that are new.
-        skipped: Rows that were there already, or twice in the input.
-        files: The files made.
-    """
-
-    written: int
-    skipped: int
-    files: tuple[str, ...]
+KeyT = TypeVar("KeyT", InstrumentId, BarType)
 
 
 class ParquetDataCatalog:
@@ -89,6 +59,7 @@ class ParquetDataCatalog:
 
     def __init__(self, path: str | Path, filesystem: pafs.FileSystem | None = None) -> None:
         self._files = FileStore(path, filesystem)
+        self._definitions = InstrumentFiles(self._files)
 
     @property
     def path(self) -> str:
@@ -105,32 +76,42 @@ class ParquetDataCatalog:
             DataFileError: the directory is not writable, or the disk is full; what was stored
                 before stays, nothing is half-written.
         """
-        groups: dict[tuple[str, InstrumentId | BarType], list[Any]] = defaultdict(list)
         definitions: dict[InstrumentId, Instrument] = {}
+        bars: dict[BarType, list[Bar]] = defaultdict(list)
+        quotes: dict[InstrumentId, list[QuoteTick]] = defaultdict(list)
+        trades: dict[InstrumentId, list[TradeTick]] = defaultdict(list)
+        deltas: dict[InstrumentId, list[OrderBookDelta]] = defaultdict(list)
         for item in data:
-            if isinstance(item, Instrument):
-                definitions[item.id] = item
-            elif isinstance(item, Bar):
-                groups[schemas.BARS.name, item.bar_type].append(item)
+            if isinstance(item, Bar):
+                bars[item.bar_type].append(item)
+            elif isinstance(item, QuoteTick):
+                quotes[item.instrument_id].append(item)
+            elif isinstance(item, TradeTick):
+                trades[item.instrument_id].append(item)
+            elif isinstance(item, OrderBookDelta):
+                deltas[item.instrument_id].append(item)
             elif isinstance(item, OrderBookDeltas):
-                groups[schemas.ORDER_BOOK_DELTAS.name, item.instrument_id] += item.deltas
-            elif type(item) in _KINDS:
-                groups[_KINDS[type(item)].name, item.instrument_id].append(item)
+                deltas[item.instrument_id] += item.deltas
+            elif isinstance(item, Instrument):
+                definitions[item.id] = item
             else:
-                raise InvalidRequest(
-                    "the catalog does not store this kind of record",
-                    field="data",
-                    value=type(item).__name__,
-                    remedy="give instruments, bars, quote ticks, trade ticks or book deltas",
-                )
-        results = [self._write_instruments(definitions)] if definitions else []
-        for (name, key), items in groups.items():
-            results.append(self.write_table(name, key, _BY_NAME[name].encode(items)))
+                raise _not_stored(item)
+        results = [
+            *([self._definitions.write(definitions.values())] if definitions else []),
+            *self._write_groups(schemas.BARS, bars),
+            *self._write_groups(schemas.QUOTE_TICKS, quotes),
+            *self._write_groups(schemas.TRADE_TICKS, trades),
+            *self._write_groups(schemas.ORDER_BOOK_DELTAS, deltas),
+        ]
         return WriteResult(
             sum(r.written for r in results),
             sum(r.skipped for r in results),
             tuple(path for r in results for path in r.files),
         )
+
+    def _write_groups(self, kind: Kind[T], groups: Mapping[KeyT, list[T]]) -> Iterator[WriteResult]:
+        for key, items in groups.items():
+            yield self.write_table(kind.name, key, kind.encode(items))
 
     def write_table(self, kind: str, key: InstrumentId | BarType, table: pa.Table) -> WriteResult:
         """Store a table with the columns of a kind, see :mod:`posei_trader.persistence.schemas`.
@@ -139,7 +120,7 @@ class ParquetDataCatalog:
             InvalidRequest: the columns are others.
             DataFileError: the directory is not writable, or the disk is full.
         """
-        columns = _kind(kind)
+        columns = schemas.named(kind)
         if table.schema.names != columns.schema.names:
             raise InvalidRequest(
                 f"the columns are not those of {kind}",
@@ -150,38 +131,18 @@ class ParquetDataCatalog:
         if table.num_rows == 0:
             return WriteResult(0, 0, ())
         asked = table.num_rows
-        table = _with_repeats(_in_order(table.cast(columns.schema)), columns)
+        table = with_repeats(in_order(table.cast(columns.schema)), columns)
         directory = key_directory(key)
-        first, last = _span(table)
+        first, last = span(table)
         stored = self._read(columns, directory, first, last + 1)
         if stored.num_rows:
             both = pa.concat_tables([stored, table])
-            new = [row for row in _firsts(both, columns) if row >= stored.num_rows]
+            new = [row for row in firsts(both, columns) if row >= stored.num_rows]
             table = both.take(pa.array(new, pa.int64()))
         if table.num_rows == 0:
             return WriteResult(0, asked, ())
-        path = self._files.write(kind, directory, table, *_span(table))
+        path = self._files.write(kind, directory, table, *span(table))
         return WriteResult(table.num_rows, asked - table.num_rows, (path,))
-
-    def _write_instruments(self, definitions: dict[InstrumentId, Instrument]) -> WriteResult:
-        files: list[str] = []
-        skipped = 0
-        for instrument_id, instrument in definitions.items():
-            directory = key_directory(instrument_id)
-            if self._newest_definition(directory) == instrument:
-                skipped += 1
-                continue
-            table = pa.Table.from_arrays(
-                [
-                    schemas.time_to_arrow([instrument.ts_event]),
-                    pa.array([instrument.kind]),
-                    pa.array([encode_json(instrument).decode()]),
-                ],
-                schema=_INSTRUMENT_SCHEMA,
-            )
-            stamp = instrument.ts_event
-            files.append(self._files.write(_INSTRUMENTS, directory, table, stamp, stamp))
-        return WriteResult(len(files), skipped, tuple(files))
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -190,14 +151,9 @@ class ParquetDataCatalog:
     ) -> list[Instrument]:
         """Return the newest definition of each instrument, ordered by id."""
         wanted = None if instrument_ids is None else {InstrumentId(i) for i in instrument_ids}
-        found: list[Instrument] = []
-        for directory in self._files.directories(_INSTRUMENTS):
-            if wanted is not None and directory_key(directory) not in wanted:
-                continue
-            newest = self._newest_definition(directory)
-            if newest is not None and (kind is None or isinstance(newest, kind)):
-                found.append(newest)
-        return sorted(found, key=lambda instrument: instrument.id)
+        return [
+            one for one in self._definitions.newest(wanted) if kind is None or isinstance(one, kind)
+        ]
 
     def bars(
         self,
@@ -249,9 +205,9 @@ class ParquetDataCatalog:
         Raises:
             InvalidRequest: there is no such kind.
         """
-        columns = _kind(kind)
+        columns = schemas.named(kind)
         key = BarType.from_str(str(key)) if columns is schemas.BARS else InstrumentId(str(key))
-        rows = self._read(columns, key_directory(key), *_bounds(start, end))
+        rows = self._read(columns, key_directory(key), *bounds(start, end))
         return rows.drop_columns([schemas.REPEAT.name])
 
     def to_polars(
@@ -302,7 +258,7 @@ class ParquetDataCatalog:
 
     def contents(self) -> Iterator[tuple[str, InstrumentId | BarType, int, int, int]]:
         """Yield kind, key, number of files, and the first and last moment, UNIX ns UTC."""
-        for kind in _BY_NAME:
+        for kind in schemas.BY_NAME:
             for directory in self._files.directories(kind):
                 files = self._files.files(kind, directory)
                 last = max(file.last_ns for file in files)
@@ -317,13 +273,13 @@ class ParquetDataCatalog:
         reading drops repeated rows.
         """
         removed = 0
-        for name in _BY_NAME if kind is None else [_kind(kind).name]:
+        for name in schemas.BY_NAME if kind is None else [schemas.named(kind).name]:
             for directory in self._files.directories(name):
                 files = self._files.files(name, directory)
                 if len(files) < 2:
                     continue
-                table = self._read(_BY_NAME[name], directory, 0, _FOREVER)
-                made = self._files.write(name, directory, table, *_span(table))
+                table = self._read(schemas.BY_NAME[name], directory, 0, FOREVER)
+                made = self._files.write(name, directory, table, *span(table))
                 for file in files:
                     if file.path != made:
                         self._files.remove(file.path)
@@ -333,13 +289,13 @@ class ParquetDataCatalog:
     def check(self) -> list[str]:
         """Read everything once and return what is wrong, in words; empty when all is well."""
         problems: list[str] = []
-        for name, kind in _BY_NAME.items():
+        for name, kind in schemas.BY_NAME.items():
             for directory in self._files.directories(name):
                 for file in self._files.files(name, directory):
                     problems += self._check_file(kind, file.path, file.first_ns, file.last_ns)
         return problems
 
-    def _check_file(self, kind: Kind[Any], path: str, first: int, last: int) -> list[str]:
+    def _check_file(self, kind: Columns, path: str, first: int, last: int) -> list[str]:
         try:
             table = self._files.read(path)
         except DataFileError as error:
@@ -364,7 +320,7 @@ class ParquetDataCatalog:
         end: TimeLike,
         bar_types: set[BarType] | None = None,
     ) -> list[T]:
-        first, last = _bounds(start, end)
+        first, last = bounds(start, end)
         ids = None if instrument_ids is None else {InstrumentId(i) for i in instrument_ids}
         parts: list[list[T]] = []
         for directory in self._files.directories(kind.name):
@@ -378,7 +334,7 @@ class ParquetDataCatalog:
             parts.append(kind.decode(table, key))
         return _merge(parts)
 
-    def _read(self, kind: Kind[Any], directory: str, first: int, end: int) -> pa.Table:
+    def _read(self, kind: Columns, directory: str, first: int, end: int) -> pa.Table:
         files = [
             file
             for file in self._files.files(kind.name, directory)
@@ -388,50 +344,12 @@ class ParquetDataCatalog:
         table = pa.concat_tables(tables) if tables else kind.stored_schema.empty_table()
         if any(a.last_ns >= b.first_ns for a, b in itertools.pairwise(files)):
             # Files overlap when two processes wrote at once, or a consolidation was interrupted.
-            table = table.take(pa.array(_firsts(table, kind), pa.int64()))
+            table = table.take(pa.array(firsts(table, kind), pa.int64()))
         stamps = table["ts_event"].cast(pa.int64())
         if files and (files[0].first_ns < first or max(f.last_ns for f in files) >= end):
             inside = pc.and_(pc.greater_equal(stamps, first), pc.less(stamps, end))
             table = table.filter(inside)
-        return _in_order(table)
-
-    def _newest_definition(self, directory: str) -> Instrument | None:
-        files = self._files.files(_INSTRUMENTS, directory)
-        if not files:
-            return None
-        text = self._files.read(files[-1].path)["definition"][0].as_py()
-        return decode_json(text, Instrument)
-
-
-def _in_order(table: pa.Table) -> pa.Table:
-    """Return the rows in order of `ts_event`; equal times keep the order in which they came."""
-    stamps = schemas.arrow_to_time(table["ts_event"])
-    if all(earlier <= later for earlier, later in itertools.pairwise(stamps)):
-        return table
-    order = sorted(range(len(stamps)), key=stamps.__getitem__)
-    return table.take(pa.array(order, pa.int64()))
-
-
-def _with_repeats(table: pa.Table, kind: Kind[Any]) -> pa.Table:
-    """Number equal rows: two equal quotes in one of IB's whole seconds are two facts."""
-    names = list(kind.identity)
-    repeats = [0] * table.num_rows
-    if table.group_by(names).aggregate([]).num_rows < table.num_rows:
-        seen: Counter[tuple[object, ...]] = Counter()
-        rows = zip(*(table[name].to_pylist() for name in names), strict=True)
-        for number, row in enumerate(rows):
-            repeats[number] = seen[row]
-            seen[row] += 1
-    return table.append_column(schemas.REPEAT, pa.array(repeats, schemas.REPEAT.type))
-
-
-def _firsts(table: pa.Table, kind: Kind[Any]) -> list[int]:
-    """Return the numbers of the rows that are no copy of an earlier one, ascending."""
-    numbered = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
-    keys = [*kind.identity, schemas.REPEAT.name]
-    firsts = numbered.group_by(keys).aggregate([("row", "min")])["row_min"]
-    numbers: list[int] = firsts.to_pylist()
-    return sorted(numbers)
+        return in_order(table)
 
 
 _TS_EVENT: Final = operator.attrgetter("ts_event")
@@ -445,58 +363,13 @@ def _merge(parts: list[list[T]]) -> list[T]:
     return merged
 
 
-def _span(table: pa.Table) -> tuple[int, int]:
-    ends = pc.min_max(table["ts_event"].cast(pa.int64()))
-    return ends["min"].as_py(), ends["max"].as_py()
-
-
-def _kind(name: str) -> Kind[Any]:
-    kind = _BY_NAME.get(name)
-    if kind is None:
-        raise InvalidRequest(
-            "the catalog has no such kind of record",
-            field="kind",
-            value=name,
-            remedy=f"one of {', '.join(_BY_NAME)}",
-        )
-    return kind
-
-
-def _bounds(start: TimeLike, end: TimeLike) -> tuple[int, int]:
-    first = 0 if start is None else to_nanos(start, "start")
-    last = _FOREVER if end is None else to_nanos(end, "end")
-    if last < first:
-        raise InvalidRequest(
-            "the end lies before the start",
-            field="end",
-            value=end,
-            remedy=f"give a moment after {start}",
-        )
-    return first, last
-
-
-def to_nanos(moment: int | str | dt.datetime, field: str) -> int:
-    """Turn a moment into UNIX nanoseconds; one without a zone is UTC.
-
-    Raises:
-        InvalidRequest: the text is no ISO 8601 date or time.
-    """
-    if isinstance(moment, int):
-        return moment
-    if isinstance(moment, str):
-        try:
-            moment = dt.datetime.fromisoformat(moment)
-        except ValueError as error:
-            raise InvalidRequest(
-                f"{field} is no ISO 8601 time",
-                field=field,
-                value=moment,
-                remedy="give something like '2024-01-02T15:30:00Z'",
-            ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+def _not_stored(item: object) -> InvalidRequest:
+    return InvalidRequest(
+        "the catalog does not store this kind of record",
+        field="data",
+        value=type(item).__name__,
+        remedy="give instruments, bars, quote ticks, trade ticks or book deltas",
+    )
 
 
 def _missing(package: str) -> MissingDependency:

@@ -40,6 +40,20 @@ class DataFile(NamedTuple):
     last_ns: int
 
 
+class WriteResult(NamedTuple):
+    """What a write did.
+
+    Attributes:
+        written: Rows that are new.
+        skipped: Rows that were there already, or twice in the input.
+        files: The files made.
+    """
+
+    written: int
+    skipped: int
+    files: tuple[str, ...]
+
+
 def key_directory(key: InstrumentId | BarType) -> str:
     """Return the directory of an instrument or bar type below its kind."""
     if isinstance(key, BarType):

@@ -8,10 +8,12 @@ in the rows. The schema carries its version and units in its metadata.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import pyarrow as pa
 
+from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import Bar, BarType
 from posei_trader.model.book import OrderBookDelta
 from posei_trader.model.enums import AggressorSide, BookAction, BookSide, RecordFlag, TradeFlag
@@ -19,7 +21,7 @@ from posei_trader.model.identifiers import InstrumentId, TradeId
 from posei_trader.model.ticks import QuoteTick, TradeTick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SCHEMA_VERSION: Final = 1
 
@@ -70,15 +72,34 @@ def arrow_to_time(column: pa.ChunkedArray) -> list[int]:
     return values
 
 
-class Kind(Generic[T]):
-    """One kind of record: its directory, its columns, and both conversions.
+class Columns:
+    """The columns of one kind of record, whatever its structs are.
 
     Attributes:
         name: The directory, for example ``quote_ticks``.
-        record: The struct.
         schema: The columns.
         stored_schema: The columns of a file: those, and REPEAT.
         identity: The columns that make two rows the same record.
+    """
+
+    __slots__ = ("identity", "name", "schema", "stored_schema")
+
+    def __init__(
+        self, name: str, fields: Sequence[tuple[str, pa.DataType]], identity: tuple[str, ...]
+    ) -> None:
+        self.name = name
+        self.schema = pa.schema(
+            [pa.field(label, kind, nullable=False) for label, kind in fields], metadata=_METADATA
+        )
+        self.stored_schema = self.schema.append(REPEAT)
+        self.identity = identity
+
+
+class Kind(Columns, Generic[T]):
+    """One kind of record: its columns, and both conversions.
+
+    Attributes:
+        record: The struct.
         encode: Structs to a table.
         decode: A table and its key (instrument id or bar type) to structs.
     """
@@ -86,7 +107,7 @@ class Kind(Generic[T]):
     encode: Callable[[Sequence[T]], pa.Table]
     decode: Callable[[pa.Table, InstrumentId | BarType], list[T]]
 
-    __slots__ = ("decode", "encode", "identity", "name", "record", "schema", "stored_schema")
+    __slots__ = ("decode", "encode", "record")
 
     def __init__(
         self,
@@ -97,13 +118,8 @@ class Kind(Generic[T]):
         encode: Callable[[Sequence[T]], list[pa.Array]],
         decode: Callable[[pa.Table, InstrumentId | BarType], list[T]],
     ) -> None:
-        self.name = name
+        super().__init__(name, fields, identity)
         self.record = record
-        self.schema = pa.schema(
-            [pa.field(label, kind, nullable=False) for label, kind in fields], metadata=_METADATA
-        )
-        self.stored_schema = self.schema.append(REPEAT)
-        self.identity = identity
         self.encode = lambda items: pa.Table.from_arrays(encode(items), schema=self.schema)
         self.decode = decode
 
@@ -303,3 +319,25 @@ ORDER_BOOK_DELTAS: Final = Kind(
     _encode_deltas,
     _decode_deltas,
 )
+
+BY_NAME: Final[Mapping[str, Columns]] = MappingProxyType(
+    {kind.name: kind for kind in (QUOTE_TICKS, TRADE_TICKS, BARS, ORDER_BOOK_DELTAS)}
+)
+"""Every kind, by its directory."""
+
+
+def named(name: str) -> Columns:
+    """Return the kind of a name.
+
+    Raises:
+        InvalidRequest: there is none; names those that there are.
+    """
+    kind = BY_NAME.get(name)
+    if kind is None:
+        raise InvalidRequest(
+            "the catalog has no such kind of record",
+            field="kind",
+            value=name,
+            remedy=f"one of {', '.join(BY_NAME)}",
+        )
+    return kind
