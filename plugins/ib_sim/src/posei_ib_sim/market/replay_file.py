@@ -9,7 +9,8 @@ Columns, in any letter case:
 - bars: `open`, `high`, `low`, `close`, and optionally `volume`;
 - optionally `symbol` or `ticker`, for several instruments in one file.
 
-Rows are in time order (per symbol). CSV (also .gz) and Parquet are read by pyarrow.
+Rows are in time order (per symbol). CSV (also .gz) and Parquet are read by pyarrow, Databento's
+DBN by its own package.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from posei_ib_sim.errors import ReplayFileError
+from posei_ib_sim.market.replay_dbn import is_dbn, read_dbn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +74,8 @@ def read_replay_file(path: str | Path) -> list[ReplayTable]:
         ReplayFileError: The file is missing, unreadable, lacks columns, or has a bad row.
     """
     name = str(path)
+    if is_dbn(Path(path)) and Path(path).is_file():
+        return _dbn_tables(Path(path))
     table = _load(Path(path))
     by_name = {str(column).strip().lower().replace(" ", "_"): column for column in table}
     (kind, required, optional), time_column = _layout(name, by_name)
@@ -94,6 +98,27 @@ def read_replay_file(path: str | Path) -> list[ReplayTable]:
         _check_values(name, kind, part, rows)
         tables.append(ReplayTable(name, symbol, kind, [times[r] for r in rows], part, daily))
     return tables
+
+
+def _dbn_tables(path: Path) -> list[ReplayTable]:
+    name = str(path)
+    tables: dict[tuple[str, str], ReplayTable] = {}
+    for symbol, kind, ts_ns, numbers in read_dbn(path):
+        table = tables.get((symbol, kind))
+        if table is None:
+            columns: dict[str, list[float]] = {column: [] for column in numbers}
+            table = ReplayTable(name, symbol, kind, [], columns, daily=False)
+            tables[symbol, kind] = table
+        table.times.append(ts_ns)
+        for column, number in numbers.items():
+            table.columns[column].append(number)
+    if not tables:
+        raise ReplayFileError(name, "has no rows", remedy="Give a file with data")
+    for table in tables.values():
+        rows = list(range(len(table.times)))
+        _check_order(name, "ts_event", table.times, rows, strict=table.kind == "bars")
+        _check_values(name, table.kind, table.columns, rows)
+    return list(tables.values())
 
 
 def _load(path: Path) -> dict[str, list[Any]]:
