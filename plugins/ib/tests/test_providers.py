@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from posei_trader.adapters.interactive_brokers.common import (
@@ -656,6 +657,18 @@ async def test_an_options_chain_has_both_classes_and_the_underlying() -> None:
     # One question for the underlying, one for each class and expiry.
     assert len(source.asked) == 1 + 6
     assert len(made.derivatives_of("^SPX")) == len(OPTIONS)
+
+
+async def test_without_a_last_day_all_expiries_are_loaded() -> None:
+    far = option(5000, "SPXW", "20301220", 5500.0, "C")
+    source = Recorded([SPX, *OPTIONS, far], [*CHAINS, msgspec.structs.replace(
+        CHAINS[0], expirations=("20301220",)
+    )])  # fmt: skip
+    made = InteractiveBrokersInstrumentProvider(
+        source, Config(build_options_chain=True), clock=FixedClock()
+    )
+    loaded = await made.load_contracts([INDEX])
+    assert expiries_of(loaded) == {*EXPIRIES, "20301220"}
 
 
 async def test_todays_expiries_are_in_at_zero_days() -> None:

@@ -254,6 +254,13 @@ def _continuous(parts: _Parts) -> Instrument:
     )
 
 
+@functools.lru_cache(maxsize=4096)
+def _strike(scale: PriceScale, strike: float, precision: int) -> Price:
+    # Every expiry and both rights have the same strikes.
+    price = scale.from_ib(strike)
+    return Price(price, max(_decimals(price), precision))
+
+
 def _option_terms(parts: _Parts) -> dict[str, Any]:
     details = parts.details
     contract = details.contract
@@ -265,12 +272,11 @@ def _option_terms(parts: _Parts) -> dict[str, Any]:
             value=str(contract),
             remedy="products without a strike have no instrument here",
         )
-    strike = parts.scale.from_ib(contract.strike)
     return {
         "asset_class": asset_class_of(details),
         "underlying": underlying_symbol(details),
         "option_kind": kind,
-        "strike_price": Price(strike, max(_decimals(strike), parts.shared["price_precision"])),
+        "strike_price": _strike(parts.scale, contract.strike, parts.shared["price_precision"]),
         "exchange": listing_mic(details),
         "trading_class": contract.tradingClass,
     }
