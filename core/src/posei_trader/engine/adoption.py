@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -81,7 +81,7 @@ def order_of_report(adopter: Adopter, report: OrderStatusReport) -> Order:
         trailing_offset_type=report.trailing_offset_type,
         ts_init=adopter.ts_init,
     )
-    prices: dict[str, Any] = {name: value for name, value in told.items() if name in wanted}
+    prices: dict[str, object] = {name: value for name, value in told.items() if name in wanted}
     try:
         return Order(msgspec.structs.replace(base, order_type=report.order_type, **prices))
     except InvalidRequest as error:

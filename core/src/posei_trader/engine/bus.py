@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["ErrorHandler", "Handler", "MessageBus", "Topic"]
 
 Handler: TypeAlias = "Callable[[Any], object]"
-"""What is called with a message. The topic's name decides the message's type."""
+"""What is called with a message.
+
+The topic's name decides the message's type, which no type checker can follow: the one place where
+core gives up exact types, so that listeners can declare the type that they expect.
+"""
 
 ErrorHandler: TypeAlias = "Callable[[str, Exception], None]"
 """What is told that a handler raised: the topic's name and the error. It must not raise."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -24,12 +24,12 @@ class BackgroundTasks:
 
     def __init__(self, component: str) -> None:
         self._log = logging.getLogger(f"posei.{component}")
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    def start(self, work: Coroutine[object, None, T], name: str) -> asyncio.Task[T]:
         """Start work on the running loop. Its failure is logged, also when somebody awaits it.
 
         Raises:
@@ -44,7 +44,7 @@ class BackgroundTasks:
         task.add_done_callback(self._ended)
         return task
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _ended(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error("%s failed", task.get_name(), exc_info=error)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -16,7 +16,7 @@ __all__ = ["run_to_end"]
 
 T = TypeVar("T")
 
-_Handler: TypeAlias = "Callable[[int, FrameType | None], Any] | int | signal.Handlers"
+_Handler: TypeAlias = "Callable[[int, FrameType | None], object] | int | signal.Handlers"
 
 _log: Final = logging.getLogger("posei.TradingNode")
 
@@ -33,7 +33,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def run_to_end(
-    work: Coroutine[Any, Any, T], on_signal: Callable[[str], None], leftover_timeout: float
+    work: Coroutine[object, None, T], on_signal: Callable[[str], None], leftover_timeout: float
 ) -> T:
     """Run a coroutine; SIGINT and SIGTERM call back instead of breaking it off.
 

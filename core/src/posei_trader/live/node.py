@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.config import LiveDataClientConfig, LiveExecClientConfig, TradingNodeConfig
 from posei_trader.engine.bus import MessageBus
@@ -322,7 +322,7 @@ class TradingNode:
         self._trader.start()
 
     async def _until_stopped(
-        self, work: Coroutine[Any, Any, None], stop: asyncio.Event, seconds: float
+        self, work: Coroutine[object, None, None], stop: asyncio.Event, seconds: float
     ) -> None:
         """Await work, but no longer than until somebody asks to stop."""
         task = asyncio.create_task(work, name="node start")
@@ -349,7 +349,7 @@ class TradingNode:
         self._enter(NodeState.STOPPED, LifecycleStage.STOPPED)
         self._ended.set()
 
-    async def _unless_hurried(self, step: Coroutine[Any, Any, None]) -> None:
+    async def _unless_hurried(self, step: Coroutine[object, None, None]) -> None:
         task = asyncio.create_task(step, name="node stop")
         hurry = asyncio.create_task(self._hurry.wait(), name="node hurry")
         await asyncio.wait({task, hurry}, return_when=asyncio.FIRST_COMPLETED)

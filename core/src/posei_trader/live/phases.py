@@ -188,7 +188,7 @@ class Phases:
 
 
 async def _all(
-    steps: Sequence[tuple[str, Coroutine[None, None, object]]], seconds: float
+    steps: Sequence[tuple[str, Coroutine[object, None, object]]], seconds: float
 ) -> list[str]:
     """Do several things at once, and return the names of those that did not end in time.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from posei_trader.engine.tasks import BackgroundTasks
 from posei_trader.errors import InvalidRequest
@@ -214,7 +214,7 @@ class Component:
             "stopped" if final_state is ComponentState.STOPPED else "stopped by a fault"
         )
 
-    def _guarded(self, callback: Callable[[Any], object], argument: Any) -> None:
+    def _guarded(self, callback: Callable[[T], object], argument: T) -> None:
         """Call user code; what it raises is seen to by the policy."""
         try:
             callback(argument)
@@ -233,7 +233,7 @@ class Component:
 
     def _background(
         self,
-        work: Callable[[], Coroutine[Any, Any, T]],
+        work: Callable[[], Coroutine[object, None, T]],
         callback: Callable[[T], object] | None,
         name: str,
     ) -> asyncio.Task[T]:

@@ -12,7 +12,6 @@ from posei_trader.trading.moments import from_ns, span_ns, to_ns
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
-    from typing import Any
 
     from posei_trader.protocols import Clock, TimerHandle
 
@@ -42,7 +41,9 @@ class ComponentClock:
         guard: Calls a callback with its argument and sees to what that raises.
     """
 
-    def __init__(self, clock: Clock, guard: Callable[[Callable[[Any], object], Any], None]) -> None:
+    def __init__(
+        self, clock: Clock, guard: Callable[[Callable[[TimeEvent], object], TimeEvent], None]
+    ) -> None:
         self._clock = clock
         self._guard = guard
         self._handles: dict[str, TimerHandle] = {}

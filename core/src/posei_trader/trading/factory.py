@@ -1,4 +1,4 @@
-"""The order factory: orders of every type, with ids that no restart repeats."""
+"""The order factory: orders of every type."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from posei_trader.model.enums import (
     TrailingOffsetType,
     TriggerType,
 )
-from posei_trader.model.identifiers import ClientOrderId, OrderListId
 from posei_trader.model.orders import Order, OrderList, OrderTerms
-from posei_trader.trading.moments import from_ns, to_ns
+from posei_trader.trading.moments import to_ns
+from posei_trader.trading.order_ids import OrderIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from posei_trader.model.enums import OrderSide
-    from posei_trader.model.identifiers import InstrumentId, StrategyId, TraderId
+    from posei_trader.model.identifiers import (
+        ClientOrderId,
+        InstrumentId,
+        OrderListId,
+        StrategyId,
+        TraderId,
+    )
     from posei_trader.model.values import Price, Quantity
     from posei_trader.protocols import Clock
 
 __all__ = ["OrderFactory", "OrderOptions"]
-
-_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-_NANOS: Final = 1_000_000_000
 
 
 class OrderOptions(TypedDict, total=False):
@@ -72,9 +75,6 @@ _ALONE: Final = _Links()
 class OrderFactory:
     """Make the orders of one strategy.
 
-    An id names the moment at which the factory was made, the node, the strategy and the order's
-    number: ``O-20240102-150405-6cte-001-001-17``. A restart is a later moment.
-
     Args:
         trader_id: The node.
         strategy_id: The strategy that will own the orders.
@@ -94,23 +94,15 @@ class OrderFactory:
         self._trader_id = trader_id
         self._strategy_id = strategy_id
         self._clock = clock
-        self._is_taken = is_taken
-        self._session = _session(clock.timestamp_ns(), trader_id.rpartition("-")[2], tag)
-        self._orders = 0
-        self._lists = 0
+        self._ids = OrderIds(trader_id, tag, clock.timestamp_ns(), is_taken)
 
     def next_order_id(self) -> ClientOrderId:
-        """Return an id that no order of ours has had."""
-        while True:
-            self._orders += 1
-            order_id = f"O-{self._session}-{self._orders}"
-            if not self._is_taken(order_id):
-                return ClientOrderId(order_id)
+        """Return an id that no order of ours has had, see `OrderIds`."""
+        return self._ids.next_order()
 
     def next_list_id(self) -> OrderListId:
         """Return an id that no order list of ours has had."""
-        self._lists += 1
-        return OrderListId(f"OL-{self._session}-{self._lists}")
+        return self._ids.next_list()
 
     # -- one order ------------------------------------------------------------------------------
 
@@ -300,8 +292,8 @@ class OrderFactory:
             options: Terms of the entry; `tags` and `params` hold for all three. The two exits work
                 until canceled.
         """
-        list_id = self.next_list_id()
-        entry_id, loss_id, profit_id = (self.next_order_id() for _ in range(3))
+        list_id = self._ids.next_list()
+        entry_id, loss_id, profit_id = (self._ids.next_order() for _ in range(3))
         exits: OrderOptions = {}
         if "tags" in options:
             exits["tags"] = options["tags"]
@@ -342,7 +334,7 @@ class OrderFactory:
 
     def order_list(self, orders: Sequence[Order]) -> OrderList:
         """Join orders that are to be submitted together."""
-        return OrderList(self.next_list_id(), tuple(orders))
+        return OrderList(self._ids.next_list(), tuple(orders))
 
     def _make(
         self,
@@ -365,7 +357,7 @@ class OrderFactory:
             trader_id=self._trader_id,
             strategy_id=self._strategy_id,
             instrument_id=instrument_id,
-            client_order_id=order_id or self.next_order_id(),
+            client_order_id=order_id or self._ids.next_order(),
             order_side=order_side,
             order_type=order_type,
             quantity=quantity,
@@ -396,17 +388,3 @@ def _entry_type(price: Price | None, trigger_price: Price | None) -> OrderType:
     if trigger_price is None:
         return OrderType.MARKET if price is None else OrderType.LIMIT
     return OrderType.STOP_MARKET if price is None else OrderType.STOP_LIMIT
-
-
-def _session(now_ns: int, trader_tag: str, tag: str) -> str:
-    moment = from_ns(now_ns)
-    return f"{moment:%Y%m%d-%H%M%S}-{_base36(now_ns % _NANOS // 1_000)}-{trader_tag}-{tag}"
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while True:
-        number, rest = divmod(number, 36)
-        digits = _ALPHABET[rest] + digits
-        if not number:
-            return digits.rjust(4, "0")
