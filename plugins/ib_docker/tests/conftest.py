@@ -16,10 +16,9 @@ from posei_trader.adapters.ib_docker.config import DockerizedIBGatewayConfig
 from posei_trader.adapters.ib_docker.engine.docker_engine import DockerEngine
 from posei_trader.adapters.ib_docker.errors import GatewayError
 
-sys.path.insert(0, str(Path(__file__).parent))  # the image's builder is no package
+sys.path.insert(0, str(Path(__file__).parent))  # where the tests find their kit
 
-PASSWORD = "correct horse\\battery ü"
-USERNAME = "alice4711"
+from gateway_kit.login import PASSWORD, USERNAME
 
 
 def pytest_collection_modifyitems(items):
@@ -56,7 +55,7 @@ def docker_api(engine):
 @pytest.fixture(scope="session")
 def image(engine, docker_api):
     """The test image, built when this engine does not have it."""
-    from image.build import base_tag, build_base, build_top, tag
+    from gateway_kit.container_image import base_tag, build_base, build_top, tag
 
     base, top = base_tag(), tag()
     if engine.image(top) is None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PASSWORD, USERNAME
+from gateway_kit.login import PASSWORD, USERNAME
 
 from posei_trader.adapters.ib_docker import errors
 from posei_trader.cli.main import main

@@ -7,9 +7,9 @@ import json
 import threading
 
 import pytest
-from recorder import Recorder
-from registry import Registry
-from socket_proxy import SocketProxy
+from gateway_kit.recorder import Recorder
+from gateway_kit.registry import Registry
+from gateway_kit.socket_proxy import SocketProxy
 
 from posei_trader.adapters.ib_docker import errors
 from posei_trader.adapters.ib_docker.engine.docker_engine import DockerEngine

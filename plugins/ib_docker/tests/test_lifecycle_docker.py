@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 import pytest
-from recorder import Recorder
+from gateway_kit.recorder import Recorder
 
 from posei_trader.adapters.ib_docker import errors
 from posei_trader.adapters.ib_docker.gateway import DockerizedIBGateway

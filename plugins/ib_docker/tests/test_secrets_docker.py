@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD, USERNAME
+from gateway_kit.login import PASSWORD, USERNAME
 
 from posei_trader.adapters.ib_docker import errors
 from posei_trader.adapters.ib_docker.gateway import DockerizedIBGateway

@@ -57,7 +57,7 @@ async def test_a_node_starts_the_gateway_that_it_is_given_trades_and_stops_it(
     )
     node = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(Path(__file__).with_name("trading_node.py")),
+        str(Path(__file__).parent / "gateway_kit" / "trading_node.py"),
         file,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import docker
+    import requests
     from docker.types.daemon import CancellableStream
 
     from posei_trader.adapters.ib_docker.engine.seam import (
@@ -133,21 +134,38 @@ class DockerEngine:
 
         meter = PullMeter(reference)
         repository, tag = _split(reference)
-        with self._call(field="container_image") as api:
+        with self._call(field="container_image"), self._cancellable() as api:
             try:
-                stream = api.pull(repository, tag=tag, stream=True, decode=True, platform=platform)
-                for event in stream:
+                for event in api.pull(
+                    repository, tag=tag, stream=True, decode=True, platform=platform
+                ):
                     failed = meter.take(event).error
                     if failed:
                         raise refused(failed, pulling=True, field="container_image")
                     if not report(meter.progress()):
-                        stream.close()  # the daemon stops as well
                         raise errors.PullFailed(f"fetching {reference} was cancelled")
             except APIError as error:
                 text = str(error.explanation or error)
                 raise refused(text, pulling=True, field="container_image") from error
             except RequestException as error:
                 raise refused(str(error), pulling=True, field="container_image") from error
+
+    @contextmanager
+    def _cancellable(self) -> Iterator[docker.APIClient]:
+        """Give a connection of its own, whose answers are closed however it is left.
+
+        The package never closes an answer that was not read to its end; closing it is also what
+        makes the engine cancel its work.
+        """
+        client = self._connect()
+        answers: list[requests.Response] = []
+        client.hooks["response"].append(lambda answer, *_args, **_kwargs: answers.append(answer))
+        try:
+            yield client
+        finally:
+            for answer in answers:
+                answer.close()
+            client.close()
 
     # --- the life of a container -------------------------------------------------------------
 
@@ -294,10 +312,14 @@ class _Follower:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            from docker.errors import DockerException  # noqa: PLC0415 - loaded on first use
+
             try:
                 self._stream.close()
             except (OSError, AttributeError):
                 return  # it had ended by itself
+            except DockerException:
+                return  # over ssh it ends only with the container; its thread is a daemon
 
 
 def _close_response(owner: object) -> None:
