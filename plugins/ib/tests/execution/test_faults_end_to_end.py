@@ -249,6 +249,15 @@ async def test_an_account_that_the_login_does_not_manage_fails_the_start(start_g
     assert "DU111111" not in text
 
 
+async def test_a_start_that_fails_keeps_no_connection(start_gateway, open_desk):
+    gateway = await start_gateway(account_ids=["DU111111"])
+    desk = await open_desk(gateway, connect=False, account_id="DU999999")
+    with pytest.raises(AccountMismatch):
+        await desk.connect()
+    assert not desk.connection.is_connected
+    assert not desk.client.is_connected
+
+
 async def test_several_accounts_need_a_choice(start_gateway, open_desk):
     gateway = await start_gateway(account_ids=["DU111111", "DU222222"])
     with pytest.raises(AccountMismatch, match="several accounts"):

@@ -139,11 +139,6 @@ class InteractiveBrokersExecutionClient:
         return self._client.last_failure
 
     @property
-    def last_failure(self) -> PoseiError | None:
-        """Why the last attempt to connect failed, None when none has."""
-        return self._client.last_failure
-
-    @property
     def instrument_provider(self) -> InteractiveBrokersInstrumentProvider:
         """Where its instruments come from."""
         return self._provider
