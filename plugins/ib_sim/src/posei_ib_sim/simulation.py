@@ -58,8 +58,8 @@ _SYNTHETIC_TICKS_PER_MINUTE: Final = 12
 class Simulation:
     """Clock, contracts, market, history, accounts and orders of one simulated gateway.
 
-    Construction reads the replay files and checks them; it may take seconds and must not run
-    inside an event loop that others depend on.
+    Construction reads the replay files, checks them, and loads the calendars of all contracts; it
+    may take seconds and must not run inside an event loop that others depend on.
 
     Args:
         config: The configuration.
@@ -79,8 +79,10 @@ class Simulation:
         rough = configured if configured is not None else min(firsts, default=time.time_ns())
         self.contracts: Final = ContractDatabase(self.hours, lambda: self._now(rough))
         self._tapes: dict[int, Tape] = {}
-        self._make_contracts(dt.datetime.fromtimestamp(rough // 1_000_000_000, dt.UTC).date())
+        first_day = dt.datetime.fromtimestamp(rough // 1_000_000_000, dt.UTC).date()
+        self._make_contracts(first_day)
         self._replay = self._load_replay(tables)
+        self.hours.prepare({one.hours for one in self.contracts.contracts}, first_day.year)
         start = configured if configured is not None else self._first_ns(rough)
         rate = float(config.speed) if isinstance(config.speed, int | float) else None
         self.clock: Final = SimulatedClock(start, rate=rate)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from posei_ib_sim.contracts.calendars import session_dates
+from posei_ib_sim.contracts.calendars import prepare, session_dates
 from posei_ib_sim.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -66,3 +69,36 @@ def test_years_that_a_calendar_does_not_cover_are_refused_every_time() -> None:
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="XKRX"):
             session_dates("XKRX", dt.date(1890, 1, 1), dt.date(1899, 12, 31))
+
+
+def test_what_a_simulation_may_ask_for_is_prepared(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(["XHKG", "XNYS"], 2024)
+    spans = ["20000101-20091231", "20100101-20191231", "20200101-20291231", "20300101-20391231"]
+    assert sorted(path.stem for path in cache.rglob("*.msgpack")) == [
+        f"{code}-{span}" for code in ("XHKG", "XNYS") for span in spans
+    ]
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    dates = session_dates("XNYS", dt.date(2020, 1, 1), dt.date(2029, 12, 31))
+    assert (dt.date(2024, 7, 3), SESSIONS[2][1]) in dates
+
+
+def test_preparing_leaves_out_what_a_calendar_does_not_reach(cache: Path) -> None:
+    prepare(["XHKG"], 1975)
+    spans = [path.stem for path in cache.rglob("*.msgpack")]
+    assert "XHKG-19500101-19591231" not in spans
+
+
+def test_calendars_are_computed_in_a_thread_without_a_warning(cache: Path) -> None:
+    with (
+        warnings.catch_warnings(record=True) as seen,
+        ThreadPoolExecutor(1) as worker,
+    ):
+        warnings.simplefilter("always")
+        worker.submit(session_dates, "XHKG", *JULY).result()
+        ours = list(warnings.filters)
+        worker.submit(session_dates, "XTKS", *JULY).result()
+        assert list(warnings.filters) == ours
+    assert [str(one.message) for one in seen] == []
+    assert len(list(cache.rglob("*.msgpack"))) == 2

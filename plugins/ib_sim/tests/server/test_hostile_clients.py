@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from posei_ib_sim import wire
-from posei_ib_sim.contracts import ContractQuery
 from posei_ib_sim.gateway import SimulatedIBGatewayConfig
 from posei_ib_sim.threaded import GatewayThread
 
@@ -83,9 +82,6 @@ class Witness:
 @pytest.fixture(scope="module")
 def gateway():
     with GatewayThread(SimulatedIBGatewayConfig(speed="step", pacing=False)) as one:
-        # Calendars load while this thread waits: they silence warnings, which no thread may do
-        # while another one does.
-        one.call(lambda own: own.simulation.contracts.find(ContractQuery(con_id=1)))
         yield one
 
 

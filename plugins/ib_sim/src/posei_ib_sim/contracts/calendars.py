@@ -2,7 +2,8 @@
 
 That package takes seconds to import and to compute a calendar, during which a gateway's loop would
 stand still. So it is only asked for what nobody has asked before: answers are kept in memory for
-the life of the process, and in files for the next one, by version of the package.
+the life of the process, and in files for the next one, by version of the package. What a gateway is
+going to need is prepared by `prepare` in the worker thread of its start.
 """
 
 from __future__ import annotations
@@ -11,21 +12,33 @@ import contextlib
 import datetime as dt
 import functools
 import os
+import threading
 import warnings
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from posei_ib_sim.errors import ConfigurationError
 from posei_ib_sim.logs import get_logger
 
-__all__ = ["session_dates"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["decade", "prepare", "session_dates"]
 
 _PACKAGE: Final = "exchange_calendars"
 _LOG: Final = get_logger(__name__)
 _Dates = tuple[tuple[dt.date, int | None], ...]
+# What exchange_calendars 4.13 uses and pandas 3 deprecates; nothing a user could do.
+_DEPRECATED: Final = (
+    r"Series\.values returning an ndarray that drops timezone",
+    r"DatetimeIndex\.weekday is deprecated",
+)
+_DECADES_BACK: Final = 2
+# One calculation at a time: the package's registry of calendars is not made for threads.
+_COMPUTING: Final = threading.Lock()
 
 
 @functools.lru_cache(maxsize=256)
@@ -40,6 +53,32 @@ def session_dates(code: str, first: dt.date, last: dt.date) -> _Dates:
     Raises:
         ConfigurationError: The calendar does not reach that far.
     """
+    with _COMPUTING:
+        return _kept_or_computed(code, first, last)
+
+
+def decade(year: int) -> tuple[dt.date, dt.date]:
+    """Return the first and the last date of the decade of a year: the span to ask for."""
+    start = year // 10 * 10
+    return dt.date(start, 1, 1), dt.date(start + 9, 12, 31)
+
+
+def prepare(codes: Iterable[str], year: int) -> None:
+    """Load what a simulation around a year asks for: its decade, two before it, the next one.
+
+    Takes seconds when nothing is kept in files yet. A span that a calendar does not reach is left
+    out: whoever asks for it gets the error.
+    """
+    start = year // 10 * 10
+    for code in sorted(set(codes)):
+        for ten in range(start - 10 * _DECADES_BACK, start + 11, 10):
+            try:
+                session_dates(code, *decade(ten))
+            except ConfigurationError as error:
+                _LOG.debug("calendar is not prepared", code=code, decade=ten, reason=str(error))
+
+
+def _kept_or_computed(code: str, first: dt.date, last: dt.date) -> _Dates:
     path = _directory() / f"{code}-{first:%Y%m%d}-{last:%Y%m%d}.msgpack"
     kept = _read(path)
     if kept is not None:
@@ -79,13 +118,14 @@ def _write(path: Path, dates: _Dates) -> None:
 
 
 def _computed(code: str, first: dt.date, last: dt.date) -> _Dates:
-    import exchange_calendars  # noqa: PLC0415 - two seconds of import, paid by its first user
+    import exchange_calendars  # noqa: PLC0415 - seconds of import, paid by its first user
 
+    # Not `catch_warnings`, which would put back other threads' filters. Filters that are there
+    # already are not added twice; a filter set at import would not survive a test runner's reset.
+    for message in _DEPRECATED:
+        warnings.filterwarnings("ignore", message=message, category=DeprecationWarning)
     try:
-        with warnings.catch_warnings():
-            # exchange_calendars 4.13 uses what pandas 3.1 deprecates; nothing a user could do.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            calendar = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
+        calendar = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
     except ValueError as error:
         message = (
             f"no {code} calendar for {first} to {last}: {error}. "

@@ -14,16 +14,17 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from posei_ib_sim.contracts.calendars import session_dates
+from posei_ib_sim.contracts.calendars import decade, prepare, session_dates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["HOURS", "HoursBook", "HoursTemplate", "Session"]
 
 _DAY: Final = dt.timedelta(days=1)
 _MOST_DESCRIBED: Final = 1024
 _MINUTE_NS: Final = 60_000_000_000
+_FIXED: Final = frozenset({"week", "always"})
 
 
 class HoursTemplate(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,23 +239,23 @@ class _Days:
         self._dates: list[dt.date] = []
 
     def between(self, first: dt.date, last: dt.date) -> list[Session]:
-        for decade in range(first.year // 10, last.year // 10 + 1):
-            self._fill(decade)
+        for ten in range(first.year // 10, last.year // 10 + 1):
+            self._fill(ten)
         low = bisect.bisect_left(self._dates, first)
         return self._sessions[low : bisect.bisect_right(self._dates, last)]
 
-    def _fill(self, decade: int) -> None:
-        if decade in self._decades:
+    def _fill(self, ten: int) -> None:
+        if ten in self._decades:
             return
-        first, last = dt.date(decade * 10, 1, 1), dt.date(decade * 10 + 9, 12, 31)
+        first, last = decade(ten * 10)
         fresh = [self._session(date, early) for date, early in self._dates_of(first, last)]
         self._sessions = sorted(self._sessions + fresh, key=lambda session: session.date)
         self._dates = [session.date for session in self._sessions]
         # Only now: a decade whose calendar failed must fail again, not look like one long holiday.
-        self._decades.add(decade)
+        self._decades.add(ten)
 
     def _dates_of(self, first: dt.date, last: dt.date) -> Sequence[tuple[dt.date, int | None]]:
-        if self._template.calendar not in {"week", "always"}:
+        if self._template.calendar not in _FIXED:
             return session_dates(self._template.calendar, first, last)
         every = [first + _DAY * n for n in range((last - first).days + 1)]
         if self._template.calendar == "always":
@@ -284,6 +285,11 @@ class HoursBook:
         self._days: dict[str, _Days] = {}
         # Every contract of a venue is described by the same text all day.
         self._described: dict[tuple[str, dt.date, bool, int], str] = {}
+
+    @staticmethod
+    def prepare(templates: Iterable[str], year: int) -> None:
+        """Load the calendars of templates for the decades around a year; may take seconds."""
+        prepare({HOURS[template].calendar for template in templates} - _FIXED, year)
 
     @staticmethod
     def zone(template: str) -> ZoneInfo:
