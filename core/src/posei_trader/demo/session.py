@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import itertools
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -390,7 +390,7 @@ def _verdict(
         console.print(table)
     prices = {str(s.instrument_id): s.prices for s in strategies}
     by_name = {name: node.cache.orders(InstrumentId(name)) for name in prices}
-    kinds: dict[str, Any] = {str(key): value for key, value in instruments.items()}
+    kinds: dict[str, Instrument] = {str(key): value for key, value in instruments.items()}
     picture = plan.output / "demo.svg"
     currency = next(iter(instruments.values())).settlement_currency.code
     draw(equity_curve(prices, by_name, kinds), lines_of(prices, by_name), currency, picture)
