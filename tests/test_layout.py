@@ -62,7 +62,16 @@ def test_types_are_exact_in_every_shipped_file(root):
 
 @pytest.mark.xdist_group("static")
 def test_style_is_that_of_the_house(root):
-    done = run(sys.executable, "-m", "ruff", "check", "--output-format=concise", ".", cwd=root)
+    done = run(
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--no-cache",
+        "--output-format=concise",
+        ".",
+        cwd=root,
+    )
     assert done.returncode == 0, done.stdout
     done = run(sys.executable, "-m", "ruff", "format", "--check", ".", cwd=root)
     assert done.returncode == 0, done.stdout

@@ -6,11 +6,10 @@ Needs TWS or IB Gateway on port 7497; the simulated one will do: ``posei ib-sim 
 import asyncio
 import datetime
 
+from posei_trader.adapters.interactive_brokers.common import IBContract
 from posei_trader.adapters.interactive_brokers.historical.client import (
     HistoricInteractiveBrokersClient,
 )
-
-from posei_trader.adapters.interactive_brokers.common import IBContract
 from posei_trader.persistence.catalog import ParquetDataCatalog
 
 

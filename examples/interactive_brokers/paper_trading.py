@@ -4,11 +4,6 @@ Needs TWS or IB Gateway on port 7497; the simulated one will do: ``posei ib-sim 
 It buys one share of SPY at the market, reports the fill, and stops.
 """
 
-from posei_trader.adapters.interactive_brokers.factories import (
-    InteractiveBrokersLiveDataClientFactory,
-    InteractiveBrokersLiveExecClientFactory,
-)
-
 from posei_trader.adapters.interactive_brokers.common import IB, IB_VENUE
 from posei_trader.adapters.interactive_brokers.config import (
     IBMarketDataTypeEnum,
@@ -16,6 +11,10 @@ from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersExecClientConfig,
     InteractiveBrokersInstrumentProviderConfig,
     SymbologyMethod,
+)
+from posei_trader.adapters.interactive_brokers.factories import (
+    InteractiveBrokersLiveDataClientFactory,
+    InteractiveBrokersLiveExecClientFactory,
 )
 from posei_trader.config import (
     LiveDataEngineConfig,
