@@ -91,15 +91,25 @@ class IbapiClient(EWrapper, EClient):
         EClient.__init__(self, wrapper=self)
         self.calls: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._thread: threading.Thread | None = None
+        self._stopping = False
 
     def start(self, host: str, port: int, client_id: int) -> None:
         """Connect and run the message loop in a thread."""
         self.connect(host, port, client_id)
-        self._thread = threading.Thread(target=self.run, daemon=True)
+        self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
+
+    def _loop(self) -> None:
+        try:
+            self.run()
+        except TypeError:
+            # ibapi's own race: disconnect() clears the server version under its running loop.
+            if not self._stopping:
+                raise
 
     def stop(self) -> None:
         """Disconnect and wait for the loop to end."""
+        self._stopping = True
         self.disconnect()
         if self._thread is not None:
             self._thread.join(5)
