@@ -3,11 +3,12 @@
 #
 #   eval "$(plugins/ib_docker/tests/engine.sh start)"   uses the engine that answers, or starts a
 #                                                       private one; sets DOCKER_HOST for it
-#   plugins/ib_docker/tests/engine.sh stop              stops the private one, if there is one
+#   plugins/ib_docker/tests/engine.sh stop              stops the private one, if the start above
+#                                                       has started it; `stop --force` in any case
 #
 # The private engine needs root on Linux. It leaves the machine's firewall alone, and its containers
 # reach no network: published loopback ports are all that the tests use. Nothing but the `export`
-# line goes to standard output.
+# lines goes to standard output.
 set -u
 
 # Short on purpose: containerd's socket path below it must stay under 108 bytes.
@@ -69,11 +70,13 @@ start() {
   # The second try helps after a killed predecessor; the third where overlay cannot lie on overlay.
   launch || launch || launch --storage-driver vfs || return 1
   say "private engine in $dir"
-  echo "export DOCKER_HOST=unix://$dir/s"
+  # Whoever only found an engine must not stop it under somebody else's tests.
+  echo "export DOCKER_HOST=unix://$dir/s POSEI_ENGINE_IS_MINE=1"
 }
 
 stop() {
   [ -s "$dir/pid" ] || return 0
+  [ "${1:-}" = --force ] || [ "${POSEI_ENGINE_IS_MINE:-}" = 1 ] || { say "not started here, left running"; return 0; }
   local daemon
   daemon=$(cat "$dir/pid")
   kill -TERM "$daemon" 2>/dev/null
@@ -84,6 +87,6 @@ stop() {
 
 case "${1:-}" in
   start) start ;;
-  stop) stop ;;
-  *) say "usage: $0 start|stop"; exit 2 ;;
+  stop) stop "${2:-}" ;;
+  *) say "usage: $0 start | stop [--force]"; exit 2 ;;
 esac

@@ -225,6 +225,7 @@ def test_the_wait_that_ib_asks_for_travels_with_the_failure():
         (87, errors.TwoFactorTimeout),
         (88, errors.LoginWindowTimeout),
         (137, errors.Killed),
+        (143, errors.StoppedElsewhere),
     ],
 )
 def test_the_exit_code_of_the_container_names_the_cause(code, cause):

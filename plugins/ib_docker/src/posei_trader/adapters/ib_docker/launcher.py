@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -193,10 +193,14 @@ class Launcher:
     def _existing(self, *, adopt_any: bool) -> ContainerFacts | None:
         for found in self._engine.find(own_labels(self._config)):
             if found.running and not self._must_go(found, adopt_any=adopt_any):
-                self._directory.adopt(Path(found.mounts.get(self._config.profile.secrets_dir, "")))
+                self._take_over_secrets(found)
                 return found
-            self._engine.remove(found.id)
+            self.take_down(found.id)
         return None
+
+    def _take_over_secrets(self, found: ContainerFacts) -> None:
+        mounted = found.mounts.get(self._config.profile.secrets_dir, "")
+        self._directory.adopt(Path(mounted))
 
     def _must_go(self, found: ContainerFacts, *, adopt_any: bool) -> bool:
         changed = differences(self._config, self.login_hash, found)
@@ -356,21 +360,22 @@ class Launcher:
 
         With `keep` the container is only stopped, so that it can be looked into.
         """
-        if container_id is None:
-            ids = [found.id for found in self._engine.find(own_labels(self._config))]
-        else:
-            ids = [container_id]
-        for one in ids:
-            facts = self._engine.inspect(one)
-            if facts is not None:
-                mounted = facts.mounts.get(self._config.profile.secrets_dir, "")
-                self._directory.adopt(Path(mounted))
-            self._engine.stop(one, self._config.stop_grace)
-            if not keep:
-                self._engine.remove(one)
-        with suppress(OSError):
+        try:
+            if container_id is None:
+                found = self._engine.find(own_labels(self._config))
+            else:
+                facts = self._engine.inspect(container_id)
+                found = [] if facts is None else [facts]
+            for one in found:
+                self._take_over_secrets(one)
+                self._engine.stop(one.id, self._config.stop_grace)
+                if not keep:
+                    self._engine.remove(one.id)
+                self._directory.remove()
+        finally:
+            # Also when the engine is gone: the password must not outlive the wish to use it.
             self._directory.remove()
-        return bool(ids)
+        return bool(found)
 
     def name(self) -> str:
         """Return the name of the container."""

@@ -63,7 +63,7 @@ async def follow(
     Raises:
         EngineUnavailable: The log could not be opened.
     """
-    reader = _Reader(await asyncio.to_thread(engine.follow, container_id, since=since))
+    reader = _Reader(await _open(engine, container_id, since))
     reader.start()
     try:
         while (line := await reader.next_line()) is not None:
@@ -72,6 +72,21 @@ async def follow(
                 yield line
     finally:
         await reader.stop()
+
+
+async def _open(engine: ContainerEngine, container_id: str, since: str | None) -> LogStream:
+    opening = asyncio.create_task(asyncio.to_thread(engine.follow, container_id, since=since))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread goes on, and nobody else would close what it opens.
+        opening.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(opening: asyncio.Task[LogStream]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _lines(stream: LogStream) -> Iterator[LogLine]:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.ib_docker.states import Notice
 
 _ATTEMPT_WITHIN: Final = 10.0  # IBC types the password and goes on within a second
+_TERMINATED: Final = 143  # SIGTERM: somebody asked, also when the log could not be read any more
 _SERVING: Final = frozenset({GatewayState.READY, GatewayState.DEGRADED})
 
 # In a log that two gateways share, only these lines are true for both whoever wrote them: going on
@@ -242,7 +243,7 @@ class GatewayMachine:
             return
         words = self.session.last_words
         text = f"the container ended with exit code {code}" + (f": {words}" if words else "")
-        if self.session.stop_requested and code in {0, 1, 143}:
+        if code == _TERMINATED or (self.session.stop_requested and code in {0, 1}):
             self._fail_as(errors.StoppedElsewhere, "somebody else stopped the container")
         else:
             self._fail_as(EXIT_CAUSES.get(code, errors.Crashed), text)

@@ -298,8 +298,10 @@ class _Follower:
     def __init__(self, stream: CancellableStream[bytes]) -> None:
         self._stream = stream
         self._closed = False
+        self._is_read = False
 
     def __iter__(self) -> Iterator[bytes]:
+        self._is_read = True
         try:
             yield from self._stream
         except (OSError, ValueError, AttributeError):
@@ -320,6 +322,9 @@ class _Follower:
                 return  # it had ended by itself
             except DockerException:
                 return  # over ssh it ends only with the container; its thread is a daemon
+            finally:
+                if not self._is_read:  # a reader closes it at the end of its reading
+                    _close_response(self._stream)
 
 
 def _close_response(owner: object) -> None:
