@@ -125,9 +125,41 @@ def test_commands_are_kept_with_their_terms(path):
     rows = reader.execute("SELECT client_order_id, kind, terms FROM commands").fetchall()
     reader.close()
     assert [(row[0], row[1]) for row in rows] == [
-        (order.client_order_id, kind) for kind in ("submit", "modify", "cancel")
+        (order.client_order_id, kind) for kind in ("modify", "cancel")
     ]
-    assert rows[1][2] == '{"quantity":"6","price":"91.00","trigger_price":null}'
+    assert rows[0][2] == '{"quantity":"6","price":"91.00","trigger_price":null}'
+
+
+def kinds_in(path):
+    reader = sqlite3.connect(path)
+    rows = reader.execute("SELECT kind FROM events ORDER BY number").fetchall()
+    reader.close()
+    return [kind for (kind,) in rows]
+
+
+def test_what_the_venue_tells_is_stored_at_once_and_what_we_say_ourselves_soon(path):
+    rig = rig_with(path)
+    order = rig.factory.limit(AAPL, OrderSide.BUY, Quantity("5"), Price("90.00"))
+    rig.exec_client.later = lambda *_what: None  # the venue never hears of it
+    rig.commands.submit_order(order)
+    assert kinds_in(path) == []
+    rig.clock.advance(50_000_000)
+    assert kinds_in(path) == ["OrderSubmitted"]
+    del rig.exec_client.later
+    rig.limit(AAPL, "BUY", "5", "90.00")
+    assert kinds_in(path) == ["OrderSubmitted", "OrderSubmitted", "OrderAccepted"]
+    rig.execution.close_store()
+
+
+def test_what_waits_is_not_lost_when_the_store_is_closed_or_the_next_write_fails(path):
+    rig = rig_with(path)
+    order = rig.limit(AAPL, "BUY", "5", "90.00")
+    rig.commands.modify_order(order, price=Price("91.00"))
+    store = rig.execution._keeper._store
+    with pytest.raises(StoreCorrupt, match="holds this already"):
+        store.submit([order], SIM)
+    rig.execution.close_store()
+    assert kinds_in(path)[-1] == "OrderPendingUpdate"
 
 
 CHILD = """

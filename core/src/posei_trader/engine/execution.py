@@ -90,7 +90,7 @@ class ExecutionEngine:
         self._bus = bus
         self._cache = cache
         self._clock = clock
-        self._keeper = Keeper(store or NoStore(), cache, risk)
+        self._keeper = Keeper(store or NoStore(), cache, risk, clock)
         self._router: Router[ExecClient] = Router("exec")
         self._positions = PositionKeeper(cache, clock)
         self._outbox = Outbox(clock)

@@ -6,7 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.engine.risk import Denial
+from posei_trader.engine.store import IMPLIED
 from posei_trader.errors import PoseiError
+from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import TradingState
 
 if TYPE_CHECKING:
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     from posei_trader.model.identifiers import ClientId, InstrumentId, PositionId
     from posei_trader.model.orders import Order
     from posei_trader.model.requests import CancelOrder, ModifyOrder
+    from posei_trader.protocols import Clock
 
 __all__ = ["Keeper"]
+
+_LONGEST_WAIT_NS: Final = NANOS_PER_SECOND // 20
 
 _log: Final = logging.getLogger("posei.ExecutionEngine")
 
@@ -36,10 +41,13 @@ class Keeper:
         store: Where they are kept.
         cache: Where the instruments of orders are.
         risk: What is halted when the store fails.
+        clock: Says when what may wait has waited long enough.
     """
 
-    def __init__(self, store: OrderStore, cache: Cache, risk: RiskEngine) -> None:
+    def __init__(self, store: OrderStore, cache: Cache, risk: RiskEngine, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
+        self._flushes = False
         self._cache = cache
         self._risk = risk
         self._instruments: set[InstrumentId] = set()
@@ -76,6 +84,16 @@ class Keeper:
             return
         try:
             self._store.event(event)
+        except PoseiError as error:
+            self._failed(error)
+        if type(event) in IMPLIED and not self._flushes:
+            self._flushes = True
+            self._clock.call_at(self._clock.timestamp_ns() + _LONGEST_WAIT_NS, self._flush)
+
+    def _flush(self) -> None:
+        self._flushes = False
+        try:
+            self._store.flush()
         except PoseiError as error:
             self._failed(error)
 

@@ -1,6 +1,6 @@
 """The order store in an SQLite file: written ahead, one process at a time.
 
-    orders       what was asked for          commands     what was about to be sent
+    orders       what was about to be sent   commands     changes and cancels about to be sent
     events       what came back              instruments  what the orders are about
 
 In WAL mode a committed transaction survives the death of the process (`kill -9`). A power failure
@@ -10,13 +10,14 @@ price of one disk flush for each command and event.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeVar, final
 
 import msgspec
 
-from posei_trader.engine.store import StoredOrder, StoredState
+from posei_trader.engine.checkpointing import Checkpointer
+from posei_trader.engine.store import IMPLIED, StoredOrder, StoredState
 from posei_trader.errors import ConfigError, PoseiError, ResourceExhausted, StoreCorrupt
 from posei_trader.model.events import AnyOrderEvent, OrderFilled
 from posei_trader.model.identifiers import ClientId, PositionId
@@ -25,7 +26,7 @@ from posei_trader.model.orders import OrderTerms
 from posei_trader.model.serialization import encode_json, from_builtin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from posei_trader.model.events import OrderEvent
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from posei_trader.model.requests import CancelOrder, ModifyOrder
 
 __all__ = ["SqliteOrderStore"]
+
+_log: Final = logging.getLogger("posei.SqliteOrderStore")
 
 T = TypeVar("T")
 
@@ -64,10 +67,19 @@ CREATE TABLE IF NOT EXISTS events (
     ts_init INTEGER NOT NULL,
     body TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS events_of_order ON events (client_order_id);
-CREATE UNIQUE INDEX IF NOT EXISTS executions ON events (client_order_id, trade_id);
+CREATE UNIQUE INDEX IF NOT EXISTS executions ON events (client_order_id, trade_id)
+    WHERE trade_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS instruments (id TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
+
+_INSERT_ORDER: Final = "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_COMMAND: Final = (
+    "INSERT INTO commands (client_order_id, kind, ts_init, terms) VALUES (?, ?, ?, ?)"
+)
+_INSERT_EVENT: Final = (
+    "INSERT INTO events (client_order_id, kind, trade_id, ts_init, body) VALUES (?, ?, ?, ?, ?)"
+)
+_INSERT_INSTRUMENT: Final = "INSERT OR REPLACE INTO instruments VALUES (?, ?)"
 
 _EVENTS: Final = msgspec.json.Decoder(AnyOrderEvent, dec_hook=from_builtin)
 _TERMS: Final = msgspec.json.Decoder(OrderTerms, dec_hook=from_builtin)
@@ -95,6 +107,7 @@ class SqliteOrderStore:
         except BaseException:
             self._lock.close()
             raise
+        self._checkpointer = Checkpointer(path)
         self._is_open = True
 
     def submit(
@@ -116,9 +129,7 @@ class SqliteOrderStore:
             )
             for order in orders
         ]
-        with self._transaction():
-            self._db.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            self._command("submit", [(row[0], row[5], "{}") for row in rows])
+        self._write(_INSERT_ORDER, rows)
 
     def modify(self, command: ModifyOrder) -> None:
         """Store a change before it is sent."""
@@ -128,18 +139,19 @@ class SqliteOrderStore:
             "trigger_price": command.trigger_price,
         }
         body = encode_json(terms).decode()
-        with self._transaction():
-            row = (command.order.client_order_id, command.ts_init, body)
-            self._command("modify", [row])
+        self._write(
+            _INSERT_COMMAND, [(command.order.client_order_id, "modify", command.ts_init, body)]
+        )
 
     def cancel(self, commands: Sequence[CancelOrder]) -> None:
         """Store cancels, all or none, before they are sent."""
-        rows = [(one.order.client_order_id, one.ts_init, "{}") for one in commands]
-        with self._transaction():
-            self._command("cancel", rows)
+        self._write(
+            _INSERT_COMMAND,
+            [(one.order.client_order_id, "cancel", one.ts_init, "{}") for one in commands],
+        )
 
     def event(self, event: OrderEvent) -> None:
-        """Store an event on arrival."""
+        """Store an event on arrival; one that is `IMPLIED` with the next write or `flush`."""
         row = (
             event.client_order_id,
             type(event).__name__,
@@ -147,29 +159,31 @@ class SqliteOrderStore:
             event.ts_init,
             encode_json(event).decode(),
         )
-        with self._translated():
-            self._db.execute(
-                "INSERT INTO events (client_order_id, kind, trade_id, ts_init, body) "
-                "VALUES (?, ?, ?, ?, ?)",
-                row,
-            )
+        self._write(_INSERT_EVENT, (row,), may_wait=type(event) in IMPLIED)
+
+    def flush(self) -> None:
+        """Store what waits."""
+        if self._db.in_transaction:
+            try:
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise self._translated(error) from error
 
     def instrument(self, instrument: Instrument) -> None:
         """Store or replace a definition, without the venue's raw one."""
         body = encode_json(msgspec.structs.replace(instrument, info={})).decode()
-        with self._translated():
-            self._db.execute(
-                "INSERT OR REPLACE INTO instruments VALUES (?, ?)", (instrument.id, body)
-            )
+        self._write(_INSERT_INSTRUMENT, [(instrument.id, body)])
 
     def load(self) -> StoredState:
         """Return everything."""
-        with self._translated():
+        try:
             instruments = self._db.execute("SELECT body FROM instruments ORDER BY rowid").fetchall()
             orders = self._db.execute(
                 "SELECT terms, client_id, position_id FROM orders ORDER BY rowid"
             ).fetchall()
             events = self._db.execute("SELECT body FROM events ORDER BY number").fetchall()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
         return StoredState(
             tuple(self._decoded(_INSTRUMENTS, body) for (body,) in instruments),
             tuple(
@@ -187,14 +201,13 @@ class SqliteOrderStore:
         """Release the file. Idempotent; never raises."""
         if self._is_open:
             self._is_open = False
+            self._checkpointer.close()
+            try:
+                self.flush()
+            except PoseiError as error:
+                _log.error("the last events could not be stored: %s", error)
             self._db.close()
             self._lock.close()
-
-    def _command(self, kind: str, rows: Sequence[tuple[str, int, str]]) -> None:
-        self._db.executemany(
-            "INSERT INTO commands (client_order_id, kind, ts_init, terms) VALUES (?, ?, ?, ?)",
-            [(order_id, kind, ts_init, terms) for order_id, ts_init, terms in rows],
-        )
 
     def _decoded(self, decoder: msgspec.json.Decoder[T], body: str) -> T:
         try:
@@ -207,39 +220,61 @@ class SqliteOrderStore:
                 remedy="restore the file from a backup, or move it away and reconcile by hand",
             ) from error
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+    def _write(
+        self, statement: str, rows: Sequence[tuple[object, ...]], *, may_wait: bool = False
+    ) -> None:
+        """Write rows, all or none: safe from the death of the process when this returns.
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
+        Rows that may wait are safe after the next write that may not; both are one transaction.
+        """
+        db = self._db
         try:
-            yield
-        except sqlite3.IntegrityError as error:
-            raise StoreCorrupt(
-                f"the order store holds this already: {error}",
-                field=str(self._path),
-                remedy="stop, and compare the store with the venue",
-            ) from error
-        except sqlite3.OperationalError as error:
-            raise ResourceExhausted(
-                f"the order store cannot be written: {error}",
-                field=str(self._path),
-                remedy="make room on the disk and check its permissions, then start again",
-            ) from error
+            if len(rows) == 1 and not may_wait and not db.in_transaction:
+                db.execute(statement, rows[0])  # a transaction by itself: half the statements
+            else:
+                self._write_together(statement, rows, may_wait=may_wait)
         except sqlite3.Error as error:
-            raise StoreCorrupt(
-                f"the order store cannot be used: {error}",
-                field=str(self._path),
-                remedy="restore the file from a backup, or move it away and reconcile by hand",
-            ) from error
+            raise self._translated(error) from error
+        self._checkpointer.written(len(rows))
+
+    def _write_together(
+        self, statement: str, rows: Sequence[tuple[object, ...]], *, may_wait: bool
+    ) -> None:
+        db = self._db
+        if not db.in_transaction:
+            db.execute("BEGIN IMMEDIATE")
+        db.execute("SAVEPOINT rows")  # what waits already is not undone with these
+        try:
+            db.executemany(statement, rows)
+        except BaseException:
+            if db.in_transaction:  # a full disk ends it altogether
+                db.execute("ROLLBACK TO rows")
+                if not may_wait:
+                    db.execute("COMMIT")
+            raise
+        db.execute("RELEASE rows")
+        if not may_wait:
+            db.execute("COMMIT")
+
+    def _translated(self, error: sqlite3.Error) -> PoseiError:
+        path = str(self._path)
+        if isinstance(error, sqlite3.IntegrityError):
+            return StoreCorrupt(
+                f"the order store holds this already: {error}",
+                field=path,
+                remedy="stop, and compare the store with the venue",
+            )
+        if isinstance(error, sqlite3.OperationalError):
+            return ResourceExhausted(
+                f"the order store cannot be written: {error}",
+                field=path,
+                remedy="make room on the disk and check its permissions, then start again",
+            )
+        return StoreCorrupt(
+            f"the order store cannot be used: {error}",
+            field=path,
+            remedy="restore the file from a backup, or move it away and reconcile by hand",
+        )
 
 
 def _locked(path: Path) -> sqlite3.Connection:
@@ -269,7 +304,10 @@ def _opened(path: Path, synchronous: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
     try:
+        # Rows are small: small pages make each of them cheaper to log. Only a new file takes it.
+        db.execute("PRAGMA page_size = 1024")
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA wal_autocheckpoint = 0")  # see `Checkpointer`
         db.execute(f"PRAGMA synchronous = {synchronous}")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         _check_version(path, version)

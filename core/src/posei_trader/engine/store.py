@@ -1,16 +1,22 @@
 """The durable order store: what survives a crash, as a protocol.
 
 The promise: when a method returns, what it was given survives the death of the process. A command
-is stored before anything of it is on the wire, an event when it arrives.
+is stored before anything of it is on the wire, an event when it arrives. One sort of event may wait
+for the next write or `flush`: those that say no more than the stored command (`IMPLIED`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 import msgspec
 
-from posei_trader.model.events import OrderEvent
+from posei_trader.model.events import (
+    OrderEvent,
+    OrderPendingCancel,
+    OrderPendingUpdate,
+    OrderSubmitted,
+)
 from posei_trader.model.identifiers import ClientId, PositionId
 from posei_trader.model.instruments import Instrument
 from posei_trader.model.orders import OrderTerms
@@ -21,7 +27,14 @@ if TYPE_CHECKING:
     from posei_trader.model.orders import Order
     from posei_trader.model.requests import CancelOrder, ModifyOrder
 
-__all__ = ["NoStore", "OrderStore", "StoredOrder", "StoredState"]
+__all__ = ["IMPLIED", "NoStore", "OrderStore", "StoredOrder", "StoredState"]
+
+IMPLIED: Final = frozenset({OrderSubmitted, OrderPendingUpdate, OrderPendingCancel})
+"""Events of our own making: a command that is stored may have been sent, whether they are or not.
+
+A restart asks the venue about every order that is not known to have ended, so that nothing depends
+on them.
+"""
 
 
 class StoredOrder(msgspec.Struct, frozen=True):
@@ -77,7 +90,10 @@ class OrderStore(Protocol):
         """Store cancels, all or none, before they are sent."""
 
     def event(self, event: OrderEvent) -> None:
-        """Store an event on arrival."""
+        """Store an event on arrival; one that is `IMPLIED` with the next write or `flush`."""
+
+    def flush(self) -> None:
+        """Store what waits."""
 
     def instrument(self, instrument: Instrument) -> None:
         """Store or replace the definition that orders are understood by."""
@@ -108,6 +124,9 @@ class NoStore:
         """Keep nothing."""
 
     def event(self, event: OrderEvent) -> None:
+        """Keep nothing."""
+
+    def flush(self) -> None:
         """Keep nothing."""
 
     def instrument(self, instrument: Instrument) -> None:
