@@ -227,34 +227,32 @@ class SqliteOrderStore:
 
         Rows that may wait are safe after the next write that may not; both are one transaction.
         """
-        db = self._db
         try:
-            if len(rows) == 1 and not may_wait and not db.in_transaction:
-                db.execute(statement, rows[0])  # a transaction by itself: half the statements
+            if may_wait and not self._db.in_transaction:
+                self._db.execute("BEGIN IMMEDIATE")
+            if len(rows) == 1:
+                self._db.execute(statement, rows[0])
             else:
-                self._write_together(statement, rows, may_wait=may_wait)
+                self._write_together(statement, rows)
+            if not may_wait and self._db.in_transaction:
+                self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._translated(error) from error
         self._checkpointer.written(len(rows))
 
-    def _write_together(
-        self, statement: str, rows: Sequence[tuple[object, ...]], *, may_wait: bool
-    ) -> None:
+    def _write_together(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Write several rows inside a transaction; their failure does not undo what waits."""
         db = self._db
         if not db.in_transaction:
             db.execute("BEGIN IMMEDIATE")
-        db.execute("SAVEPOINT rows")  # what waits already is not undone with these
+        db.execute("SAVEPOINT rows")
         try:
             db.executemany(statement, rows)
-        except BaseException:
+        except sqlite3.Error:
             if db.in_transaction:  # a full disk ends it altogether
                 db.execute("ROLLBACK TO rows")
-                if not may_wait:
-                    db.execute("COMMIT")
             raise
         db.execute("RELEASE rows")
-        if not may_wait:
-            db.execute("COMMIT")
 
     def _translated(self, error: sqlite3.Error) -> PoseiError:
         path = str(self._path)
