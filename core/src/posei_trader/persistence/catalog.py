@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from posei_trader.errors import DataFileError, InvalidRequest, MissingDependency
+from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import Bar, BarType
 from posei_trader.model.book import OrderBookDelta, OrderBookDeltas
 from posei_trader.model.identifiers import InstrumentId
 from posei_trader.model.instruments import Instrument
 from posei_trader.model.ticks import QuoteTick, TradeTick
 from posei_trader.persistence import schemas
+from posei_trader.persistence.coverage import Coverage, Span
 from posei_trader.persistence.definitions import InstrumentFiles
 from posei_trader.persistence.files import FileStore, WriteResult, directory_key, key_directory
-from posei_trader.persistence.rows import firsts, in_order, span, with_repeats
-from posei_trader.persistence.spans import FOREVER, bounds
+from posei_trader.persistence.frames import duckdb_relation, pandas_frame, polars_frame
+from posei_trader.persistence.gap_listing import gaps_of
+from posei_trader.persistence.integrity import problems_of
+from posei_trader.persistence.schemas import CatalogTable
+from posei_trader.persistence.session_rows import sessions_of, sessions_table
+from posei_trader.persistence.spans import bounds
+from posei_trader.persistence.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,12 +31,17 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import polars as pl
-    import pyarrow.fs as pafs
+    import pyarrow as pa
 
-    from posei_trader.persistence.schemas import Columns, Kind
+    from posei_trader.persistence.gaps import Gap
+    from posei_trader.persistence.locations import AnyFileSystem
+    from posei_trader.persistence.schemas import Kind
+    from posei_trader.persistence.sessions import Session, SessionRow
     from posei_trader.persistence.spans import TimeLike
 
-    Storable = Instrument | Bar | QuoteTick | TradeTick | OrderBookDelta | OrderBookDeltas
+    Storable = (
+        Instrument | Bar | QuoteTick | TradeTick | OrderBookDelta | OrderBookDeltas | CatalogTable
+    )
 
 T = TypeVar("T")
 KeyT = TypeVar("KeyT", InstrumentId, BarType)
@@ -53,18 +60,28 @@ class ParquetDataCatalog:
     or an ISO text; one without a zone is UTC.
 
     Args:
-        path: A local directory, made at the first write, or a URI that `pyarrow.fs` knows.
-        filesystem: The file system of `path`, when the URI does not say it.
+        path: A local directory, made at the first write, or a URI: ``s3://...``, ``file:///...``;
+            with fsspec installed also what that knows, such as ``memory://``.
+        filesystem: The file system of `path`, pyarrow's or fsspec's, when the URI does not say it.
+
+    Attributes:
+        coverage: Which spans are known whole, for downloads that go on where they were.
     """
 
-    def __init__(self, path: str | Path, filesystem: pafs.FileSystem | None = None) -> None:
+    def __init__(self, path: str | Path, filesystem: AnyFileSystem | None = None) -> None:
         self._files = FileStore(path, filesystem)
+        self._streams = Streams(self._files)
         self._definitions = InstrumentFiles(self._files)
+        self.coverage: Final = Coverage(self._files)
 
     @property
     def path(self) -> str:
         """Return the root directory."""
         return self._files.root
+
+    def exists(self) -> bool:
+        """Return whether anything was written there."""
+        return self._files.exists()
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -81,6 +98,7 @@ class ParquetDataCatalog:
         quotes: dict[InstrumentId, list[QuoteTick]] = defaultdict(list)
         trades: dict[InstrumentId, list[TradeTick]] = defaultdict(list)
         deltas: dict[InstrumentId, list[OrderBookDelta]] = defaultdict(list)
+        tables: list[CatalogTable] = []
         for item in data:
             if isinstance(item, Bar):
                 bars[item.bar_type].append(item)
@@ -94,6 +112,8 @@ class ParquetDataCatalog:
                 deltas[item.instrument_id] += item.deltas
             elif isinstance(item, Instrument):
                 definitions[item.id] = item
+            elif isinstance(item, CatalogTable):
+                tables.append(item)
             else:
                 raise _not_stored(item)
         results = [
@@ -102,6 +122,7 @@ class ParquetDataCatalog:
             *self._write_groups(schemas.QUOTE_TICKS, quotes),
             *self._write_groups(schemas.TRADE_TICKS, trades),
             *self._write_groups(schemas.ORDER_BOOK_DELTAS, deltas),
+            *map(self._streams.write, tables),
         ]
         return WriteResult(
             sum(r.written for r in results),
@@ -120,29 +141,16 @@ class ParquetDataCatalog:
             InvalidRequest: the columns are others.
             DataFileError: the directory is not writable, or the disk is full.
         """
-        columns = schemas.named(kind)
-        if table.schema.names != columns.schema.names:
-            raise InvalidRequest(
-                f"the columns are not those of {kind}",
-                field="table",
-                value=table.schema.names,
-                remedy=f"give {', '.join(columns.schema.names)}",
-            )
-        if table.num_rows == 0:
-            return WriteResult(0, 0, ())
-        asked = table.num_rows
-        table = with_repeats(in_order(table.cast(columns.schema)), columns)
-        directory = key_directory(key)
-        first, last = span(table)
-        stored = self._read(columns, directory, first, last + 1)
-        if stored.num_rows:
-            both = pa.concat_tables([stored, table])
-            new = [row for row in firsts(both, columns) if row >= stored.num_rows]
-            table = both.take(pa.array(new, pa.int64()))
-        if table.num_rows == 0:
-            return WriteResult(0, asked, ())
-        path = self._files.write(kind, directory, table, *span(table))
-        return WriteResult(table.num_rows, asked - table.num_rows, (path,))
+        return self._streams.write(CatalogTable(kind, key, table))
+
+    def write_sessions(self, instrument_id: str, rows: Iterable[SessionRow]) -> WriteResult:
+        """Store when an instrument trades, so that `gaps` knows where data could be.
+
+        Raises:
+            DataFileError: the directory is not writable, or the disk is full.
+        """
+        table = sessions_table(rows)
+        return self.write_table(schemas.SESSIONS.name, InstrumentId(instrument_id), table)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -207,8 +215,28 @@ class ParquetDataCatalog:
         """
         columns = schemas.named(kind)
         key = BarType.from_str(str(key)) if columns is schemas.BARS else InstrumentId(str(key))
-        rows = self._read(columns, key_directory(key), *bounds(start, end))
+        rows = self._streams.read(columns, key_directory(key), *bounds(start, end))
         return rows.drop_columns([schemas.REPEAT.name])
+
+    def sessions(
+        self,
+        instrument_id: str,
+        start: TimeLike = None,
+        end: TimeLike = None,
+        *,
+        regular: bool = False,
+    ) -> list[Session]:
+        """Return when an instrument trades, as far as that is stored.
+
+        Args:
+            instrument_id: Which one.
+            start: Sessions that end later.
+            end: Sessions that begin earlier.
+            regular: The regular hours instead of all.
+        """
+        first, last = bounds(start, end)
+        table = self.table(schemas.SESSIONS.name, instrument_id, end=last)
+        return [one for one in sessions_of(table, regular=regular) if one.close_ns > first]
 
     def to_polars(
         self, kind: str, key: str | BarType, start: TimeLike = None, end: TimeLike = None
@@ -218,14 +246,7 @@ class ParquetDataCatalog:
         Raises:
             MissingDependency: Polars is not installed.
         """
-        try:
-            import polars as pl  # noqa: PLC0415  optional
-        except ImportError as error:
-            raise _missing("polars") from error
-        frame = pl.from_arrow(self.table(kind, key, start, end))
-        if not isinstance(frame, pl.DataFrame):
-            raise TypeError("an Arrow table makes a frame")
-        return frame
+        return polars_frame(self.table(kind, key, start, end))
 
     def to_pandas(
         self, kind: str, key: str | BarType, start: TimeLike = None, end: TimeLike = None
@@ -235,12 +256,7 @@ class ParquetDataCatalog:
         Raises:
             MissingDependency: pandas is not installed.
         """
-        try:
-            import pandas as pd  # noqa: F401, PLC0415  optional; pyarrow imports it itself
-        except ImportError as error:
-            raise _missing("pandas") from error
-        frame: pd.DataFrame = self.table(kind, key, start, end).to_pandas()
-        return frame
+        return pandas_frame(self.table(kind, key, start, end))
 
     def to_duckdb(
         self, kind: str, key: str | BarType, start: TimeLike = None, end: TimeLike = None
@@ -250,11 +266,7 @@ class ParquetDataCatalog:
         Raises:
             MissingDependency: DuckDB is not installed.
         """
-        try:
-            import duckdb  # noqa: PLC0415  optional
-        except ImportError as error:
-            raise _missing("duckdb") from error
-        return duckdb.from_arrow(self.table(kind, key, start, end))
+        return duckdb_relation(self.table(kind, key, start, end))
 
     def contents(self) -> Iterator[tuple[str, InstrumentId | BarType, int, int, int]]:
         """Yield kind, key, number of files, and the first and last moment, UNIX ns UTC."""
@@ -266,49 +278,56 @@ class ParquetDataCatalog:
 
     # -- upkeep ---------------------------------------------------------------------------------
 
-    def consolidate(self, kind: str | None = None) -> int:
-        """Join the files of each instrument or bar type into one; return how many were removed.
+    def gaps(
+        self,
+        kind: str,
+        key: str | BarType,
+        start: TimeLike = None,
+        end: TimeLike = None,
+        sessions: Iterable[Session] | None = None,
+    ) -> list[Gap]:
+        """Return where a stream has nothing although the market was open.
 
-        The joined file appears before the old ones go: a reader meets rows twice at worst, and
-        reading drops repeated rows.
+        Args:
+            kind: ``bars``, ``quote_ticks``, ``trade_ticks``.
+            key: The bar type, or the instrument id.
+            start: First moment to look at; None for the start of what was downloaded.
+            end: End, not included; None for the end of what was downloaded. For rows that were
+                not downloaded, the end of the session of the last row.
+            sessions: When the market was open; None for what `write_sessions` stored.
+
+        Raises:
+            InvalidRequest: no sessions are given, and none are stored.
+        """
+        table = self.table(kind, key, start, end)
+        name = BarType.from_str(str(key)) if kind == schemas.BARS.name else InstrumentId(str(key))
+        return gaps_of(
+            self._streams,
+            self.coverage,
+            CatalogTable(kind, name, table),
+            Span(*bounds(start, end)),
+            None if sessions is None else list(sessions),
+        )
+
+    def consolidate(self, kind: str | None = None, key: str | BarType | None = None) -> int:
+        """Join the files of each stream into one; return how many were removed.
+
+        Safe while others read and write.
+
+        Args:
+            kind: Only this kind.
+            key: Only this bar type or instrument.
         """
         removed = 0
         for name in schemas.BY_NAME if kind is None else [schemas.named(kind).name]:
             for directory in self._files.directories(name):
-                files = self._files.files(name, directory)
-                if len(files) < 2:
-                    continue
-                table = self._read(schemas.BY_NAME[name], directory, 0, FOREVER)
-                made = self._files.write(name, directory, table, *span(table))
-                for file in files:
-                    if file.path != made:
-                        self._files.remove(file.path)
-                        removed += 1
+                if key is None or str(directory_key(directory)) == str(key):
+                    removed += self._streams.join(schemas.BY_NAME[name], directory)
         return removed
 
     def check(self) -> list[str]:
         """Read everything once and return what is wrong, in words; empty when all is well."""
-        problems: list[str] = []
-        for name, kind in schemas.BY_NAME.items():
-            for directory in self._files.directories(name):
-                for file in self._files.files(name, directory):
-                    problems += self._check_file(kind, file.path, file.first_ns, file.last_ns)
-        return problems
-
-    def _check_file(self, kind: Columns, path: str, first: int, last: int) -> list[str]:
-        try:
-            table = self._files.read(path)
-        except DataFileError as error:
-            return [f"{path}: {error.message}"]
-        if table.schema.names != kind.stored_schema.names:
-            return [f"{path}: columns {table.schema.names} instead of {kind.stored_schema.names}"]
-        problems: list[str] = []
-        stamps = schemas.arrow_to_time(table["ts_event"])
-        if stamps != sorted(stamps):
-            problems.append(f"{path}: rows are not in order of ts_event")
-        if stamps and (min(stamps), max(stamps)) != (first, last):
-            problems.append(f"{path}: the span in the name is not that of the rows")
-        return problems
+        return list(problems_of(self._streams))
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -330,26 +349,9 @@ class ParquetDataCatalog:
                 continue
             if bar_types is not None and key not in bar_types:
                 continue
-            table = self._read(kind, directory, first, last)
+            table = self._streams.read(kind, directory, first, last)
             parts.append(kind.decode(table, key))
         return _merge(parts)
-
-    def _read(self, kind: Columns, directory: str, first: int, end: int) -> pa.Table:
-        files = [
-            file
-            for file in self._files.files(kind.name, directory)
-            if file.last_ns >= first and file.first_ns < end
-        ]
-        tables = [self._files.read(file.path).cast(kind.stored_schema) for file in files]
-        table = pa.concat_tables(tables) if tables else kind.stored_schema.empty_table()
-        if any(a.last_ns >= b.first_ns for a, b in itertools.pairwise(files)):
-            # Files overlap when two processes wrote at once, or a consolidation was interrupted.
-            table = table.take(pa.array(firsts(table, kind), pa.int64()))
-        stamps = table["ts_event"].cast(pa.int64())
-        if files and (files[0].first_ns < first or max(f.last_ns for f in files) >= end):
-            inside = pc.and_(pc.greater_equal(stamps, first), pc.less(stamps, end))
-            table = table.filter(inside)
-        return in_order(table)
 
 
 _TS_EVENT: Final = operator.attrgetter("ts_event")
@@ -369,13 +371,4 @@ def _not_stored(item: object) -> InvalidRequest:
         field="data",
         value=type(item).__name__,
         remedy="give instruments, bars, quote ticks, trade ticks or book deltas",
-    )
-
-
-def _missing(package: str) -> MissingDependency:
-    return MissingDependency(
-        f"this needs {package}",
-        field="package",
-        value=package,
-        remedy=f"pip install {package}",
     )

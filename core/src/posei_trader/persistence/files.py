@@ -9,6 +9,7 @@ of its content, so that writing the same rows twice is writing the same file.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -24,12 +25,19 @@ import pyarrow.parquet as pq
 from posei_trader.errors import DataFileError, InvalidRequest
 from posei_trader.model.bars import BarType
 from posei_trader.model.identifiers import InstrumentId
+from posei_trader.persistence.locations import located
+from posei_trader.persistence.schemas import SCHEMA_VERSION, VERSION_KEY
+from posei_trader.persistence.spans import FOREVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from posei_trader.persistence.locations import AnyFileSystem
 
 _SUFFIX: Final = ".parquet"
 _TEMPORARY: Final = ".tmp-"
+ROW_GROUP: Final = 65_536
+"""Rows that are read or passed over together."""
 
 
 class DataFile(NamedTuple):
@@ -72,16 +80,16 @@ def directory_key(directory: str) -> InstrumentId | BarType:
 
 
 class FileStore:
-    """The files below one root, on any file system that pyarrow knows."""
+    """The files below one root, on any file system that pyarrow or fsspec knows."""
 
-    def __init__(self, root: str | Path, filesystem: pafs.FileSystem | None = None) -> None:
-        if filesystem is not None:
-            self.fs, self.root = filesystem, str(root)
-        elif "://" in str(root):
-            self.fs, self.root = pafs.FileSystem.from_uri(str(root))
-        else:
-            self.fs, self.root = pafs.LocalFileSystem(), str(Path(root).expanduser().absolute())
+    def __init__(self, root: str | Path, filesystem: AnyFileSystem | None = None) -> None:
+        self.fs, self.root = located(root, filesystem)
         self._local = isinstance(self.fs, pafs.LocalFileSystem)
+
+    def exists(self) -> bool:
+        """Return whether the root is there."""
+        found: bool = self.fs.get_file_info(self.root).type is pafs.FileType.Directory
+        return found
 
     def directories(self, kind: str) -> Iterator[str]:
         """Yield the key directories that hold files of a kind, sorted."""
@@ -112,15 +120,21 @@ class FileStore:
             found.append(DataFile(info.path, int(first), int(last)))
         return sorted(found, key=lambda file: (file.first_ns, file.last_ns, file.path))
 
-    def read(self, path: str) -> pa.Table:
-        """Read one file.
+    def read(self, path: str, first_ns: int = 0, end_ns: int = FOREVER) -> pa.Table:
+        """Read of one file the row groups that may hold rows of a span.
 
         Raises:
-            DataFileError: it is damaged or gone.
+            DataFileError: it is damaged, or of a newer version of the catalog.
+            FileNotFoundError: it is gone: another process joined it with others.
         """
         try:
             with self.fs.open_input_file(path) as source:
-                return pq.ParquetFile(source).read()
+                file = pq.ParquetFile(source)
+                _check_version(path, file.schema_arrow.metadata or {})
+                groups = _groups_within(file, first_ns, end_ns)
+                return file.read() if groups is None else file.read_row_groups(groups)
+        except FileNotFoundError:
+            raise
         except (pa.ArrowException, OSError) as error:
             raise DataFileError(
                 f"cannot read a file of the catalog: {error}",
@@ -147,10 +161,35 @@ class FileStore:
             )
         folder = f"{self.root}/{kind}/{directory}"
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", use_dictionary=True, version="2.6")
+        pq.write_table(
+            table,
+            sink,
+            compression="zstd",
+            use_dictionary=_dictionary_columns(table),
+            version="2.6",
+            row_group_size=ROW_GROUP,
+        )
         content = sink.getvalue()
         digest = hashlib.blake2b(content, digest_size=8).hexdigest()
         final = f"{folder}/{first_ns:019d}-{last_ns:019d}-{digest}{_SUFFIX}"
+        self._appear(folder, final, content)
+        return final
+
+    def mark(self, directory: str, name: str) -> None:
+        """Make an empty file whose name says everything; it is on disk when this returns.
+
+        Raises:
+            DataFileError: the place is not writable, or the disk is full.
+        """
+        folder = f"{self.root}/{directory}"
+        self._appear(folder, f"{folder}/{name}", pa.py_buffer(b""))
+
+    def marks(self, directory: str, suffix: str) -> list[str]:
+        """Return the paths of the empty files of a directory, sorted."""
+        found = self._list(f"{self.root}/{directory}", recursive=False)
+        return sorted(info.path for info in found if info.path.endswith(suffix))
+
+    def _appear(self, folder: str, final: str, content: pa.Buffer) -> None:
         temporary = f"{folder}/{_TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}"
         try:
             self.fs.create_dir(folder, recursive=True)
@@ -169,11 +208,10 @@ class FileStore:
                 value=folder,
                 remedy="free some space" if full else "choose a directory that can be written",
             ) from error
-        return final
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is gone already is no error."""
-        if self.fs.get_file_info(path).type is not pafs.FileType.NotFound:
+        with contextlib.suppress(FileNotFoundError):
             self.fs.delete_file(path)
 
     def _forget(self, temporary: str) -> None:
@@ -200,3 +238,35 @@ def _write_durably(temporary: Path, final: Path, content: pa.Buffer) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _groups_within(file: pq.ParquetFile, first_ns: int, end_ns: int) -> list[int] | None:
+    """Return the row groups with rows of a span by their statistics, None for all of them."""
+    if file.num_row_groups < 2 or (first_ns <= 0 and end_ns >= FOREVER):
+        return None
+    column = file.schema_arrow.get_field_index("ts_event")
+    groups: list[int] = []
+    for number in range(file.num_row_groups):
+        known = file.metadata.row_group(number).column(column).statistics if column >= 0 else None
+        if known is None or not known.has_min_max:
+            return None
+        # Raw values: as datetimes they would lose their nanoseconds.
+        if known.max_raw >= first_ns and known.min_raw < end_ns:
+            groups.append(number)
+    return groups
+
+
+def _dictionary_columns(table: pa.Table) -> list[str]:
+    """Return the columns that repeat few values; a dictionary of prices only costs time."""
+    return [field.name for field in table.schema if pa.types.is_integer(field.type)]
+
+
+def _check_version(path: str, metadata: Mapping[bytes, bytes]) -> None:
+    version = metadata.get(VERSION_KEY, b"1")
+    if not version.isdigit() or int(version) > SCHEMA_VERSION:
+        raise DataFileError(
+            "a file of the catalog was written by a newer version of PoseiTrader",
+            field="schema version",
+            value=version.decode(errors="replace"),
+            remedy=f"upgrade posei-trader to read {path}; this one reads up to {SCHEMA_VERSION}",
+        )

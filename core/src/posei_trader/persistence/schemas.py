@@ -9,7 +9,7 @@ in the rows. The schema carries its version and units in its metadata.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 SCHEMA_VERSION: Final = 1
+"""What this program writes; it reads this and everything older."""
+
+VERSION_KEY: Final = b"posei.schema_version"
 
 RAW: Final = pa.decimal128(19, 9)
 _WHOLE: Final = pa.decimal128(19, 0)
@@ -33,7 +36,7 @@ REPEAT: Final = pa.field("repeat", pa.uint16(), nullable=False)
 """0 for the first of several equal records, 1 for the second, and so on."""
 
 _METADATA: Final = {
-    b"posei.schema_version": str(SCHEMA_VERSION).encode(),
+    VERSION_KEY: str(SCHEMA_VERSION).encode(),
     b"posei.prices": b"decimal128(19,9), in the quote currency",
     b"posei.sizes": b"decimal128(19,9), in units of the instrument",
     b"posei.times": b"nanoseconds since 1970-01-01 UTC",
@@ -70,6 +73,20 @@ def arrow_to_time(column: pa.ChunkedArray) -> list[int]:
     """Turn timestamps into UNIX nanoseconds."""
     values: list[int] = column.cast(TIME).cast(pa.int64()).to_pylist()
     return values
+
+
+class CatalogTable(NamedTuple):
+    """Rows of one stream without an object a row, as the catalog stores them.
+
+    Attributes:
+        kind: ``bars``, ``quote_ticks``, ``trade_ticks`` or ``order_book_deltas``.
+        key: The bar type, or the instrument id.
+        table: The rows, with the columns of the kind.
+    """
+
+    kind: str
+    key: InstrumentId | BarType
+    table: pa.Table
 
 
 class Columns:
@@ -320,8 +337,15 @@ ORDER_BOOK_DELTAS: Final = Kind(
     _decode_deltas,
 )
 
+SESSIONS: Final = Columns(
+    "sessions",
+    [("ts_event", TIME), ("close", TIME), ("day", TIME), ("is_regular", pa.bool_())],
+    ("ts_event", "close", "day", "is_regular"),
+)
+"""When an instrument trades: `ts_event` is the open, `day` midnight UTC of the trading date."""
+
 BY_NAME: Final[Mapping[str, Columns]] = MappingProxyType(
-    {kind.name: kind for kind in (QUOTE_TICKS, TRADE_TICKS, BARS, ORDER_BOOK_DELTAS)}
+    {kind.name: kind for kind in (QUOTE_TICKS, TRADE_TICKS, BARS, ORDER_BOOK_DELTAS, SESSIONS)}
 )
 """Every kind, by its directory."""
 
