@@ -326,6 +326,67 @@ def test_a_certificate_without_a_strike_is_refused(details: Details) -> None:
         _option(details, secType="IOPT", strike=None, right="")
 
 
+# What differs within a chain, and what ends a series: another class, expiry, step or ISIN.
+SERIES: list[dict[str, Any]] = [
+    {},
+    {"strike": 4150.5, "conId": 2, "localSymbol": "SPXW  240315C04150500"},
+    {"right": "P", "conId": 3, "localSymbol": "SPXW  240315P04200000"},
+    {"right": "PUT", "conId": 4},
+    {"strike": 0.0, "conId": 5},
+    {"conId": 6, "localSymbol": ""},
+    {"conId": 0},
+    {"conId": 7, "lastTradeDateOrContractMonth": "20240318"},
+    {"conId": 8, "minTick": 0.1},
+    {"conId": 9, "secIdList": (TagValue("ISIN", "US0000000001"),)},
+    {"conId": 10, "multiplier": "10"},
+    {"conId": 11, "secType": "FOP"},
+]
+
+
+@pytest.mark.parametrize("order", [SERIES, SERIES[::-1], SERIES[::2] + SERIES[1::2]])
+def test_an_option_is_the_same_whatever_was_built_before_it(
+    details: Details, order: list[dict[str, Any]]
+) -> None:
+    common = {
+        "secType": "OPT", "symbol": "SPX", "exchange": "CBOE", "tradingClass": "SPXW",
+        "lastTradeDateOrContractMonth": "20240315", "strike": 4200.0, "right": "C", "conId": 1,
+        "localSymbol": "SPXW  240315C04200000", "multiplier": "100", "minTick": 0.05,
+        "underSymbol": "SPX", "underSecType": "IND",
+    }  # fmt: skip
+    builder = InstrumentBuilder(lambda: NOW)
+    rules = [(), (PriceIncrement(0, 0.05), PriceIncrement(3, 0.1))]
+    for rule in (*rules, *rules):
+        for own in order:
+            row = details(**{**common, **own})
+            assert builder.build(row, InstrumentId("X.Y"), rule) == build(row, *rule)
+
+
+def test_each_option_of_a_series_has_its_own_terms(details: Details) -> None:
+    builder = InstrumentBuilder(lambda: NOW)
+    made = [
+        builder.build(
+            details(
+                secType="OPT", symbol="AAPL", conId=number, strike=strike, right=right,
+                localSymbol=local, lastTradeDateOrContractMonth="20230217", multiplier="100",
+            ),
+            InstrumentId(f"{local.replace(' ', '')}.SMART"),
+        )
+        for number, strike, right, local in (
+            (11, 155.0, "P", "AAPL  230217P00155000"),
+            (12, 157.5, "C", "AAPL  230217C00157500"),
+        )
+    ]  # fmt: skip
+    put, call = made
+    assert (put.id, put.option_kind, put.strike_price, put.raw_symbol) == (
+        "AAPL230217P00155000.SMART", OptionKind.PUT, Price("155.00"), "AAPL  230217P00155000",
+    )  # fmt: skip
+    assert (call.id, call.option_kind, call.strike_price, call.raw_symbol) == (
+        "AAPL230217C00157500.SMART", OptionKind.CALL, Price("157.50"), "AAPL  230217C00157500",
+    )  # fmt: skip
+    assert [contract_of(one).conId for one in made] == [11, 12]
+    assert [contract_of(one).strike for one in made] == [155.0, 157.5]
+
+
 @pytest.mark.parametrize("kind", ["NEWS", "BAG", "EC", ""])
 def test_a_type_without_an_instrument_is_refused_with_those_that_have_one(
     details: Details, kind: str

@@ -1,7 +1,7 @@
 """Contract details from protobuf messages, without the detour over `ibapi`'s objects.
 
-A chain is tens of thousands of these messages, and those of one expiry differ in their contract
-only: what was read of the details is used again while the same bytes come. What is rare in them
+A chain is tens of thousands of these messages, and those of one expiry differ in four fields only:
+what was read of the others is used again while the same bytes come. What is rare in them
 (combinations, funds, ineligibility) is left to `ibapi`'s own decoder.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, Final, final
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
 from ibapi.utils import floatMaxString
 
+from posei_trader.adapters.interactive_brokers.contract_series import OWN_FIELDS, member_of
 from posei_trader.adapters.interactive_brokers.contract_types import (
     IBContract,
     IBContractDetails,
@@ -65,13 +66,13 @@ def _multiplier(number: float) -> str:
 class ContractDataReader:
     """Reads `ContractData` messages."""
 
-    __slots__ = ("_details", "_message", "_seen")
+    __slots__ = ("_message", "_rest", "_series")
 
     def __init__(self) -> None:
         # Only releases of ibapi that speak protobuf have it.
         self._message: Any = import_module("ibapi.protobuf.ContractData_pb2").ContractData
-        self._seen: bytes | None = None
-        self._details: dict[str, Any] | None = None
+        self._rest: bytes | None = None
+        self._series: IBContractDetails | None = None
 
     def read(self, payload: bytes) -> tuple[int, IBContractDetails] | None:
         """Return the request id and the details; None where `ibapi` has to decode.
@@ -82,26 +83,35 @@ class ContractDataReader:
         message = self._message.FromString(payload)
         if not message.HasField("contract") or not message.HasField("contractDetails"):
             return None
-        details = self._details_fields(message.contractDetails)
-        contract = {field.name: value for field, value in message.contract.ListFields()}
-        if details is None or not _RARE.isdisjoint(contract):
-            return None
-        last_trade_time = _normalise(contract)
-        try:
-            asked = IBContract(**contract)
-        except (TypeError, ValueError) as error:
-            raise MalformedMessage("contract data does not make a contract") from error
         request_id = message.reqId if message.HasField("reqId") else -1
-        return request_id, IBContractDetails(
-            contract=asked, lastTradeTime=last_trade_time, **details
-        )
+        contract = message.contract
+        con_id, right, local_symbol = contract.conId, contract.right, contract.localSymbol
+        strike = contract.strike if contract.HasField("strike") else None
+        message.ClearField("reqId")
+        for name in OWN_FIELDS:
+            contract.ClearField(name)
+        rest = message.SerializeToString()
+        if rest != self._rest:
+            self._series = _read_series(message)
+            self._rest = rest
+        if self._series is None:
+            return None
+        if strike == UNSET_DOUBLE:
+            strike = None
+        return request_id, member_of(self._series, con_id, strike, right, local_symbol)
 
-    def _details_fields(self, message: Any) -> dict[str, Any] | None:
-        content = message.SerializeToString()
-        if content != self._seen:
-            self._details = _fields_of_details(message)
-            self._seen = content
-        return self._details
+
+def _read_series(message: Any) -> IBContractDetails | None:
+    details = _fields_of_details(message.contractDetails)
+    contract = {field.name: value for field, value in message.contract.ListFields()}
+    if details is None or not _RARE.isdisjoint(contract):
+        return None
+    last_trade_time = _normalise(contract)
+    try:
+        shared = IBContract(**contract)
+    except (TypeError, ValueError) as error:
+        raise MalformedMessage("contract data does not make a contract") from error
+    return IBContractDetails(contract=shared, lastTradeTime=last_trade_time, **details)
 
 
 def _fields_of_details(message: Any) -> dict[str, Any] | None:
@@ -133,8 +143,6 @@ def _normalise(contract: dict[str, Any]) -> str:
     multiplier = contract.get("multiplier")
     if multiplier is not None:
         contract["multiplier"] = _multiplier(multiplier)
-    if contract.get("strike") == UNSET_DOUBLE:
-        contract["strike"] = None
     text = contract.get(_DATE, "")
     parts = text.split("-" if "-" in text else None)
     if parts:

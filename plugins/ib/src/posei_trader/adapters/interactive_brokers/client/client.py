@@ -27,6 +27,10 @@ from posei_trader.adapters.interactive_brokers.client.order import (
 )
 from posei_trader.adapters.interactive_brokers.client.session import Session
 from posei_trader.adapters.interactive_brokers.client.supervisor import Supervisor
+from posei_trader.adapters.interactive_brokers.contract_text import (
+    CONTRACT_DETAILS,
+    ContractTextReader,
+)
 from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.fast_text import FastText
@@ -169,7 +173,7 @@ class InteractiveBrokersClient(
             state=connection.state,
             server_version=session.server_version if session.is_open else None,
             reconnects=connection.reconnects,
-            broken_farms=tuple(sorted(connection.broken_farms)),
+            broken_farms=connection.farms.names(),
             messages=connection.frames_before + (socket.frames if socket is not None else 0),
             malformed=self._errors.malformed,
             late=streams.late,
@@ -236,11 +240,17 @@ class InteractiveBrokersClient(
 
         return decode
 
+    def _read_contract_text(self, server_version: int) -> Callable[[bytes], None]:
+        """Return the same for servers, and messages, that speak text."""
+        reader = ContractTextReader(server_version)
+        return lambda payload: self._add_details(*reader.read(payload))
+
     def _opened(self, server_version: int) -> None:
         """Choose the decoders for the negotiated version."""
         self._decoder = MessageDecoder(server_version)
         router = self._market_data.router
         self._fast = FastText(server_version, router).table()
+        self._fast[CONTRACT_DETAILS] = self._read_contract_text(server_version)
         if server_version >= BINARY_FROM:
             from posei_trader.adapters.interactive_brokers.wire.fast_protobuf import (  # noqa: PLC0415 - older releases of ibapi have no protobuf
                 FastProtobuf,

@@ -10,6 +10,7 @@ from posei_trader.adapters.interactive_brokers.instruments.increments import (
     price_steps,
     size_steps,
 )
+from posei_trader.adapters.interactive_brokers.instruments.option_series import OptionSeries
 from posei_trader.adapters.interactive_brokers.instruments.price_scale import (
     price_scale,
 )
@@ -73,11 +74,12 @@ class InstrumentBuilder:
         now_ns: Tells the time that instruments are stamped with, UNIX ns UTC.
     """
 
-    __slots__ = ("_infos", "_now_ns")
+    __slots__ = ("_infos", "_now_ns", "_series")
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
         self._infos = SharedDetails()
+        self._series: OptionSeries | None = None
 
     def build(
         self,
@@ -96,15 +98,37 @@ class InstrumentBuilder:
             Unsupported: there is no instrument for the contract's type.
             InvalidRequest: the details lack something, or hold what no instrument can.
         """
-        make = _BUILDERS.get(details.contract.secType)
+        # A chain's rows come series by series.
+        member = self._member(details, instrument_id, rule)
+        if member is not None:
+            return member
+        contract = details.contract
+        make = _BUILDERS.get(contract.secType)
         if make is None:
             raise Unsupported(
-                f"contracts of type {details.contract.secType!r} are not instruments here",
+                f"contracts of type {contract.secType!r} are not instruments here",
                 field="IBContract.secType",
-                value=str(details.contract),
+                value=str(contract),
                 remedy=f"the types with instruments are {', '.join(_BUILDERS)}",
             )
-        return make(self._parts(details, instrument_id, rule))
+        parts = self._parts(details, instrument_id, rule)
+        instrument = make(parts)
+        if isinstance(instrument, OptionContract | FutureOption):
+            self._series = OptionSeries(details, rule, instrument, _strikes_of(parts))
+        return instrument
+
+    def _member(
+        self,
+        details: IBContractDetails,
+        instrument_id: InstrumentId,
+        rule: Sequence[PriceIncrement],
+    ) -> Instrument | None:
+        kind, strike = _RIGHTS.get(details.contract.right), details.contract.strike
+        if kind is None or strike is None:
+            return None
+        if self._series is None or not self._series.has(details, rule):
+            return None
+        return self._series.member(details, instrument_id, kind, strike, self._now_ns())
 
     def _parts(
         self,
@@ -259,6 +283,11 @@ def _strike(scale: PriceScale, strike: float, precision: int) -> Price:
     # Every expiry and both rights have the same strikes.
     price = scale.from_ib(strike)
     return Price(price, max(_decimals(price), precision))
+
+
+def _strikes_of(parts: _Parts) -> Callable[[float], Price]:
+    scale, precision = parts.scale, parts.shared["price_precision"]
+    return lambda strike: _strike(scale, strike, precision)
 
 
 def _option_terms(parts: _Parts) -> dict[str, Any]:
