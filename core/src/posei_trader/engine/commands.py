@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.engine.order_facts import facts_of
 from posei_trader.engine.risk import Denial
-from posei_trader.errors import InvalidRequest, NotConnected, PoseiError
+from posei_trader.errors import InvalidRequest, NotConnected, PoseiError, Unsupported
 from posei_trader.model import events as ev
-from posei_trader.model.enums import OrderStatus
+from posei_trader.model.enums import OrderStatus, TradingState
 from posei_trader.model.requests import (
     CancelAllOrders,
     CancelOrder,
+    ExerciseOption,
     ModifyOrder,
     QueryOrder,
     SubmitOrder,
     SubmitOrderList,
 )
+from posei_trader.protocols import ExercisesOptions, PreviewsOrders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
         StrategyId,
     )
     from posei_trader.model.orders import Order, OrderList
-    from posei_trader.model.reports import OrderStatusReport
+    from posei_trader.model.reports import OrderPreview, OrderStatusReport
     from posei_trader.model.values import Price, Quantity
     from posei_trader.protocols import Clock, ExecClient
 
@@ -188,6 +191,82 @@ class OrderCommands:
             self._engine.order_report(report)
         return report
 
+    async def preview_order(
+        self, order: Order, *, client_id: ClientId | None = None
+    ) -> OrderPreview:
+        """Ask the venue what an order would cost and lock; nothing is traded or stored.
+
+        Raises:
+            Unsupported: the venue cannot tell.
+            FixRequest: a term cannot be honoured, or the venue would refuse the order.
+            RetryLater: the answer did not come.
+        """
+        client = self._router.route(order.instrument_id, client_id)
+        if not isinstance(client, PreviewsOrders):
+            raise _cannot(client, "tell what an order would cost")
+        return await client.preview_order(order)
+
+    async def exercise_option(
+        self,
+        instrument_id: InstrumentId,
+        quantity: Quantity,
+        *,
+        is_lapse: bool = False,
+        is_override: bool = False,
+        client_id: ClientId | None = None,
+    ) -> None:
+        """Exercise options that the account holds, or let them lapse.
+
+        Returns when the venue has taken the instruction; what it does to positions comes later.
+
+        Raises:
+            Unsupported: the venue cannot.
+            InvalidRequest: the account does not hold so many, or trading is halted.
+            RequestRejected: the venue refuses it; nothing was done.
+            NotConnected: the client is not connected and reconciled; nothing was sent.
+            OrderStateUnknown: no answer came; whether it was taken is not known.
+        """
+        client = self._router.route(instrument_id, client_id)
+        if not isinstance(client, ExercisesOptions):
+            raise _cannot(client, "exercise options")
+        denial = self._check_client(client, must_be_reconciled=True)
+        if denial is not None:
+            raise NotConnected(
+                f"nothing was sent: {denial}",
+                field="client_id",
+                value=client.client_id,
+                remedy="wait until it is connected and reconciled",
+            )
+        self._check_exercise(instrument_id, quantity)
+        await client.exercise_option(
+            ExerciseOption(
+                instrument_id=instrument_id,
+                quantity=quantity,
+                is_lapse=is_lapse,
+                is_override=is_override,
+                ts_init=self._clock.timestamp_ns(),
+            )
+        )
+
+    def _check_exercise(self, instrument_id: InstrumentId, quantity: Quantity) -> None:
+        if self._risk.trading_state is TradingState.HALTED:
+            raise InvalidRequest(
+                "trading is halted: nothing is sent until it is resumed",
+                field="trading_state",
+                value=self._risk.trading_state,
+                remedy="set the trading state to ACTIVE or REDUCING",
+            )
+        held = sum(
+            (held.signed_qty for held in self._cache.positions_open(instrument_id)), Decimal(0)
+        )
+        if quantity.raw <= 0 or quantity.as_decimal() > held:
+            raise InvalidRequest(
+                "only options that are held can be exercised",
+                field="quantity",
+                value=quantity,
+                remedy=f"give a quantity from 1 to {held} of {instrument_id}",
+            )
+
     # -- inside ---------------------------------------------------------------------------------
 
     def _submit(
@@ -297,6 +376,15 @@ class OrderCommands:
         _log.warning("cannot cancel %s: %s", order, denial)
         facts = facts_of(order, self._clock.timestamp_ns())
         self._engine.order_event(ev.OrderCancelRejected(**facts, reason=str(denial)))
+
+
+def _cannot(client: ExecClient, what: str) -> Unsupported:
+    return Unsupported(
+        f"the execution client cannot {what}",
+        field="client_id",
+        value=client.client_id,
+        remedy="use a venue whose client can",
+    )
 
 
 def _check_open(order: Order) -> Denial | None:

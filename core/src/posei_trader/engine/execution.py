@@ -291,6 +291,11 @@ class ExecutionEngine:
         self._cache.set_account(state)
         self._outbox.publish((self._account_topic, state))
 
+    def reconciliation_wanted(self, client_id: ClientId, reason: str) -> None:
+        """Compare with the venue again: something happened that no order explains."""
+        _log.info("exec client %s is reconciled again: %s", client_id, reason)
+        self._recovery.again(self._router.client(client_id))
+
     def connection_changed(self, client_id: ClientId, *, connected: bool, reason: str) -> None:
         """Take note that a client lost or regained the venue: orders wait until it has told."""
         change = ConnectionChange(client_id, connected, reason, self._clock.timestamp_ns())
@@ -335,6 +340,8 @@ class ExecutionEngine:
             self.counters.add("fills_waiting_for_an_instrument", event)
             self._parked_fills.setdefault(event.instrument_id, []).append(event)
             return []
+        if instrument.is_combination:
+            return []  # what is held of a combination are its legs, which have fills of their own
         oms_type = self._oms_types.get(event.strategy_id, OmsType.NETTING)
         named = self._named_positions.get(event.client_order_id)
         return self._positions.fill(event, instrument, oms_type, named)

@@ -56,6 +56,11 @@ class Recovery:
         if self._is_wanted and client.client_id in self._started:
             self._tasks.start(self._insist(client), f"reconciliation of {client.client_id}")
 
+    def again(self, client: ExecClient) -> None:
+        """Reconcile once more what was reconciled before; trading waits for it."""
+        if self._is_wanted and client.client_id in self._started and client.is_connected:
+            self._tasks.start(self._insist(client), f"reconciliation of {client.client_id}")
+
     async def reconcile(self, client: ExecClient) -> Reconciliation:
         """Reconcile now; calls at the same time share one run."""
         client_id = client.client_id

@@ -91,9 +91,11 @@ class Takeover:
                     remedy="let one of them claim it",
                 )
 
-    def adopter(self, instrument_id: InstrumentId) -> Adopter:
-        """Return who takes in what is not ours of an instrument."""
-        owner = self._claims.get(instrument_id, EXTERNAL)
+    def adopter(
+        self, instrument_id: InstrumentId, strategy_id: StrategyId | None = None
+    ) -> Adopter:
+        """Return who takes in what is not ours of an instrument: a known owner, or its claimant."""
+        owner = strategy_id or self._claims.get(instrument_id, EXTERNAL)
         return Adopter(self._engine.trader_id, owner, self._clock.timestamp_ns())
 
     def adopt(self, order: Order, client_id: ClientId | None) -> Order:
@@ -155,10 +157,11 @@ class Takeover:
         """Take over an execution whose order was not told with it."""
         order = self._find(fill.client_order_id, fill)
         if order is None:
-            if not self.adopts:
+            if not self.adopts and fill.strategy_id is None:
                 self._engine.counters.add("external_fills_ignored", fill)
                 return
-            order = self.adopt(order_of_fill(self.adopter(fill.instrument_id), fill), client_id)
+            adopter = self.adopter(fill.instrument_id, fill.strategy_id)
+            order = self.adopt(order_of_fill(adopter, fill), client_id)
         self._take_known_fill(order, fill)
 
     def settle_missing(
@@ -207,6 +210,20 @@ class Takeover:
                 )
                 self.emit(order, amended)
             return
+        before = next((one for one in order.fills if one.trade_id in fill.corrects), None)
+        if before is not None:
+            corrected = ev.OrderFillAmended(
+                **self.facts(order, fill.ts_event),
+                trade_id=before.trade_id,
+                new_trade_id=fill.trade_id,
+                last_qty=fill.last_qty,
+                last_px=fill.last_px,
+                commission=fill.commission,
+            )
+            self.emit(order, corrected)
+            return
+        if fill.last_qty.raw == 0:
+            return  # a trade that was taken back before it was known
         facts = self.facts(order, fill.ts_event)
         facts["instrument_id"] = fill.instrument_id  # a leg of a spread has its own
         self.emit(

@@ -120,6 +120,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, tag=True, eq=True):
         return type(self).__name__
 
     @property
+    def is_combination(self) -> bool:
+        """Return whether it is made of legs: it is ordered as one, and held as its legs."""
+        return False
+
+    @property
     def is_tradable(self) -> bool:
         """Return whether orders can be placed on it."""
         return True
@@ -361,6 +366,11 @@ class _Spread(Instrument, frozen=True, kw_only=True):
     """
 
     legs: tuple[SpreadLeg, ...]
+
+    @property
+    def is_combination(self) -> bool:
+        """Return True: it is ordered as one, and held as its legs."""
+        return True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,6 +19,7 @@ from posei_trader.model.identifiers import (
     ClientId,
     ClientOrderId,
     InstrumentId,
+    StrategyId,
     TradeId,
     VenueOrderId,
 )
@@ -87,6 +88,10 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
         last_px: At which price.
         commission: What it cost, None while unknown.
         liquidity_side: Whether it added or took liquidity.
+        corrects: The ids under which the same execution was reported before; a quantity of zero
+            takes it back.
+        strategy_id: Whose it is where the client knows, though the order has no name of ours: the
+            leg of a combination.
         ts_event: When it happened.
         ts_init: When the report was made.
     """
@@ -101,6 +106,8 @@ class FillReport(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: ClientOrderId | None = None
     commission: Money | None = None
     liquidity_side: LiquiditySide = LiquiditySide.NO_LIQUIDITY_SIDE
+    corrects: tuple[TradeId, ...] = ()
+    strategy_id: StrategyId | None = None
     ts_event: int = 0
     ts_init: int = 0
 
@@ -143,3 +150,31 @@ class ExecutionMassStatus(msgspec.Struct, frozen=True, kw_only=True):
     fills: tuple[FillReport, ...]
     positions: tuple[PositionStatusReport, ...]
     ts_init: int
+
+
+class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order would change, in the account's base currency; None where the venue is silent.
+
+    Attributes:
+        initial_margin: Initial margin before, the change, and after.
+        maintenance_margin: The same for the maintenance margin.
+        equity: The same for equity with loan value.
+        commission: What it would cost.
+        min_commission: The least it would cost, where that depends on the fill.
+        max_commission: The most it would cost, where that depends on the fill.
+        commission_currency: The currency of the three.
+        warning: The venue's words, or empty.
+    """
+
+    initial_margin: tuple[Decimal | None, Decimal | None, Decimal | None]
+    maintenance_margin: tuple[Decimal | None, Decimal | None, Decimal | None]
+    equity: tuple[Decimal | None, Decimal | None, Decimal | None]
+    commission: Decimal | None = None
+    min_commission: Decimal | None = None
+    max_commission: Decimal | None = None
+    commission_currency: str = ""
+    warning: str = ""
+
+    def as_reason(self) -> str:
+        """Return the preview as the reason of an order that was only asked about."""
+        return f"what-if: {msgspec.json.encode(self).decode()}"

@@ -140,6 +140,25 @@ class CancelAllOrders(msgspec.Struct, frozen=True, kw_only=True):
     ts_init: int = 0
 
 
+class ExerciseOption(msgspec.Struct, frozen=True, kw_only=True):
+    """Exercise options that are held, or let them lapse.
+
+    Attributes:
+        instrument_id: The option.
+        quantity: How many contracts.
+        is_lapse: Let them lapse instead of exercising them.
+        is_override: Do so against what the clearing house would do by itself: exercise what is out
+            of the money, let lapse what is in it.
+        ts_init: When it was asked for, UNIX ns UTC.
+    """
+
+    instrument_id: InstrumentId
+    quantity: Quantity
+    is_lapse: bool = False
+    is_override: bool = False
+    ts_init: int = 0
+
+
 class QueryOrder(msgspec.Struct, frozen=True):
     """Ask the venue what it knows of an order.
 

@@ -23,6 +23,9 @@ Implementations need not inherit: these are structural types.
 from posei_trader.protocols.clients import (
     DataClient,
     ExecClient,
+    ExercisesOptions,
+    HealsGaps,
+    PreviewsOrders,
     TellsFailures,
 )
 from posei_trader.protocols.factories import (
@@ -58,11 +61,14 @@ __all__ = [
     "ExecClientContext",
     "ExecClientFactory",
     "ExecSink",
+    "ExercisesOptions",
     "Gateway",
+    "HealsGaps",
     "InstrumentProvider",
     "InstrumentProviderFactory",
     "InstrumentStore",
     "OrderLookup",
+    "PreviewsOrders",
     "Symbology",
     "TellsFailures",
     "TimerHandle",

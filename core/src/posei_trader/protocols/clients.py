@@ -10,14 +10,17 @@ if TYPE_CHECKING:
     from posei_trader.errors import PoseiError
     from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.identifiers import AccountId, ClientId
+    from posei_trader.model.orders import Order
     from posei_trader.model.reports import (
         ExecutionMassStatus,
+        OrderPreview,
         OrderStatusReport,
         PositionStatusReport,
     )
     from posei_trader.model.requests import (
         CancelAllOrders,
         CancelOrder,
+        ExerciseOption,
         HistoryRequest,
         ModifyOrder,
         QueryOrder,
@@ -28,7 +31,14 @@ if TYPE_CHECKING:
     from posei_trader.model.ticks import QuoteTick, TradeTick
     from posei_trader.protocols.venue import InstrumentProvider
 
-__all__ = ["DataClient", "ExecClient", "TellsFailures"]
+__all__ = [
+    "DataClient",
+    "ExecClient",
+    "ExercisesOptions",
+    "HealsGaps",
+    "PreviewsOrders",
+    "TellsFailures",
+]
 
 
 @runtime_checkable
@@ -202,6 +212,36 @@ class ExecClient(Protocol):
 
 
 @runtime_checkable
+class PreviewsOrders(Protocol):
+    """What an execution client may offer beside its protocol: what an order would cost."""
+
+    async def preview_order(self, order: Order) -> OrderPreview:
+        """Ask what an order would cost and lock. Trades nothing, emits nothing.
+
+        Raises:
+            FixRequest: a term cannot be honoured, or the venue refuses the order.
+            RetryLater: the answer did not come.
+        """
+
+
+@runtime_checkable
+class ExercisesOptions(Protocol):
+    """What an execution client may offer beside its protocol: exercise of options."""
+
+    async def exercise_option(self, command: ExerciseOption) -> None:
+        """Exercise options or let them lapse; returns when the venue has taken the instruction.
+
+        Not idempotent, and never repeated by the client itself. What it does to positions comes
+        later, as executions or by reconciliation.
+
+        Raises:
+            FixRequest: the venue refuses it; nothing was done.
+            NotConnected: nothing was sent.
+            OrderStateUnknown: no answer came; whether it was taken is not known.
+        """
+
+
+@runtime_checkable
 class TellsFailures(Protocol):
     """What a client may offer beside its protocol: why it does not get through.
 
@@ -211,3 +251,16 @@ class TellsFailures(Protocol):
     @property
     def last_failure(self) -> PoseiError | None:
         """Why the last attempt to connect failed, None when none has."""
+
+
+@runtime_checkable
+class HealsGaps(Protocol):
+    """What a data client may offer: it sees to every interruption of its streams itself.
+
+    The node then announces no gap when the client's connection is back: the client delivers what
+    was missed, marked as back-filled, or names what is missing by `DataSink.data_gap`.
+    """
+
+    @property
+    def heals_gaps(self) -> bool:
+        """Whether it does so."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from posei_trader.model.accounts import AccountState
     from posei_trader.model.bars import Bar
     from posei_trader.model.book import OrderBookDeltas
+    from posei_trader.model.derivatives import OpenInterest, OptionGreeks
     from posei_trader.model.events import OrderEvent
     from posei_trader.model.identifiers import (
         ClientId,
@@ -112,8 +113,23 @@ class DataSink(Protocol):
     def index_price(self, update: IndexPriceUpdate) -> None:
         """Deliver an index value."""
 
+    def option_greeks(self, greeks: OptionGreeks) -> None:
+        """Deliver an option's greeks of one basis."""
+
+    def open_interest(self, update: OpenInterest) -> None:
+        """Deliver a derivative's open interest."""
+
     def subscription_failed(self, subscription: Subscription, error: Exception) -> None:
         """Say that a stream that was open has ended or cannot be opened, and why."""
+
+    def data_gap(self, subscription: Subscription, start_ns: int, end_ns: int, reason: str) -> None:
+        """Say that a part of a stream is missing and will not come; UNIX ns UTC.
+
+        What was missed and then fetched is delivered instead, in order and marked as back-filled.
+        """
+
+    def stream_silent(self, subscription: Subscription, since_ns: int, reason: str) -> None:
+        """Say that a stream is silent in its trading hours though it was opened anew."""
 
     def connection_changed(self, client_id: ClientId, *, connected: bool, reason: str) -> None:
         """Say that the client lost or regained the venue."""
@@ -133,6 +149,9 @@ class ExecSink(Protocol):
 
     def account_state(self, state: AccountState) -> None:
         """Deliver a consistent snapshot of the account."""
+
+    def reconciliation_wanted(self, client_id: ClientId, reason: str) -> None:
+        """Say that the account changed by something that no order or execution explains."""
 
     def connection_changed(self, client_id: ClientId, *, connected: bool, reason: str) -> None:
         """Say that the client lost or regained the venue."""

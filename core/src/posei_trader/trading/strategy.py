@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from posei_trader.model.orders import Order, OrderList
     from posei_trader.model.positions import Position, PositionEvent
-    from posei_trader.model.reports import OrderStatusReport
+    from posei_trader.model.reports import OrderPreview, OrderStatusReport
     from posei_trader.model.values import Price, Quantity
     from posei_trader.trading.wiring import Wiring
 
@@ -238,6 +238,54 @@ class Strategy(Actor):
             InvalidRequest: the order was never submitted.
         """
         return await self._wired("query_order").execution.commands.query_order(order)
+
+    async def preview_order(self, order: Order, client_id: ClientId | None = None) -> OrderPreview:
+        """Ask what an order would cost and lock; nothing is traded, and the order stays unused.
+
+        Raises:
+            Unsupported: the venue cannot tell.
+            FixRequest: a term cannot be honoured, or the venue would refuse the order.
+            RetryLater: the answer did not come.
+        """
+        commands = self._wired("preview_order").execution.commands
+        return await commands.preview_order(order, client_id=client_id)
+
+    async def exercise_option(
+        self,
+        instrument_id: InstrumentId,
+        quantity: Quantity,
+        *,
+        is_lapse: bool = False,
+        is_override: bool = False,
+        client_id: ClientId | None = None,
+    ) -> None:
+        """Exercise options that the account holds, or let them lapse.
+
+        Returns when the venue has taken the instruction; what it does to positions comes later.
+
+        Args:
+            instrument_id: The option.
+            quantity: How many contracts.
+            is_lapse: Let them lapse instead of exercising them.
+            is_override: Also against what the clearing house would do by itself.
+            client_id: The client to use, None to route by venue.
+
+        Raises:
+            Unsupported: the venue cannot.
+            InvalidRequest: the account does not hold so many, trading is halted, or the strategy is
+                not running.
+            RequestRejected: the venue refuses it; nothing was done.
+            NotConnected: the client is not connected and reconciled; nothing was sent.
+            OrderStateUnknown: no answer came: look at the venue before asking again.
+        """
+        self._check_may_trade()
+        await self._wired("exercise_option").execution.commands.exercise_option(
+            instrument_id,
+            quantity,
+            is_lapse=is_lapse,
+            is_override=is_override,
+            client_id=client_id,
+        )
 
     def close_position(
         self,

@@ -26,12 +26,17 @@ from pydantic import (
 )
 
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+from posei_trader.adapters.interactive_brokers.maintenance import (
+    NORTH_AMERICA,
+    IBMaintenanceWindow,
+)
 from posei_trader.config import (
     FrozenMapping,
     GatewayConfig,
     InstrumentProviderConfig,
     LiveDataClientConfig,
     LiveExecClientConfig,
+    PoseiConfig,
 )
 from posei_trader.errors import ConfigError, InvalidRequest
 
@@ -42,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_PORTS",
+    "IBConnectionConfig",
+    "IBMaintenanceWindow",
     "IBMarketDataTypeEnum",
     "InteractiveBrokersDataClientConfig",
     "InteractiveBrokersExecClientConfig",
@@ -120,6 +127,32 @@ SecType = Annotated[str, StringConstraints(pattern=r"^[A-Z]+$")]
 _SECONDS_ALIAS: Final = AliasChoices("request_timeout", "request_timeout_secs")
 
 
+class IBConnectionConfig(PoseiConfig):
+    """Say how a connection is watched and how patiently it is opened again. Times are seconds.
+
+    A half-open connection is noticed after ``probe_interval`` plus ``probe_timeout``.
+    """
+
+    first_pause: PositiveFloat = 1.0
+    """Pause after the first failed attempt; doubles with each further one, with a jitter."""
+    longest_pause: PositiveFloat = 60.0
+    ready_timeout: PositiveFloat = 15.0
+    """Limit for the gateway to name its accounts and the next order id, once it has accepted."""
+    probe_interval: PositiveFloat = 10.0
+    """How long nothing may come before the gateway is asked for a sign of life."""
+    probe_timeout: PositiveFloat = 10.0
+    """How long it may take to give one; then the connection is opened anew."""
+    alarm_after: PositiveFloat = 60.0
+    """An absence longer than this is an alarm: a critical line in the log, and in the health."""
+    farm_grace: PositiveFloat = 15.0
+    """How long a stream may be silent after its data farm came back before it is opened anew."""
+    longest_lag: PositiveFloat = 1.0
+    """The event loop may be so late before that is a warning."""
+    maintenance_windows: tuple[IBMaintenanceWindow, ...] = NORTH_AMERICA
+    """When an absence is expected: it is no alarm, and failed attempts to come back do not count
+    towards ``IB_MAX_CONNECTION_ATTEMPTS``. Add the gateway's own nightly restart."""
+
+
 class InteractiveBrokersInstrumentProviderConfig(InstrumentProviderConfig):
     """Say which instruments are loaded and how they are named.
 
@@ -179,6 +212,8 @@ class InteractiveBrokersDataClientConfig(LiveDataClientConfig):
     """A gateway to start first, of any gateway plugin; host and port are then its own."""
     connection_timeout: PositiveFloat = 300.0
     """Limit for the connection to become ready."""
+    connection: IBConnectionConfig = IBConnectionConfig()
+    """How the connection is watched; of clients that share one, the first that is built decides."""
     request_timeout: PositiveFloat = Field(default=60.0, validation_alias=_SECONDS_ALIAS)
     """Limit for one answer of IB, counted from the moment the request is sent."""
     market_data_lines: PositiveInt = 100
@@ -216,6 +251,8 @@ class InteractiveBrokersExecClientConfig(LiveExecClientConfig):
     """A gateway to start first, of any gateway plugin; host and port are then its own."""
     connection_timeout: PositiveFloat = 300.0
     """Limit for the connection to become ready."""
+    connection: IBConnectionConfig = IBConnectionConfig()
+    """How the connection is watched; of clients that share one, the first that is built decides."""
     request_timeout: PositiveFloat = Field(default=60.0, validation_alias=_SECONDS_ALIAS)
     """Limit for one answer of IB, counted from the moment the request is sent."""
     market_data_lines: PositiveInt = 100
@@ -224,6 +261,10 @@ class InteractiveBrokersExecClientConfig(LiveExecClientConfig):
     """Reconcile the orders of every client id and of TWS, not only those of this one."""
     track_option_exercise_from_position_update: bool = False
     """Book exercises and assignments, which have no execution, from changes of positions."""
+    order_answer_timeout: PositiveFloat = 5.0
+    """How long IB may leave an order, a change or a cancel unanswered before it is asked."""
+    order_audit_interval: PositiveFloat | None = 300.0
+    """How often all working orders are compared with IB's list; None for never."""
     allow_live_trading: bool = False
     """Without this a live account (one whose id does not begin with D) is refused."""
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
+from ibapi.client import EClient
 from ibapi.execution import ExecutionFilter
 from ibapi.order_cancel import OrderCancel
 
@@ -34,6 +36,8 @@ from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.error_codes import Action, ErrorRule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ibapi.contract import Contract
     from ibapi.order import Order
 
@@ -46,6 +50,12 @@ __all__ = ["InteractiveBrokersClientOrderMixin"]
 _OPEN_ORDERS: Final = "open orders"
 _COMPLETED_ORDERS: Final = "completed orders"
 _UNSOLICITED: Final = -1
+_EXERCISE: Final = 1
+_LAPSE: Final = 2
+# Newer releases of ibapi take more terms: manual order time, customer account, professional.
+_EXERCISE_EXTRAS: Final = ("", "", False)[
+    : len(inspect.signature(EClient.exerciseOptions).parameters) - 7
+]
 _NOT_CONNECTED: Final = 504
 _LARGEST: Final = 1e300
 _UNSET_DECIMAL: Final = Decimal(2**127 - 1)
@@ -56,7 +66,7 @@ _UNSET_DECIMAL: Final = Decimal(2**127 - 1)
 class _OrderState:
     """The order part's state."""
 
-    handler: OrderHandler | None = None
+    handlers: list[OrderHandler] = field(default_factory=list)
     commissions: dict[str, CommissionReport] = field(default_factory=dict)
     """Reports that came while executions were being asked for."""
     executions_asked: int = 0
@@ -87,8 +97,21 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
     # --- commands ---------------------------------------------------------------------------------
 
     def set_order_handler(self, handler: OrderHandler | None) -> None:
-        """Set who receives everything about orders; None for nobody."""
-        self._orders.handler = handler
+        """Set who alone receives everything about orders; None for nobody."""
+        self._orders.handlers = [] if handler is None else [handler]
+
+    def add_order_handler(self, handler: OrderHandler) -> Callable[[], None]:
+        """Add somebody who receives everything about orders; return what ends that.
+
+        Every handler is told everything: each account of a login has one of its own, and leaves
+        alone what is not its own.
+        """
+        self._orders.handlers = [*self._orders.handlers, handler]
+
+        def remove() -> None:
+            self._orders.handlers = [one for one in self._orders.handlers if one is not handler]
+
+        return remove
 
     def next_order_id(self) -> int:
         """Return a new order id: above every id that IB or we have used. No round trip."""
@@ -125,6 +148,33 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         terms = OrderCancel()
         terms.manualOrderCancelTime = manual_cancel_time
         self._command(order_id, self._session.encode(lambda ib: ib.cancelOrder(order_id, terms)))
+
+    def exercise_options(
+        self,
+        order_id: int,
+        contract: IBContract,
+        quantity: int,
+        *,
+        account: str,
+        is_lapse: bool = False,
+        is_override: bool = False,
+    ) -> None:
+        """Exercise options that an account holds, or let them lapse. Sent like `place_order`.
+
+        IB answers as for an order of this id: by its state, or by a code.
+
+        Source: `exerciseOptions`.
+
+        Raises:
+            NotConnected: nothing was sent.
+        """
+        terms = (contract_to_ibapi(contract), _LAPSE if is_lapse else _EXERCISE, quantity, account)
+        exercise: Any = EClient.exerciseOptions  # its terms differ between releases
+        data = self._session.encode(
+            lambda ib: exercise(ib, order_id, *terms, int(is_override), *_EXERCISE_EXTRAS)
+        )
+        self._command(order_id, data)
+        self._session.ids.order_id_seen(order_id)
 
     def _command(self, order_id: int, data: bytes) -> None:
         def dropped(error: PoseiError) -> None:
@@ -341,11 +391,12 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         return True
 
     def _deliver_order(self, method: str, *arguments: Any) -> None:
-        handler = self._orders.handler
-        if handler is None:
+        handlers = self._orders.handlers
+        if not handlers:
             self._orders.undelivered += 1
             return
-        self._session.streams.guarded(getattr(handler, method), *arguments)
+        for handler in handlers:
+            self._session.streams.guarded(getattr(handler, method), *arguments)
 
 
 def _execution(contract: Any, execution: Any) -> ExecutionRecord:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, final
 
-from posei_trader.adapters.interactive_brokers.client.messages import OpenOrder, OrderProblem
 from posei_trader.adapters.interactive_brokers.execution.account_stream import AccountStream
 from posei_trader.adapters.interactive_brokers.execution.accounts import (
     account_id_of,
@@ -17,13 +16,13 @@ from posei_trader.adapters.interactive_brokers.execution.commands import OrderCo
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
 from posei_trader.adapters.interactive_brokers.execution.doubts import Doubts
 from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
-from posei_trader.adapters.interactive_brokers.execution.previews import OrderPreview
+from posei_trader.adapters.interactive_brokers.execution.position_watch import PositionWatch
+from posei_trader.adapters.interactive_brokers.execution.questions import OrderQuestions
 from posei_trader.adapters.interactive_brokers.execution.truth import VenueTruth
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
-from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
 from posei_trader.adapters.interactive_brokers.orders.executions import Executions
 from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
-from posei_trader.errors import NotConnected, PoseiError, RequestRejected, RequestTimeout
+from posei_trader.errors import NotConnected, PoseiError
 from posei_trader.logs import get_logger
 from posei_trader.model.reports import ExecutionMassStatus
 
@@ -46,10 +45,15 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.identifiers import AccountId, ClientId
     from posei_trader.model.orders import Order
-    from posei_trader.model.reports import OrderStatusReport, PositionStatusReport
+    from posei_trader.model.reports import (
+        OrderPreview,
+        OrderStatusReport,
+        PositionStatusReport,
+    )
     from posei_trader.model.requests import (
         CancelAllOrders,
         CancelOrder,
+        ExerciseOption,
         ModifyOrder,
         QueryOrder,
         SubmitOrder,
@@ -72,6 +76,8 @@ class _Trading:
         commands: OrderCommands,
         truth: VenueTruth,
         doubts: Doubts,
+        questions: OrderQuestions,
+        stop_listening: Callable[[], None],
     ) -> None:
         self.desk = desk
         self.ledger = ledger
@@ -79,6 +85,8 @@ class _Trading:
         self.commands = commands
         self.truth = truth
         self.doubts = doubts
+        self.questions = questions
+        self.stop_listening = stop_listening
 
 
 @final
@@ -107,6 +115,7 @@ class InteractiveBrokersExecutionClient:
         self._executions = Executions()
         self._trading: _Trading | None = None
         self._account: AccountStream | None = None
+        self._watch: PositionWatch | None = None
         self._stop_following: Callable[[], None] | None = None
         self._is_announced = False
         self._lock = asyncio.Lock()
@@ -167,6 +176,8 @@ class InteractiveBrokersExecutionClient:
                     self._client, number, self._context.sink, self._context.clock
                 )
                 await self._account.open(self._config.request_timeout)
+                if self._config.track_option_exercise_from_position_update:
+                    self._watch_positions(number)
             except BaseException:
                 await self._end_trading()
                 await self._client.disconnect()
@@ -176,7 +187,7 @@ class InteractiveBrokersExecutionClient:
             self._announce(connected=True, reason="connected")
 
     def _start_trading(self, number: str) -> None:
-        desk = Desk(number, account_id_of(number), self._client.address[2])
+        desk = Desk(number, account_id_of(number), self._client.address[2], self.client_id)
         context = self._context
         ledger = OrderLedger(context.cache, self._executions, desk.client_id)
         inbox = OrderInbox(
@@ -202,9 +213,37 @@ class InteractiveBrokersExecutionClient:
             skipped_types=self._config.instrument_provider.filter_sec_types,
             all_clients=self._config.fetch_all_open_orders,
         )
-        doubts = Doubts(self._client, ledger, context.cache, truth)
-        self._trading = _Trading(desk, ledger, inbox, commands, truth, doubts)
-        self._client.set_order_handler(inbox)
+        doubts = Doubts(
+            self._client,
+            ledger,
+            context.cache,
+            inbox,
+            truth,
+            context.clock,
+            patience_s=self._config.order_answer_timeout,
+            audit_s=self._config.order_audit_interval,
+        )
+        questions = OrderQuestions(
+            self._client,
+            desk,
+            commands,
+            inbox,
+            self._contracts,
+            context.sink,
+            self._config.request_timeout,
+        )
+        listening = self._client.add_order_handler(inbox)
+        self._trading = _Trading(desk, ledger, inbox, commands, truth, doubts, questions, listening)
+        doubts.start()
+
+    def _watch_positions(self, number: str) -> None:
+        self._watch = PositionWatch(
+            self._client,
+            number,
+            lambda reason: self._context.sink.reconciliation_wanted(self.client_id, reason),
+            self._context.clock,
+        )
+        self._watch.open()
 
     def _publish_instruments(self) -> None:
         for instrument in self._provider.list_all():
@@ -229,9 +268,12 @@ class InteractiveBrokersExecutionClient:
         if self._account is not None:
             self._account.close()
             self._account = None
-        self._client.set_order_handler(None)
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         trading, self._trading = self._trading, None
         if trading is not None:
+            trading.stop_listening()
             await trading.doubts.close()
 
     # -- the connection -------------------------------------------------------------------------
@@ -302,34 +344,21 @@ class InteractiveBrokersExecutionClient:
             FixRequest: a term cannot be honoured, or IB refuses the order.
             RetryLater: the answer did not come.
         """
-        trading = self._connected()
-        contract, ib_order = trading.commands.encode(order, WorkingTerms.of(order))
-        ib_order.whatIf = True
-        order_id = self._client.next_order_id()
-        answer: asyncio.Future[OpenOrder | OrderProblem] = (
-            asyncio.get_running_loop().create_future()
-        )
-        trading.inbox.expect_preview(
-            order_id, lambda row: None if answer.done() else answer.set_result(row)
-        )
-        try:
-            self._client.place_order(order_id, contract, ib_order)
-            done, _ = await asyncio.wait((answer,), timeout=self._config.request_timeout)
-        finally:
-            trading.inbox.forget_preview(order_id)
-        if not done:
-            raise RequestTimeout(
-                "IB did not say what the order would cost",
-                field="order",
-                value=str(order),
-                remedy="try again later",
-            )
-        row = answer.result()
-        if isinstance(row, OrderProblem):
-            raise RequestRejected(
-                row.message, field="order", value=str(order), code=row.code, remedy="change it"
-            )
-        return OrderPreview.of(row.state)
+        return await self._connected().questions.preview(order)
+
+    async def exercise_option(self, command: ExerciseOption) -> None:
+        """Exercise options or let them lapse; returns when IB has taken the instruction.
+
+        What is exercised at once is reconciled at once. Exercises that IB works overnight, and
+        assignments, show in the positions: see `track_option_exercise_from_position_update`.
+
+        Raises:
+            InvalidRequest: it is no option, or the quantity is not whole.
+            RequestRejected: IB refuses it; nothing was done.
+            NotConnected: nothing was sent.
+            OrderStateUnknown: no answer came; whether it was taken is not known.
+        """
+        await self._connected().questions.exercise(command)
 
     async def generate_mass_status(self, since_ns: int = 0) -> ExecutionMassStatus:
         """Fetch all orders, executions since a moment, and positions: complete, or it raises.

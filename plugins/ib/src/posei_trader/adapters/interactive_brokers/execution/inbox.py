@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, final
 import msgspec
 
 from posei_trader.adapters.interactive_brokers.error_codes import Action
+from posei_trader.adapters.interactive_brokers.execution.accounts import masked
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook, is_leg
-from posei_trader.adapters.interactive_brokers.execution.previews import OrderPreview
+from posei_trader.adapters.interactive_brokers.execution.previews import preview_of
 from posei_trader.adapters.interactive_brokers.execution.problems import problem_kind
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.decoding import (
@@ -29,7 +30,7 @@ from posei_trader.adapters.interactive_brokers.venue_time import parse_time
 from posei_trader.adapters.interactive_brokers.wire_values import quantity_from_wire
 from posei_trader.logs import get_logger
 from posei_trader.model.fixed_point import FIXED_SCALAR
-from posei_trader.model.identifiers import AccountId
+from posei_trader.model.identifiers import AccountId, ClientId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,10 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.orders.executions import Executions
     from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
     from posei_trader.adapters.interactive_brokers.traded import Traded
+    from posei_trader.model.reports import FillReport
     from posei_trader.protocols import Clock, ExecSink
+
+    Answer = OpenOrder | OrderStatusUpdate | OrderProblem
 
 _log = get_logger("InteractiveBrokersExecutionClient")
 
@@ -62,11 +66,13 @@ class Desk(msgspec.Struct, frozen=True):
         number: IB's number of the account.
         account_id: Our id of it.
         client_id: The API client id that our order ids belong to.
+        name: The execution client's name in the node.
     """
 
     number: str
     account_id: AccountId
     client_id: int
+    name: ClientId
 
 
 @final
@@ -104,7 +110,9 @@ class OrderInbox:
         self._on_doubt = on_doubt
         self._load = load
         self._external: dict[int, OpenOrder] = {}
-        self._previews: dict[int, Callable[[OpenOrder | OrderProblem], None]] = {}
+        self._expected: dict[int, Callable[[Answer], None]] = {}
+        self._instructions: dict[object, None] = {}
+        self._without_cost: dict[str, FillReport] = {}
 
     # -- what IB delivers -----------------------------------------------------------------------
 
@@ -115,6 +123,9 @@ class OrderInbox:
             self._previewed(row)
             return
         if order.account and order.account != self._desk.number:
+            return
+        if self._is_instruction(order.clientId, row.order_id, order.permId):
+            self._answered(row)
             return
         tracked = self._ledger.find(
             order_ref=order.orderRef,
@@ -148,6 +159,9 @@ class OrderInbox:
 
     def order_status(self, row: OrderStatusUpdate) -> None:
         """Take an order's status."""
+        if self._is_instruction(row.client_id, row.order_id, row.perm_id):
+            self._answered(row)
+            return
         tracked = self._ledger.find(
             client_id=row.client_id, order_id=row.order_id, perm_id=row.perm_id
         )
@@ -175,6 +189,9 @@ class OrderInbox:
         traded = self._contracts.get(tracked.identity.instrument_id) if tracked else None
         # Finding an order of an earlier run brings the executions that its store knows.
         if tracked is not None and not self._executions.is_news(row.exec_id):
+            return
+        if self._is_instruction(row.client_id, row.order_id, row.perm_id):
+            self._sink.reconciliation_wanted(self._desk.name, "options were exercised")
             return
         if tracked is None or traded is None or is_leg(row.contract, traded):
             self._load(row.contract, lambda found: self._external_fill(row, found))
@@ -214,7 +231,12 @@ class OrderInbox:
         if commission is None:
             return
         known = self._executions.charge(row.exec_id, commission)
-        if known is None or known.owner is None:
+        if known is None:
+            return
+        if known.owner is None:
+            report = self._without_cost.pop(known.first_id, None)
+            if report is not None:
+                self._sink.fill_report(msgspec.structs.replace(report, commission=commission))
             return
         tracked = self._ledger.get(known.owner)
         if tracked is not None:
@@ -222,14 +244,15 @@ class OrderInbox:
 
     def order_problem(self, row: OrderProblem) -> None:
         """Take a code that IB reported for an order id of ours."""
-        receive = self._previews.get(row.order_id)
-        if receive is not None:
-            receive(row)
+        if row.order_id in self._expected:
+            self._answered(row)
             return
         tracked = self._ledger.find(client_id=self._desk.client_id, order_id=row.order_id)
         if tracked is None:
-            _log.warning(
+            # It may be about an order of another account on the same connection.
+            _log.info(
                 "IB reported a code for an order that is not known",
+                account=masked(self._desk.number),
                 order_id=row.order_id,
                 code=row.code,
                 message=row.message,
@@ -277,27 +300,49 @@ class OrderInbox:
             self._on_doubt(after)
         return after
 
-    # -- previews -------------------------------------------------------------------------------
+    # -- what is no order -----------------------------------------------------------------------
 
-    def expect_preview(
-        self, order_id: int, receive: Callable[[OpenOrder | OrderProblem], None]
+    def expect(
+        self, order_id: int, receive: Callable[[Answer], None], *, is_instruction: bool = False
     ) -> None:
-        """Call back with the answer to a what-if order that nobody submitted as an order."""
-        self._previews[order_id] = receive
+        """Call back with what IB says about an order id that nobody submitted as an order.
 
-    def forget_preview(self, order_id: int) -> None:
-        """Wait no longer for the answer to a what-if order."""
-        self._previews.pop(order_id, None)
+        Args:
+            order_id: The id.
+            receive: Called for each answer.
+            is_instruction: Whether IB lists it among orders afterwards, though it is none: an
+                exercise of options.
+        """
+        self._expected[order_id] = receive
+        if is_instruction:
+            self._instructions[self._desk.client_id, order_id] = None
 
-    def _previewed(self, row: OpenOrder) -> None:
-        receive = self._previews.get(row.order_id)
+    def expect_no_more(self, order_id: int) -> None:
+        """Wait no longer for what IB says about an order id."""
+        self._expected.pop(order_id, None)
+
+    def _answered(self, row: Answer) -> None:
+        receive = self._expected.get(row.order_id)
         if receive is not None:
             receive(row)
+
+    def _is_instruction(self, client_id: int, order_id: int, perm_id: int) -> bool:
+        if not self._instructions:
+            return False
+        if (client_id, order_id) in self._instructions:
+            if perm_id:
+                self._instructions[perm_id] = None
+            return True
+        return bool(perm_id) and perm_id in self._instructions
+
+    def _previewed(self, row: OpenOrder) -> None:
+        if row.order_id in self._expected:
+            self._answered(row)
             return
         tracked = self._ledger.find(client_id=self._desk.client_id, order_id=row.order_id)
         if tracked is not None:
             # An order with the tag whatIf ends here: nothing rests, nothing trades.
-            reason = OrderPreview.of(row.state).as_reason()
+            reason = preview_of(row.state).as_reason()
             self.happened(tracked, t.StateSeen("Inactive", reason=reason))
 
     # -- orders of others -----------------------------------------------------------------------
@@ -345,10 +390,20 @@ class OrderInbox:
             commission=None,
             ts_init=self._clock.timestamp_ns(),
         )
-        known = self._executions.add(row.exec_id, None, report.last_qty, report.last_px)
-        report = msgspec.structs.replace(report, commission=known.commission)
-        if self._ledger.find(order_ref=row.order_ref, perm_id=row.perm_id) is not None:
-            report = as_leg(report, row.contract.conId)
+        combination = self._ledger.find(order_ref=row.order_ref, perm_id=row.perm_id)
+        if combination is not None:
+            owner = combination.identity.strategy_id
+            report = as_leg(report, row.contract.conId, owner)
+        known = self._executions.find(row.exec_id)
+        if known is None:
+            known = self._executions.add(row.exec_id, None, report.last_qty, report.last_px)
+            report = msgspec.structs.replace(report, commission=known.commission)
+        else:
+            self._executions.correct(row.exec_id, report.last_qty, report.last_px)
+        if report.commission is None:
+            self._without_cost[known.first_id] = report
+            if len(self._without_cost) > _EXTERNAL_AT_MOST:
+                del self._without_cost[next(iter(self._without_cost))]
         self._sink.fill_report(report)
 
 

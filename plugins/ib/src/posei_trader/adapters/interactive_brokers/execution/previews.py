@@ -5,69 +5,40 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from posei_trader.adapters.interactive_brokers.wire_values import decimal_from_wire, is_set
+from posei_trader.model.reports import OrderPreview
 
 if TYPE_CHECKING:
     from ibapi.order_state import OrderState
 
 
-class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order would change, in the account's base currency; None where IB does not say.
-
-    Attributes:
-        initial_margin: Initial margin before, the change, and after.
-        maintenance_margin: The same for the maintenance margin.
-        equity: The same for equity with loan value.
-        commission: What it would cost.
-        min_commission: The least it would cost, where that depends on the fill.
-        max_commission: The most it would cost, where that depends on the fill.
-        commission_currency: The currency of the three.
-        warning: IB's words, or empty.
-    """
-
-    initial_margin: tuple[Decimal | None, Decimal | None, Decimal | None]
-    maintenance_margin: tuple[Decimal | None, Decimal | None, Decimal | None]
-    equity: tuple[Decimal | None, Decimal | None, Decimal | None]
-    commission: Decimal | None = None
-    min_commission: Decimal | None = None
-    max_commission: Decimal | None = None
-    commission_currency: str = ""
-    warning: str = ""
-
-    @classmethod
-    def of(cls, state: OrderState) -> OrderPreview:
-        """Read what IB put into the state of a what-if order."""
-        return cls(
-            initial_margin=(
-                _amount(state.initMarginBefore),
-                _amount(state.initMarginChange),
-                _amount(state.initMarginAfter),
-            ),
-            maintenance_margin=(
-                _amount(state.maintMarginBefore),
-                _amount(state.maintMarginChange),
-                _amount(state.maintMarginAfter),
-            ),
-            equity=(
-                _amount(state.equityWithLoanBefore),
-                _amount(state.equityWithLoanChange),
-                _amount(state.equityWithLoanAfter),
-            ),
-            commission=_amount(_cost(state, "")),
-            min_commission=_amount(_cost(state, "min")),
-            max_commission=_amount(_cost(state, "max")),
-            commission_currency=str(
-                getattr(state, "commissionAndFeesCurrency", "")
-                or getattr(state, "commissionCurrency", "")
-            ),
-            warning=state.warningText or "",
-        )
-
-    def as_reason(self) -> str:
-        """Return the preview as the reason of an order that was only asked about."""
-        return f"what-if: {msgspec.json.encode(self).decode()}"
+def preview_of(state: OrderState) -> OrderPreview:
+    """Read what IB put into the state of a what-if order."""
+    return OrderPreview(
+        initial_margin=(
+            _amount(state.initMarginBefore),
+            _amount(state.initMarginChange),
+            _amount(state.initMarginAfter),
+        ),
+        maintenance_margin=(
+            _amount(state.maintMarginBefore),
+            _amount(state.maintMarginChange),
+            _amount(state.maintMarginAfter),
+        ),
+        equity=(
+            _amount(state.equityWithLoanBefore),
+            _amount(state.equityWithLoanChange),
+            _amount(state.equityWithLoanAfter),
+        ),
+        commission=_amount(_cost(state, "")),
+        min_commission=_amount(_cost(state, "min")),
+        max_commission=_amount(_cost(state, "max")),
+        commission_currency=str(
+            getattr(state, "commissionAndFeesCurrency", "")
+            or getattr(state, "commissionCurrency", "")
+        ),
+        warning=state.warningText or "",
+    )
 
 
 def _cost(state: OrderState, prefix: str) -> object:

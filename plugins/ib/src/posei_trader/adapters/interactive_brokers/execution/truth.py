@@ -91,13 +91,21 @@ class VenueTruth:
 
     # -- healing --------------------------------------------------------------------------------
 
-    async def refresh(self, since_ns: int = 0) -> Listing:
+    async def refresh(self, since_ns: int = 0, *, is_audit: bool = False) -> Listing:
         """List everything and let the machine settle what was in doubt.
+
+        Args:
+            since_ns: Executions from this moment on, UNIX ns UTC; 0 for all.
+            is_audit: Doubt every working order that IB does not list.
 
         Raises:
             RetryLater: a part of the answer did not come; what came was true and was used.
         """
-        waited = {tracked.identity.client_order_id for tracked in self._ledger if _waits(tracked)}
+        waited = {
+            tracked.identity.client_order_id
+            for tracked in self._ledger.live()
+            if is_audit or tracked.is_in_doubt or tracked.is_waiting
+        }
         # An order of an earlier run may have been placed under another client id.
         everywhere = self._all_clients or any(self._ledger.order_id(n) is None for n in waited)
         # The client hands every order of the answer to the inbox as it comes.
@@ -162,12 +170,28 @@ class VenueTruth:
 
     async def order_reports(self, listing: Listing) -> tuple[OrderStatusReport, ...]:
         """Return the listed orders as reports, those that are done before those that work."""
-        contracts = [row.contract for row in listing.completed]
+        completed = self._worth_telling(listing)
+        contracts = [row.contract for row in completed]
         await self._load([*contracts, *(row.contract for row in listing.open)])
-        done = [self._completed_report(row) for row in listing.completed]
+        done = [self._completed_report(row) for row in completed]
         working = [self._open_report(row) for row in listing.open]
         unique = {report.venue_order_id: report for report in (*done, *working)}
         return tuple(unique.values())
+
+    def _worth_telling(self, listing: Listing) -> list[CompletedOrder]:
+        """Leave out what others traded and IB has no executions of any more.
+
+        So are orders of the days before, and exercises of options, which IB lists among orders:
+        the positions show what they did, and at which price.
+        """
+        traded = {row.execution.perm_id for row in listing.executions}
+        return [
+            row
+            for row in listing.completed
+            if row.status != "Filled"
+            or row.order.permId in traded
+            or self._our_name(row.order.orderRef, row.order.permId) is not None
+        ]
 
     def _open_report(self, row: OpenOrder) -> OrderStatusReport:
         return order_report(
@@ -216,7 +240,11 @@ class VenueTruth:
             commission=None if row.commission is None else money_of(row.commission),
             ts_init=self._clock.timestamp_ns(),
         )
-        return as_leg(report, execution.contract.conId) if is_leg else report
+        if not is_leg:
+            return report
+        combination = self._ledger.find(order_ref=execution.order_ref, perm_id=execution.perm_id)
+        owner = None if combination is None else combination.identity.strategy_id
+        return as_leg(report, execution.contract.conId, owner)
 
     async def position_reports(self) -> tuple[PositionStatusReport, ...]:
         """Fetch what the account holds.
@@ -274,10 +302,6 @@ class VenueTruth:
 def _is_leg(row: ReportedExecution, combined: set[int]) -> bool:
     execution = row.execution
     return execution.contract.secType != COMBINATION and execution.perm_id in combined
-
-
-def _waits(tracked: t.TrackedOrder) -> bool:
-    return not tracked.phase.is_done and (tracked.is_in_doubt or tracked.is_waiting)
 
 
 def _moment(text: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
+from posei_trader.adapters.interactive_brokers.orders.executions import split
 from posei_trader.adapters.interactive_brokers.orders.tables import (
     EXECUTION_SIDES,
     LIQUIDITY,
@@ -33,6 +34,7 @@ from posei_trader.model.enums import (
 from posei_trader.model.identifiers import (
     AccountId,
     ClientOrderId,
+    StrategyId,
     TradeId,
     VenueOrderId,
 )
@@ -144,18 +146,33 @@ def fill_report(
         last_px=traded.price(record.price),
         commission=commission,
         liquidity_side=liquidity_of(record.last_liquidity),
+        corrects=earlier_ids(record.exec_id),
         ts_event=parse_time(record.time),
         ts_init=ts_init,
     )
 
 
-def as_leg(report: FillReport, con_id: int) -> FillReport:
-    """Return the fill of a leg as one of its own: the combination's order has its own fill."""
+def as_leg(report: FillReport, con_id: int, strategy_id: StrategyId | None) -> FillReport:
+    """Return the fill of a leg as one of its own: the combination's order has its own fill.
+
+    Args:
+        report: The execution.
+        con_id: The leg's contract.
+        strategy_id: Who ordered the combination, None when it was nobody of ours.
+    """
+    execution, _ = split(report.trade_id)
     return msgspec.structs.replace(
         report,
         client_order_id=None,
-        venue_order_id=VenueOrderId(f"{report.venue_order_id}-{con_id}"),
+        strategy_id=strategy_id,
+        venue_order_id=VenueOrderId(f"{report.venue_order_id}-{con_id}-{execution}"),
     )
+
+
+def earlier_ids(exec_id: str) -> tuple[TradeId, ...]:
+    """Return the ids under which an execution was reported before it was corrected."""
+    base, revision = split(exec_id)
+    return tuple(TradeId(f"{base}.{number:02d}") for number in range(1, revision))
 
 
 def order_report(
@@ -186,7 +203,8 @@ def order_report(
         order_id: IB's order id, its name while it has no permId.
     """
     kind = order_type_of(order)
-    terms = decode_terms(order, traded, kind)
+    is_money = is_set(order.cashQty) and order.cashQty > 0 and not order.totalQuantity
+    terms = decode_terms(order, traded, kind, is_quote_quantity=is_money)
     filled = _filled(order, progress)
     average = progress.avg_fill_price if progress is not None and filled else 0.0
     return OrderStatusReport(

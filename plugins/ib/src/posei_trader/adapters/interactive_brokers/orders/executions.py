@@ -106,7 +106,7 @@ class Executions:
         for fill in fills:
             base, revision = split(fill.first_id)
             if base not in self._known:
-                fill.revision, fill.owner = revision, owner
+                fill.revision, fill.owner = max(revision, fill.revision), owner
                 self._known[base] = fill
         self._trim(self._known)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
-from posei_trader.adapters.interactive_brokers.orders.executions import Executions, Known
+from posei_trader.adapters.interactive_brokers.orders.executions import Executions, Known, split
 from posei_trader.adapters.interactive_brokers.orders.tracked import Identity, Phase, TrackedOrder
 from posei_trader.model.enums import OrderStatus
+from posei_trader.model.events import OrderFillAmended
 from posei_trader.model.identifiers import AccountId, ClientOrderId
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class OrderLedger:
         self._executions = executions
         self._done_at_most = done_at_most
         self._orders: dict[ClientOrderId, TrackedOrder] = {}
+        self._live: dict[ClientOrderId, None] = {}
         self._done: dict[ClientOrderId, None] = {}
         self._aliases: dict[object, ClientOrderId] = {}
         self._names: dict[ClientOrderId, set[object]] = {}
@@ -68,6 +70,15 @@ class OrderLedger:
     def __iter__(self) -> Iterator[TrackedOrder]:
         return iter(tuple(self._orders.values()))
 
+    @property
+    def has_live(self) -> bool:
+        """Return whether any order is not done."""
+        return bool(self._live)
+
+    def live(self) -> Iterator[TrackedOrder]:
+        """Return the orders that are not done."""
+        return iter([self._orders[name] for name in self._live])
+
     def add(self, tracked: TrackedOrder, order_id: int) -> None:
         """Add an order that is about to be sent under an order id."""
         self.put(tracked)
@@ -79,7 +90,9 @@ class OrderLedger:
         self._orders[name] = tracked
         if not tracked.phase.is_done:
             self._done.pop(name, None)
+            self._live[name] = None
         elif name not in self._done:
+            self._live.pop(name, None)
             self._done[name] = None
             if len(self._done) > self._done_at_most:
                 self._forget(next(iter(self._done)))
@@ -167,12 +180,17 @@ class OrderLedger:
         self.put(tracked)
         if order.venue_order_id is not None and order.venue_order_id.isdecimal():
             self.learn(order.client_order_id, 0, 0, int(order.venue_order_id))
+        newest = {
+            event.trade_id: split(event.new_trade_id)[1]
+            for event in order.events
+            if isinstance(event, OrderFillAmended) and event.new_trade_id is not None
+        }
         self._executions.recall(
             order.client_order_id,
             (
                 Known(
                     fill.trade_id,
-                    0,
+                    newest.get(fill.trade_id, 0),
                     order.client_order_id,
                     fill.quantity,
                     fill.price,

@@ -313,7 +313,9 @@ def _commission_seen(state: t.TrackedOrder, seen: t.CommissionSeen, ts: int) -> 
 # -- not knowing -----------------------------------------------------------------------------------
 
 
-def _connection_lost(state: t.TrackedOrder, _happening: t.ConnectionLost, _ts: int) -> Step:
+def _connection_lost(
+    state: t.TrackedOrder, _happening: t.ConnectionLost | t.AnswerOverdue, _ts: int
+) -> Step:
     if state.phase.is_done or not state.is_waiting:
         return state, ()
     return replace(state, is_in_doubt=True), ()
@@ -381,6 +383,7 @@ _RULES: Final[dict[type, Callable[..., Step]]] = {
     t.FillCorrected: _fill_corrected,
     t.CommissionSeen: _commission_seen,
     t.ConnectionLost: _connection_lost,
+    t.AnswerOverdue: _connection_lost,
     t.AbsenceSeen: _absence_seen,
     t.StillWorking: _still_working,
 }

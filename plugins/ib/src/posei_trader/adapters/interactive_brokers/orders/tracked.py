@@ -208,6 +208,10 @@ class ConnectionLost(msgspec.Struct, frozen=True):
     """The connection broke: what was on its way may or may not have arrived."""
 
 
+class AnswerOverdue(msgspec.Struct, frozen=True):
+    """IB has not answered what was sent for longer than it should take."""
+
+
 class AbsenceSeen(msgspec.Struct, frozen=True):
     """IB listed all orders, open and completed, and this one is not among them."""
 
@@ -231,6 +235,7 @@ Happening = (
     | FillCorrected
     | CommissionSeen
     | ConnectionLost
+    | AnswerOverdue
     | AbsenceSeen
     | StillWorking
 )
