@@ -1,6 +1,9 @@
 """Configurations that cannot work are refused with field, value and remedy."""
 
+import dataclasses
+import datetime as dt
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +64,30 @@ def test_looking_inside_before_the_start_says_so():
     gateway = SimulatedIBGateway()
     with pytest.raises(RuntimeError, match="call start"):
         _ = gateway.truth
+
+
+def test_a_configuration_can_be_a_key_whatever_is_set():
+    settings = {
+        "replay": ["a.csv"],
+        "symbols": {"a": "AAPL"},
+        "contracts": {"stock": [{"symbol": "XYZ"}]},
+        "account_ids": ["DU1", "DU2"],
+        "initial_cash": {"USD": 1},
+        "trading_permissions": ["STK"],
+        "restricted_symbols": ["KO"],
+        "shortable_shares": {"KO": 5},
+        "start": dt.datetime(2024, 3, 5, tzinfo=dt.UTC),
+        "scenario": Path("x.toml"),
+        "log_wire": Path("x.jsonl"),
+    }
+    containers = {
+        one.name
+        for one in dataclasses.fields(SimulatedIBGatewayConfig)
+        if any(word in str(one.type) for word in ("Mapping", "Sequence", "dict", "list", "set["))
+    }
+    assert containers <= settings.keys()
+    left, right = SimulatedIBGatewayConfig(**settings), SimulatedIBGatewayConfig(**settings)
+    assert {left: 1}[right] == 1
 
 
 def test_a_configuration_can_be_a_key():

@@ -83,7 +83,7 @@ class Simulation:
         self._make_contracts(first_day)
         self._replay = self._load_replay(tables)
         self.hours.prepare({one.hours for one in self.contracts.contracts}, first_day.year)
-        start = configured if configured is not None else self._first_ns(rough)
+        self._start_ns = start = configured if configured is not None else self._first_ns(rough)
         rate = float(config.speed) if isinstance(config.speed, int | float) else None
         self.clock: Final = SimulatedClock(start, rate=rate)
         self.feed: Final = MarketFeed(self.clock, self.hours, self.tape_for)
@@ -236,7 +236,8 @@ class Simulation:
         return price_decimal(self.feed.board(contract).mark)
 
     def _reference_price(self, contract: SimContract) -> float:
-        return self.feed.board(contract).mark
+        # That of the start: when a chain is asked for first must not decide which strikes it has.
+        return self.feed.board_at(contract, self._start_ns).mark
 
     def _rate(self, from_currency: str, to_currency: str) -> Decimal:
         direct = self._pair_price(from_currency, to_currency)

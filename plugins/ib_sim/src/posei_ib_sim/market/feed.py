@@ -81,6 +81,18 @@ class MarketFeed:
             board = self._start(contract)
         return board
 
+    def board_at(self, contract: SimContract, ts_ns: int) -> Board:
+        """Return the state that a contract has at a moment, without playing it."""
+        tape = self._tape_for(contract)
+        board = Board(contract, self._hours)
+        board.prime(self._recent(contract, tape, ts_ns))
+        if board.quote is None and board.last is None:
+            # Nothing has been seen yet; the data knows a better price than the seed tables.
+            first = next(tape.events(ts_ns + 1, ts_ns + _YEARS_AHEAD_NS), None)
+            if first is not None:
+                board.reference = first.mid if isinstance(first, Quote) else first.price
+        return board
+
     def peek(self, con_id: int) -> Board | None:
         """Return the state of a contract if it is being played, without starting it."""
         return self._boards.get(con_id)
@@ -95,17 +107,11 @@ class MarketFeed:
 
     def _start(self, contract: SimContract) -> Board:
         now = self._clock.now_ns
-        tape = self._tape_for(contract)
-        board = Board(contract, self._hours)
-        board.prime(self._recent(contract, tape, now))
+        board = self.board_at(contract, now)
         self._boards[contract.con_id] = board
         self._playing.add(contract.con_id)
-        events = tape.events(now + 1, now + _YEARS_AHEAD_NS)
-        first = next(events, None)
-        if first is not None and board.quote is None and board.last is None:
-            # Nothing has been seen yet; the data knows a better price than the seed tables.
-            board.reference = first.mid if isinstance(first, Quote) else first.price
-        self._schedule(board, first, events)
+        events = self._tape_for(contract).events(now + 1, now + _YEARS_AHEAD_NS)
+        self._next(board, events)
         return board
 
     def _recent(self, contract: SimContract, tape: Tape, now_ns: int) -> Iterator[MarketEvent]:

@@ -86,7 +86,7 @@ class Booker:
                 self._clock.call_later(self.commission_delay_ns, report)
             else:
                 report()
-        for account_id in {one.account_id for one in booked}:
+        for account_id in dict.fromkeys(one.account_id for one in booked):
             self._sink.account_changed(account_id)
         return order.fills[-1]
 
