@@ -228,6 +228,7 @@ class Workshop:
             "connection_timeout": PATIENCE,
             "first_pause": 0.01,
             "ready_timeout": 2.0,
+            "maintenance": (),
             **patience,
         }
         client = InteractiveBrokersClient(

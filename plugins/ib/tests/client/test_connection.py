@@ -219,15 +219,62 @@ async def test_a_lost_connection_comes_back_and_every_stream_is_opened_again_onc
     assert client.connection_history()[-1].data_lost
 
 
-async def test_what_is_in_flight_when_the_connection_goes_fails_and_can_be_asked_again(shop):
+async def test_a_question_whose_answer_may_have_changed_fails_with_a_retryable_error(shop):
     gateway = await shop.gateway()
     client = await shop.connected(gateway)
-    asking = asyncio.create_task(client.get_contract_details(shop.AAPL))
-    await gateway.asked(9)
+    asking = asyncio.create_task(client.get_positions())
+    await gateway.asked(61)
     gateway.drop()
     with pytest.raises(ConnectionLost) as caught:
         await asking
     assert caught.value.retryable
+    assert gateway.count(61) == 1
+
+
+async def test_a_question_about_what_does_not_change_is_asked_again_once(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_matching_contracts("AAPL"))
+    first = await gateway.asked(81)
+    gateway.drop()
+    second = await gateway.asked(81)
+    assert second[1] != first[1]
+    gateway.send(79, second[1], 0)
+    assert await asking == []
+    assert gateway.count(81) == 2
+    assert client.health().requests == ()
+
+
+async def test_a_question_that_costs_the_connection_each_time_fails_in_the_end(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    asking = asyncio.create_task(client.get_matching_contracts("AAPL"))
+    for _ in range(4):
+        await gateway.asked(81)
+        gateway.drop()
+    with pytest.raises(ConnectionLost):
+        await asking
+
+
+async def test_a_question_asked_while_the_connection_heals_waits_for_it(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    gateway.drop()
+    await shop.until(lambda: not client.is_connected)
+    asking = asyncio.create_task(client.get_matching_contracts("AAPL"))
+    asked = await gateway.asked(81)
+    gateway.send(79, asked[1], 0)
+    assert await asking == []
+
+
+async def test_a_question_does_not_wait_for_a_connection_longer_than_for_its_answer(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway, first_pause=30.0)
+    asking = asyncio.create_task(client.get_matching_contracts("AAPL", timeout=0.1))
+    await gateway.asked(81)
+    gateway.drop()
+    with pytest.raises(ConnectionLost, match=r"not back after 0\.1 s"):
+        await asking
 
 
 async def test_a_stream_that_was_closed_is_not_opened_again(shop):

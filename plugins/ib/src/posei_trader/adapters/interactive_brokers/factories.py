@@ -215,6 +215,7 @@ class ClientPool:
 
     def _made(self, config: _ClientConfig) -> _Shared:
         from posei_trader.adapters.interactive_brokers.client import (  # noqa: PLC0415 - imports ibapi
+            ConnectionOptions,
             InteractiveBrokersClient,
         )
         from posei_trader.adapters.interactive_brokers.pacing import (  # noqa: PLC0415 - with it
@@ -227,11 +228,14 @@ class ClientPool:
             config.ibg_port or 0,
             config.ibg_client_id,
             clock=self._clock,
-            connection_timeout=config.connection_timeout,
             request_timeout=config.request_timeout,
-            max_connection_attempts=max_connection_attempts(),
             gateway=gateway,
             limits=PacingLimits(lines=config.market_data_lines),
+            options=ConnectionOptions.of(
+                config.connection,
+                connection_timeout=config.connection_timeout,
+                max_attempts=max_connection_attempts(),
+            ),
         )
         return _Shared(client, gateway)
 

@@ -63,14 +63,21 @@ class ClientHealth:
         server_version: The negotiated version, None without a connection.
         reconnects: How often the connection was lost and opened again.
         broken_farms: Data farms out of reach.
+        alarm: What is wrong, once it has been wrong for too long; None while all is well.
+        alarms: How many absences became alarms.
+        is_maintenance: Whether this is a configured maintenance window.
         messages: Messages received since the client was made.
         malformed: Messages that did not decode.
         late: Messages for requests and streams that have ended.
         handler_errors: Exceptions of handlers.
         requests: What is being asked.
+        asked_again: Requests that were repeated after a lost connection.
         streams: What is streamed.
         pacing: How much of IB's limits is used.
         loop_lag_s: How late the event loop was when last looked at.
+        loop_lag_max_s: How late it ever was.
+        loop_stalls: How often it was later than `longest_lag`.
+        clock_offset_ns: How far the gateway's clock is ahead of ours, None before it was asked.
         round_trip_s: How long the last probe took, None if there was none.
         error_counts: How often each code came.
     """
@@ -79,14 +86,21 @@ class ClientHealth:
     server_version: int | None
     reconnects: int
     broken_farms: tuple[str, ...]
+    alarm: str | None
+    alarms: int
+    is_maintenance: bool
     messages: int
     malformed: int
     late: int
     handler_errors: int
     requests: tuple[str, ...]
+    asked_again: int
     streams: tuple[StreamStatus, ...]
     pacing: PacingStatus
     loop_lag_s: float
+    loop_lag_max_s: float
+    loop_stalls: int
+    clock_offset_ns: int | None
     round_trip_s: float | None
     error_counts: dict[int, int]
 
@@ -168,21 +182,28 @@ class InteractiveBrokersClient(
     def health(self) -> ClientHealth:
         """Return how the client is; cheap enough to ask every second."""
         session, connection, streams = self._session, self._connection, self._session.streams
-        socket = connection.socket
+        socket, watchdog = connection.socket, connection.watchdog
         return ClientHealth(
             state=connection.state,
             server_version=session.server_version if session.is_open else None,
             reconnects=connection.reconnects,
             broken_farms=connection.farms.names(),
+            alarm=connection.outage.alarm,
+            alarms=connection.outage.alarms,
+            is_maintenance=connection.outage.window() is not None,
             messages=connection.frames_before + (socket.frames if socket is not None else 0),
             malformed=self._errors.malformed,
             late=streams.late,
             handler_errors=streams.handler_errors,
             requests=tuple(session.requests.subjects()),
+            asked_again=session.requests.asked_again,
             streams=tuple(streams.status()),
             pacing=session.scheduler.status(),
-            loop_lag_s=connection.watchdog.loop_lag_s,
-            round_trip_s=connection.watchdog.round_trip_s,
+            loop_lag_s=watchdog.loop_lag_s,
+            loop_lag_max_s=watchdog.loop_lag_max_s,
+            loop_stalls=watchdog.loop_stalls,
+            clock_offset_ns=watchdog.clock_offset_ns,
+            round_trip_s=watchdog.round_trip_s,
             error_counts=self.error_counts(),
         )
 

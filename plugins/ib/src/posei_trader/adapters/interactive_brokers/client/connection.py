@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.client.base import ClientPart
+from posei_trader.adapters.interactive_brokers.client.requests import Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.supervisor import Supervisor
     from posei_trader.errors import PoseiError
 
+# ruff: noqa: ASYNC109 - a timeout here starts when IB's pacing lets the request go
+
 __all__ = ["InteractiveBrokersClientConnectionMixin"]
+
+_TIME: Final = "current time"
 
 
 class InteractiveBrokersClientConnectionMixin(ClientPart):
@@ -26,7 +31,7 @@ class InteractiveBrokersClientConnectionMixin(ClientPart):
     def _init_connection(self, session: Session, supervisor: Supervisor) -> None:
         self._connection = supervisor
         session.callbacks.update(
-            currentTime=supervisor.watchdog.answered,
+            currentTime=self._current_time,
             connectAck=_nothing,
             connectionClosed=_nothing,
         )
@@ -78,6 +83,54 @@ class InteractiveBrokersClientConnectionMixin(ClientPart):
     async def disconnect(self) -> None:
         """Disconnect: what is in flight fails, streams end. Idempotent; never raises."""
         await self._connection.stop("disconnected on request")
+
+    # --- time -------------------------------------------------------------------------------------
+
+    @property
+    def clock_offset_ns(self) -> int | None:
+        """How far the gateway's clock is ahead of ours; None before it was first asked.
+
+        Measured when the connection becomes ready and by every probe of the watchdog, to about a
+        second. A simulated gateway may live at another time, or faster.
+        """
+        return self._connection.watchdog.clock_offset_ns
+
+    async def server_time(self, *, timeout: float | None = None) -> int:
+        """Return the gateway's time, UNIX ns UTC, to the second.
+
+        Source: `reqCurrentTime`.
+
+        Args:
+            timeout: Seconds; None for the client's.
+
+        Raises:
+            NotConnected: there is no connection.
+            RetryLater: the answer did not come.
+        """
+        (seconds,) = await self._ask(
+            Question[int](
+                key=_TIME,
+                subject="the gateway's time",
+                ask=lambda ib, _req_id: ib.reqCurrentTime(),
+                channel=_TIME,
+            ),
+            timeout,
+        )
+        return seconds * 1_000_000_000
+
+    def _current_time(self, seconds: int) -> None:
+        self._connection.watchdog.answered(seconds)
+        request = self._session.requests.on_channel(_TIME)
+        if request is not None and request.is_sent:
+            request.add(seconds)
+            self._session.requests.complete(request)
+
+    # --- what happens -----------------------------------------------------------------------------
+
+    @property
+    def is_under_maintenance(self) -> bool:
+        """Whether this is one of the configured maintenance windows: an absence is expected."""
+        return self._connection.outage.window() is not None
 
     def add_connection_handler(
         self, handler: Callable[[ConnectionChange], None]

@@ -62,6 +62,7 @@ class InteractiveBrokersClientContractMixin(ClientPart):
         can_cancel = self._session.server_version >= _CANCEL_CONTRACT_FROM
         return await self._ask(
             Question[IBContractDetails](
+                repeats=True,
                 key=("contract details", asked),
                 subject=f"contract details of {described(asked)}",
                 ask=lambda ib, req_id: ib.reqContractDetails(req_id, contract_to_ibapi(asked)),
@@ -82,6 +83,7 @@ class InteractiveBrokersClientContractMixin(ClientPart):
         """
         return await self._ask(
             Question[ContractDescription](
+                repeats=True,
                 key=("matching symbols", pattern),
                 subject=f"symbols that match {pattern!r}",
                 ask=lambda ib, req_id: ib.reqMatchingSymbols(req_id, pattern),
@@ -107,6 +109,7 @@ class InteractiveBrokersClientContractMixin(ClientPart):
         """
         return await self._ask(
             Question[OptionChain](
+                repeats=True,
                 key=("option chains", underlying.symbol, underlying.conId, exchange),
                 subject=f"option chains on {described(underlying)}",
                 ask=lambda ib, req_id: ib.reqSecDefOptParams(
@@ -132,6 +135,7 @@ class InteractiveBrokersClientContractMixin(ClientPart):
         if known is None:
             known = await self._ask(
                 Question[PriceIncrement](
+                    repeats=True,
                     key=_rule_channel(rule_id),
                     subject=f"market rule {rule_id}",
                     ask=lambda ib, _req_id: ib.reqMarketRule(rule_id),

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["InteractiveBrokersClientErrorMixin", "ReportedError"]
 
 _REMEMBERED: Final = 100
+_LONGEST_TEXT: Final = 2_000
+_LONGEST_REASON: Final = 200
+_MOST_CODES: Final = 1_000
+_OTHER_CODES: Final = -1
+_LOGGED_IN_FULL: Final = 10
 _HOLD_S: Final = 10.0
 _TOO_FAST: Final = 100
 _NO_CONTRACT: Final = 200
@@ -80,8 +85,10 @@ class InteractiveBrokersClientErrorMixin(ClientPart):
     # --- what IB says -----------------------------------------------------------------------------
 
     def _error(self, req_id: int, code: int, message: str, reject_json: str, _time_ms: int) -> None:
+        message = message[:_LONGEST_TEXT]
         rule = rule_for(code, message)
-        self._errors.counts[code] += 1
+        counts = self._errors.counts
+        counts[code if code in counts or len(counts) < _MOST_CODES else _OTHER_CODES] += 1
         now = self._session.clock.timestamp_ns()
         self._errors.recent.append(ReportedError(now, req_id, code, message))
         if code == _TOO_FAST:
@@ -147,14 +154,22 @@ class InteractiveBrokersClientErrorMixin(ClientPart):
     # --- bytes that make no sense -----------------------------------------------------------------
 
     def _malformed(self, message_id: int, payload: bytes, error: Exception) -> None:
-        """Log and count a message that does not decode; the next one is unharmed."""
+        """Count a message that does not decode; the next one is unharmed.
+
+        The first are logged one by one, then each tenth, hundredth... of their number: garbage
+        without end must not fill the disk.
+        """
         self._errors.malformed += 1
-        self._session.log.error(
-            "a message does not decode and is skipped",
-            message_id=message_id,
-            error=str(error),
-            payload=excerpt(payload),
-        )
+        count = self._errors.malformed
+        if count <= _LOGGED_IN_FULL or str(count).strip("0") == "1":
+            self._session.log.error(
+                "a message does not decode and is skipped",
+                message_id=message_id,
+                size=len(payload),
+                error=f"{type(error).__name__}: {error}"[:_LONGEST_REASON],
+                payload=excerpt(payload),
+                malformed=count,
+            )
 
     def _unhandled(self, name: str) -> None:
         """Count a callback that nobody handles."""

@@ -94,6 +94,7 @@ class HistoryRequests(ClientPart):
         cost = bar_cost(asked, end, duration, bar_size, what_to_show, use_rth)
         parts = await self._ask(
             Question[HistoricalBars](
+                repeats=True,
                 key=cost.identity,
                 subject=f"{duration} of {bar_size} {what_to_show} bars of {described(asked)}",
                 ask=lambda ib, req_id: ib.reqHistoricalData(
@@ -194,6 +195,7 @@ class HistoryRequests(ClientPart):
         can_cancel = self._session.server_version >= _CANCEL_TICKS_FROM
         return await self._ask(
             Question[object](
+                repeats=True,
                 key=identity,
                 subject=f"{what_to_show} ticks of {described(asked)}",
                 ask=lambda ib, req_id: ib.reqHistoricalTicks(
@@ -236,6 +238,7 @@ class HistoryRequests(ClientPart):
         identity = ("head", asked, what_to_show, use_rth)
         rows = await self._ask(
             Question[str](
+                repeats=True,
                 key=identity,
                 subject=f"start of the {what_to_show} history of {described(asked)}",
                 ask=lambda ib, req_id: ib.reqHeadTimeStamp(
@@ -276,6 +279,7 @@ class HistoryRequests(ClientPart):
         cost = bar_cost(asked, end, duration, "1 day", "SCHEDULE", use_rth)
         rows = await self._ask(
             Question[HistoricalSchedule](
+                repeats=True,
                 key=cost.identity,
                 subject=f"trading sessions of {described(asked)}",
                 ask=lambda ib, req_id: ib.reqHistoricalData(

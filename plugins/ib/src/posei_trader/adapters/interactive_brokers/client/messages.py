@@ -110,6 +110,9 @@ class ConnectionChange(msgspec.Struct, frozen=True):
         reason: One line for people.
         ready: Whether requests can be made now.
         data_lost: Whether streams were interrupted: what came meanwhile did not reach us.
+        upstream_lost: Whether the gateway has lost IB's servers: orders do not get through, and
+            what happens to them is not heard of until they are back.
+        ts_ns: When, UNIX ns UTC.
     """
 
     state: str
@@ -117,6 +120,8 @@ class ConnectionChange(msgspec.Struct, frozen=True):
     reason: str
     ready: bool
     data_lost: bool
+    upstream_lost: bool = False
+    ts_ns: int = 0
 
 
 # --- account -------------------------------------------------------------------------------------

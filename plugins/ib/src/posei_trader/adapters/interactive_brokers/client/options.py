@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, Self, final
+
+from posei_trader.adapters.interactive_brokers.maintenance import (
+    NORTH_AMERICA,
+    IBMaintenanceWindow,
+)
+
+if TYPE_CHECKING:
+    from posei_trader.adapters.interactive_brokers.config import IBConnectionConfig
 
 __all__ = ["ConnectionOptions"]
 
@@ -22,6 +30,11 @@ class ConnectionOptions:
         longest_pause: Where doubling ends.
         probe_interval: How long nothing may come before the gateway is asked for a sign of life.
         probe_timeout: How long it may take to give one.
+        alarm_after: How long the connection may be away, or degraded, before that is an alarm.
+        farm_grace: How long a stream may be silent after its data farm came back before it is
+            opened anew.
+        longest_lag: How late the event loop may be before that is a warning.
+        maintenance: When an absence is expected: no alarm, and no attempt counts.
         max_server_version: Speak no newer protocol; None for the newest that `ibapi` knows.
     """
 
@@ -33,4 +46,27 @@ class ConnectionOptions:
     longest_pause: float = 60.0
     probe_interval: float = 10.0
     probe_timeout: float = 10.0
+    alarm_after: float = 60.0
+    farm_grace: float = 15.0
+    longest_lag: float = 1.0
+    maintenance: tuple[IBMaintenanceWindow, ...] = NORTH_AMERICA
     max_server_version: int | None = None
+
+    @classmethod
+    def of(
+        cls, config: IBConnectionConfig, *, connection_timeout: float, max_attempts: int
+    ) -> Self:
+        """Return what a configuration says."""
+        return cls(
+            connection_timeout=connection_timeout,
+            ready_timeout=config.ready_timeout,
+            max_attempts=max_attempts,
+            first_pause=config.first_pause,
+            longest_pause=config.longest_pause,
+            probe_interval=config.probe_interval,
+            probe_timeout=config.probe_timeout,
+            alarm_after=config.alarm_after,
+            farm_grace=config.farm_grace,
+            longest_lag=config.longest_lag,
+            maintenance=config.maintenance_windows,
+        )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane, Scheduler
-from posei_trader.errors import PoseiError, RequestTimeout
+from posei_trader.errors import ConnectionLost, PoseiError, RequestTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,6 +29,8 @@ RowT = TypeVar("RowT")
 
 _TRIES: Final = 4
 _FIRST_PAUSE_S: Final = 5.0
+_LOSSES: Final = 3
+"""A question that loses the connection this often may be the reason: then it fails."""
 
 
 @final
@@ -45,6 +47,8 @@ class Question(Generic[RowT]):
             at a time.
         cost: What it counts for, if it is a historical request.
         ends_itself: Whether IB forgets the request once it is answered; else it is cancelled.
+        repeats: Whether it may be asked again by itself after a lost connection: its answer does
+            not depend on what happened meanwhile.
     """
 
     key: Hashable
@@ -54,6 +58,7 @@ class Question(Generic[RowT]):
     channel: str | None = None
     cost: HistoricalCost | None = None
     ends_itself: bool = True
+    repeats: bool = False
 
 
 @final
@@ -69,7 +74,9 @@ class Request(Generic[RowT]):
     rows: list[RowT] = field(default_factory=list)
     waiters: int = 0
     tries: int = 0
+    losses: int = 0
     is_sent: bool = False
+    is_parked: bool = False
     deadline: asyncio.TimerHandle | None = None
 
     def add(self, row: RowT) -> None:
@@ -102,6 +109,9 @@ class RequestTable:
         self.asked = 0
         self.shared = 0
         self.timed_out = 0
+        self.asked_again = 0
+        self.is_healing = False
+        """Whether the connection was lost and is being opened again: questions can wait for it."""
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -183,9 +193,27 @@ class RequestTable:
         self._send(request)
 
     def connection_lost(self, error: PoseiError) -> None:
-        """Fail everything that is on its way: the answers will not come."""
+        """Fail what is on its way; while the connection heals, keep what may be asked again."""
         for request in list(self._by_key.values()):
-            self.fail(request, error)
+            if request.is_parked and self.is_healing:
+                continue
+            request.losses += 1
+            if self._may_wait(request) and request.losses <= _LOSSES:
+                self._park(request)
+            else:
+                self.fail(request, error)
+
+    def connection_ready(self) -> None:
+        """Ask again what waited for the connection."""
+        self.is_healing = False
+        for request in [one for one in self._by_key.values() if one.is_parked]:
+            request.is_parked = False
+            self._unsend(request)
+            self.asked_again += 1
+            try:
+                self._send(request)
+            except PoseiError as error:
+                self.fail(request, error)
 
     # --- the life of a request --------------------------------------------------------------------
 
@@ -203,7 +231,41 @@ class RequestTable:
             raise
         return request
 
+    def _may_wait(self, request: Request[RowT]) -> bool:
+        return self.is_healing and request.question.repeats
+
+    def _park(self, request: Request[RowT]) -> None:
+        """Keep a request until the connection is back, but no longer than its answer may take."""
+        self._unsend(request)
+        if request.command is not None:
+            self._scheduler.withdraw(request.command)
+            request.command = None
+        if self._by_id.pop(request.req_id, None) is not None:
+            self._ids.retire(request.req_id)
+        request.rows.clear()
+        request.is_parked = True
+        loop = request.future.get_loop()
+        request.deadline = loop.call_later(request.timeout, self._expire_parked, request)
+
+    def _expire_parked(self, request: Request[RowT]) -> None:
+        self.fail(
+            request,
+            ConnectionLost(
+                f"the connection was lost, and is not back after {request.timeout:g} s",
+                field="request",
+                value=request.question.subject,
+                remedy="ask again when the client is connected",
+            ),
+        )
+
+    def _dropped(self, request: Request[RowT], error: PoseiError) -> None:
+        if not self._may_wait(request):
+            self.fail(request, error)
+
     def _send(self, request: Request[RowT]) -> None:
+        if self._may_wait(request):
+            self._park(request)
+            return
         question = request.question
         req_id = request.req_id = self._ids.request_id()
         self._by_id[req_id] = request
@@ -213,7 +275,7 @@ class RequestTable:
             Lane.REQUEST if question.cost is None else Lane.HISTORICAL,
             question.cost,
             lambda: self._sent(request),
-            lambda error: self.fail(request, error),
+            lambda error: self._dropped(request, error),
         )
         self._scheduler.submit(request.command)
 

@@ -87,6 +87,7 @@ class Stream:
     state: StreamState = StreamState.WAITING
     command: Command | None = None
     received: int = 0
+    received_before: int = 0
     last_seen_ns: int = 0
     opened_ns: int = 0
     reissues: int = 0
@@ -199,6 +200,7 @@ class StreamRegistry:
         self._by_key: dict[Hashable, Stream] = {}
         self._by_channel: dict[str, Stream] = {}
         self._failures: Counter[str] = Counter()
+        self._stamped: dict[int, int] = {}
         self.late = 0
         self.handler_errors = 0
 
@@ -227,6 +229,15 @@ class StreamRegistry:
             )
             for stream in self._by_key.values()
         ]
+
+    def stamp(self) -> None:
+        """Note the time for every stream that received something since the last call."""
+        now, counts = self._clock.timestamp_ns(), {}
+        for req_id, stream in self.by_id.items():
+            counts[req_id] = stream.received
+            if stream.received != self._stamped.get(req_id, stream.received_before):
+                stream.last_seen_ns = now
+        self._stamped = counts
 
     # --- listeners --------------------------------------------------------------------------------
 
@@ -303,6 +314,12 @@ class StreamRegistry:
         for stream in self._by_key.values():
             self._suspend(stream)
 
+    def renew(self, stream: Stream, reason: str) -> None:
+        """Open one stream anew now: it should have data and has none."""
+        self._close_at_ib(stream)
+        self._suspend(stream)
+        self._reissue(stream, reason)
+
     def reissue_all(self, reason: str, *, close_first: bool) -> int:
         """Open every stream anew, each exactly once; return how many.
 
@@ -357,6 +374,7 @@ class StreamRegistry:
     def _send(self, stream: Stream) -> None:
         plan = stream.plan
         req_id = stream.req_id = self._ids.request_id()
+        stream.received_before = stream.received
         data = self._encode(lambda ib: plan.open(ib, req_id))
         self.by_id[req_id] = stream
         stream.state = StreamState.WAITING
@@ -385,14 +403,25 @@ class StreamRegistry:
             return
         stream.reissues += 1
         stream.latest.clear()
+        before = stream.req_id
         for handler in list(stream.handlers):
             self.guarded(handler.stream_restarted, reason)
         try:
             self._send(stream)
         except NotConnected:
             stream.state = StreamState.SUSPENDED  # the next connection opens it
+            return
         except PoseiError as error:
             self.fail(stream, error)
+            return
+        self._log.info(
+            "a stream was asked for anew",
+            stream=stream.plan.subject,
+            req_id=stream.req_id,
+            req_id_before=before,
+            reissues=stream.reissues,
+            reason=reason,
+        )
 
     def _suspend(self, stream: Stream) -> None:
         """Give up the stream's id and whatever waits under it."""

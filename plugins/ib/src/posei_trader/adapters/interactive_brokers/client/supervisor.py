@@ -6,20 +6,21 @@ See :mod:`.states` for the table of states. Nothing else in the client runs by i
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.client.farms import Farms
 from posei_trader.adapters.interactive_brokers.client.messages import ConnectionChange
+from posei_trader.adapters.interactive_brokers.client.outage import Outage
 from posei_trader.adapters.interactive_brokers.client.refusals import (
     client_id_in_use,
     closed_early,
     given_up,
-    no_answer,
     not_connected_in_time,
     not_ready,
     too_old,
-    unreachable,
 )
 from posei_trader.adapters.interactive_brokers.client.session import Handshake, Notice, Session
 from posei_trader.adapters.interactive_brokers.client.states import (
@@ -27,7 +28,7 @@ from posei_trader.adapters.interactive_brokers.client.states import (
     ConnectionState,
     next_state,
 )
-from posei_trader.adapters.interactive_brokers.client.transport import GatewaySocket
+from posei_trader.adapters.interactive_brokers.client.transport import GatewaySocket, open_socket
 from posei_trader.adapters.interactive_brokers.client.watchdog import Watchdog
 from posei_trader.adapters.interactive_brokers.error_codes import Action
 from posei_trader.adapters.interactive_brokers.wire import ibapi_border
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor"]
 
 _REMEMBERED: Final = 100
+_LONGEST_REASON: Final = 300
 _ID_IN_USE: Final = 326
 _ID_IN_USE_TRIES: Final = 5
 
@@ -79,14 +81,14 @@ class Supervisor:
         self.socket: GatewaySocket | None = None
         self.server_time = ""
         self.attempts = 0
+        self._counted = 0
         self.reconnects = 0
         self.frames_before = 0
-        self.broken_farms: set[str] = set()
+        self.farms = Farms(session, options.farm_grace)
+        self.outage = Outage(session, options)
         self.handlers: list[Callable[[ConnectionChange], None]] = []
         self.history: deque[ConnectionChange] = deque(maxlen=_REMEMBERED)
-        self.watchdog = Watchdog(
-            session, options.probe_interval, options.probe_timeout, self._gateway_is_silent
-        )
+        self.watchdog = Watchdog(session, options, self._gateway_is_silent)
         self._session = session
         self._options = options
         self._gateway = gateway
@@ -128,7 +130,7 @@ class Supervisor:
     # --- the supervisor ---------------------------------------------------------------------------
 
     async def _supervise(self) -> None:
-        self.attempts = 0
+        self.attempts = self._counted = 0
         while True:
             try:
                 await self._establish()
@@ -139,7 +141,7 @@ class Supervisor:
                     return
                 await asyncio.sleep(self._pause())
                 continue
-            self.attempts = 0
+            self.attempts = self._counted = 0
             assert self._lost is not None  # noqa: S101 - made by `_establish`
             self._went(await self._lost)
             self.reconnects += 1
@@ -147,6 +149,9 @@ class Supervisor:
 
     def _attempt_failed(self, error: PoseiError) -> None:
         self.attempts += 1
+        # In a maintenance window nothing else is to be expected: such an attempt does not count.
+        if not self._was_ready or self.outage.window() is None:
+            self._counted += 1
         before, self.failure = self.failure, error
         is_new = before is None or before.message != error.message
         self._close_socket(ConnectionLost("the connection attempt failed"))
@@ -161,11 +166,13 @@ class Supervisor:
         limit = self._options.max_attempts
         if error.code == 326 and not self._was_ready:
             limit = min(limit, _ID_IN_USE_TRIES) if limit else _ID_IN_USE_TRIES
-        return error.retryable and (limit == 0 or self.attempts < limit)
+        return error.retryable and (limit == 0 or self._counted < limit)
 
     def _give_up(self, error: PoseiError) -> None:
         final_error = given_up(error, self.attempts)
         self._change(ConnectionEvent.GIVE_UP, final_error.message)
+        self._session.requests.is_healing = False
+        self._session.requests.connection_lost(final_error)
         self._session.streams.give_up(final_error)
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(final_error)
@@ -187,7 +194,9 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         handshake = self._session.handshake = Handshake(loop.create_future())
         lost = self._lost = loop.create_future()
-        socket = await self._open_socket()
+        socket = await open_socket(
+            self.host, self.port, options.open_timeout, self._deliver, self._socket_lost
+        )
         self.socket = socket
         self._change(ConnectionEvent.OPENED, "the gateway accepted the connection")
         socket.write(ibapi_border.hello(self._newest_version()))
@@ -216,21 +225,6 @@ class Supervisor:
                 gateway_port=port,
             )
         self.host, self.port = self._gateway.host, port
-
-    async def _open_socket(self) -> GatewaySocket:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._options.open_timeout):
-                _, socket = await loop.create_connection(
-                    lambda: GatewaySocket(self._deliver, self._socket_lost),
-                    self.host,
-                    self.port,
-                )
-        except TimeoutError as error:
-            raise no_answer(self.host, self.port) from error
-        except OSError as error:
-            raise unreachable(self.host, self.port, error) from error
-        return socket
 
     def _newest_version(self) -> int:
         newest = ibapi_border.MAX_SERVER_VERSION
@@ -279,7 +273,6 @@ class Supervisor:
         is_again = self._was_ready
         self._was_ready = True
         self._is_upstream_lost = False
-        self.broken_farms.clear()
         self._session.handshake = None
         self._change(
             ConnectionEvent.READY,
@@ -288,6 +281,7 @@ class Supervisor:
         )
         for follow in self._session.on_ready:
             follow(is_again)
+        self._session.requests.connection_ready()
         if self.socket is not None:
             self.watchdog.start(self.socket)
         if self._ready is not None and not self._ready.done():
@@ -313,13 +307,24 @@ class Supervisor:
             lost.set_result(error)
 
     def _went(self, error: PoseiError) -> None:
-        self._session.log.error("the connection is lost", reason=error.message, code=error.code)
+        window = self.outage.window()
+        self._session.log.log(
+            logging.ERROR if window is None else logging.WARNING,
+            "the connection is lost",
+            reason=error.message,
+            code=error.code,
+            maintenance=None if window is None else str(window),
+            streams=len(self._session.streams),
+            requests=len(self._session.requests),
+        )
+        self._session.requests.is_healing = True
         self._close_socket(error)
         self._change(ConnectionEvent.LOST, error.message, data_lost=True)
 
     def _close_socket(self, error: PoseiError) -> None:
         """Close, and tell everybody who waits for something that it will not come."""
         self.watchdog.stop()
+        self.farms.forget()
         if self.socket is not None:
             self.frames_before += self.socket.frames
             self.socket.close()
@@ -339,6 +344,7 @@ class Supervisor:
         if self.state is ConnectionState.STOPPED:
             return
         error = ConnectionLost(reason, field="connection", remedy="await connect()")
+        self._session.requests.is_healing = False
         self._close_socket(error)
         self._session.streams.give_up(error)
         if self._ready is not None and not self._ready.done():
@@ -362,10 +368,10 @@ class Supervisor:
             self._is_upstream_lost = False
             self._restored(notice, data_lost=action is Action.RESTORED_DATA_LOST)
         elif action is Action.FARM_BROKEN:
-            self.broken_farms.add(_farm(notice.message))
+            self.farms.broke(notice)
             self._change(ConnectionEvent.IMPAIRED, notice.message)
         elif action is Action.FARM_OK:
-            self.broken_farms.discard(_farm(notice.message))
+            self.farms.came_back(notice)
             self._heal(notice.message)
 
     def _restored(self, notice: Notice, *, data_lost: bool) -> None:
@@ -375,10 +381,18 @@ class Supervisor:
         self._heal(notice.message)
 
     def _heal(self, reason: str) -> None:
-        if not self._is_upstream_lost and not self.broken_farms:
+        if not self._is_upstream_lost and not self.farms.names():
             self._change(ConnectionEvent.HEALED, reason)
 
     # --- telling ----------------------------------------------------------------------------------
+
+    def _follow_outage(self, state: ConnectionState, reason: str) -> None:
+        if state is ConnectionState.READY:
+            self.outage.ended()
+        elif state is ConnectionState.STOPPED:
+            self.outage.stop()
+        elif self._was_ready:
+            self.outage.began(reason)
 
     def _change(self, event: ConnectionEvent, reason: str, *, data_lost: bool = False) -> None:
         state = next_state(self.state, event)
@@ -386,8 +400,18 @@ class Supervisor:
             self._change_to(state, reason, data_lost=data_lost)
 
     def _change_to(self, state: ConnectionState, reason: str, *, data_lost: bool) -> None:
-        change = ConnectionChange(state, self.state, reason, state.is_connected, data_lost)
+        reason = reason[:_LONGEST_REASON]
+        change = ConnectionChange(
+            state,
+            self.state,
+            reason,
+            state.is_connected,
+            data_lost,
+            self._is_upstream_lost,
+            self._session.clock.timestamp_ns(),
+        )
         self.state = state
+        self._follow_outage(state, reason)
         self.history.append(change)
         self._session.log.info(
             "the connection changed",
@@ -397,8 +421,3 @@ class Supervisor:
         )
         for handler in tuple(self.handlers):
             self._session.streams.guarded(handler, change)
-
-
-def _farm(message: str) -> str:
-    """Return the farm's name: ``Market data farm connection is broken:usfarm``."""
-    return message.rpartition(":")[2].strip()

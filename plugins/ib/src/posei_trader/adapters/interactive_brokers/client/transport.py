@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast, final
 
+from posei_trader.adapters.interactive_brokers.client.refusals import no_answer, unreachable
 from posei_trader.adapters.interactive_brokers.wire.errors import FramingError
 from posei_trader.adapters.interactive_brokers.wire.framing import FrameReader, Framing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["GatewaySocket"]
+__all__ = ["GatewaySocket", "open_socket"]
 
 
 @final
@@ -94,3 +95,28 @@ class GatewaySocket(asyncio.BufferedProtocol):
 
 def _discard(_message_id: int, _payload: bytes) -> None:
     """Drop what was in the buffer behind the end."""
+
+
+async def open_socket(
+    host: str,
+    port: int,
+    seconds: float,
+    deliver: Callable[[int, bytes], None],
+    lost: Callable[[str], None],
+) -> GatewaySocket:
+    """Open a TCP connection; deliver and lost as for `GatewaySocket`.
+
+    Raises:
+        ConnectionFailed: nobody listens there, or nobody answers within the seconds.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(seconds):
+            _, socket = await loop.create_connection(
+                lambda: GatewaySocket(deliver, lost), host, port
+            )
+    except TimeoutError as error:
+        raise no_answer(host, port) from error
+    except OSError as error:
+        raise unreachable(host, port, error) from error
+    return socket

@@ -15,13 +15,14 @@ from posei_trader.errors import PoseiError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from posei_trader.adapters.interactive_brokers.client.options import ConnectionOptions
     from posei_trader.adapters.interactive_brokers.client.session import Session
     from posei_trader.adapters.interactive_brokers.client.transport import GatewaySocket
 
 __all__ = ["Watchdog"]
 
 _LOOKS_PER_INTERVAL: Final = 4
-_LATE_S: Final = 1.0
+_SECOND: Final = 1_000_000_000
 
 
 @final
@@ -30,26 +31,32 @@ class Watchdog:
 
     Args:
         session: What sends the probe.
-        interval: Seconds without a byte before a probe is sent.
-        timeout: Seconds without a byte after it before the gateway counts as silent.
+        options: How long without a byte before a probe is sent, how long without one after it
+            before the gateway counts as silent, and how late the event loop may be.
         silent: Called with the seconds of silence.
     """
 
     def __init__(
-        self, session: Session, interval: float, timeout: float, silent: Callable[[float], None]
+        self, session: Session, options: ConnectionOptions, silent: Callable[[float], None]
     ) -> None:
         self._session = session
-        self._interval = interval
-        self._timeout = timeout
+        self._interval = options.probe_interval
+        self._timeout = options.probe_timeout
+        self._longest_lag = options.longest_lag
         self._silent = silent
         self._socket: GatewaySocket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reads = 0
         self._seen_at = 0.0
         self._probed_at: float | None = None
-        self._counts: dict[int, int] = {}
         self.loop_lag_s = 0.0
         """How late the last look was."""
+        self.loop_lag_max_s = 0.0
+        """How late the latest look ever was."""
+        self.loop_stalls = 0
+        """How often the event loop was later than `longest_lag`."""
+        self.clock_offset_ns: int | None = None
+        """How far the gateway's clock is ahead of ours, from the last probe; None before one."""
         self.round_trip_s: float | None = None
         """How long the last probe took."""
         self.probes = 0
@@ -59,7 +66,8 @@ class Watchdog:
         self.stop()
         self._socket = socket
         self._reads = socket.reads
-        self._seen_at = asyncio.get_running_loop().time()
+        now = self._seen_at = asyncio.get_running_loop().time()
+        self._probe(now)
         self._look_again()
 
     def stop(self) -> None:
@@ -70,8 +78,11 @@ class Watchdog:
         self._socket = None
         self._probed_at = None
 
-    def answered(self, _server_time: int) -> None:
-        """Take note of the answer to a probe."""
+    def answered(self, server_time_s: int) -> None:
+        """Take note of what time it is at the gateway: the answer to a probe, or to a question."""
+        # The answer is cut to a second: on average, half of one is missing.
+        venue_ns = server_time_s * _SECOND + _SECOND // 2
+        self.clock_offset_ns = venue_ns - self._session.clock.timestamp_ns()
         if self._probed_at is not None:
             self.round_trip_s = asyncio.get_running_loop().time() - self._probed_at
             self._probed_at = None
@@ -85,10 +96,8 @@ class Watchdog:
         socket, now = self._socket, asyncio.get_running_loop().time()
         if socket is None:
             return
-        self.loop_lag_s = now - due
-        if self.loop_lag_s > _LATE_S:
-            self._session.log.warning("the event loop was late", seconds=round(self.loop_lag_s, 1))
-        self._stamp_streams()
+        self._measure_lag(now - due)
+        self._session.streams.stamp()
         if socket.reads != self._reads:
             self._reads = socket.reads
             self._seen_at = now
@@ -102,6 +111,17 @@ class Watchdog:
             return
         self._look_again()
 
+    def _measure_lag(self, seconds: float) -> None:
+        self.loop_lag_s = seconds
+        self.loop_lag_max_s = max(self.loop_lag_max_s, seconds)
+        if seconds > self._longest_lag:
+            self.loop_stalls += 1
+            self._session.log.warning(
+                "the event loop was late: something blocks it",
+                seconds=round(seconds, 3),
+                stalls=self.loop_stalls,
+            )
+
     def _probe(self, now: float) -> None:
         self._probed_at = now
         self.probes += 1
@@ -110,12 +130,3 @@ class Watchdog:
             self._session.scheduler.submit(Command(data, Lane.ORDER))
         except PoseiError as error:
             self._session.log.warning("no sign of life could be asked for", error=error.message)
-
-    def _stamp_streams(self) -> None:
-        now = self._session.clock.timestamp_ns()
-        counts: dict[int, int] = {}
-        for req_id, stream in self._session.streams.by_id.items():
-            counts[req_id] = stream.received
-            if stream.received != self._counts.get(req_id, 0):
-                stream.last_seen_ns = now
-        self._counts = counts

@@ -1,0 +1,236 @@
+"""Absences: alarms when they last, patience in maintenance windows, farms and their streams."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+
+import pytest
+
+from posei_trader.adapters.interactive_brokers.client import ConnectionState
+from posei_trader.adapters.interactive_brokers.maintenance import IBMaintenanceWindow
+
+ALWAYS = (
+    IBMaintenanceWindow(start="00:00", end="12:00", time_zone="UTC"),
+    IBMaintenanceWindow(start="12:00", end="00:00", time_zone="UTC"),
+)
+
+
+def alarms(caplog) -> list[str]:
+    return [one.getMessage() for one in caplog.records if one.levelname == "CRITICAL"]
+
+
+# --- alarms ---
+
+
+async def test_an_absence_that_lasts_is_an_alarm_and_its_end_ends_it(shop, caplog):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway, alarm_after=0.05)
+    gateway.send(4, 2, -1, 1100, "Connectivity has been lost.", "")
+    await shop.until(lambda: client.health().alarm)
+    assert "Connectivity has been lost" in client.health().alarm
+    assert any("not been ready for too long" in line for line in alarms(caplog))
+    gateway.send(4, 2, -1, 1102, "restored", "")
+    await shop.until(lambda: client.state is ConnectionState.READY)
+    assert client.health().alarm is None
+    assert client.health().alarms == 1
+
+
+async def test_an_alarm_is_repeated_at_growing_distances_until_all_is_well(shop, caplog):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock, alarm_after=60.0)
+    gateway.send(4, 2, -1, 1100, "lost", "")
+    await shop.until(lambda: client.state is ConnectionState.DEGRADED)
+    seen = []
+    for seconds in (59, 2, 118, 2, 238, 2):
+        clock.advance(seconds)
+        seen.append(len(alarms(caplog)))
+    assert seen == [0, 1, 1, 2, 2, 3]
+    assert client.health().alarms == 1
+
+
+async def test_a_short_absence_is_no_alarm(shop, caplog):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock, alarm_after=60.0)
+    gateway.drop()
+    await shop.until(lambda: client.health().reconnects == 1 and client.is_connected)
+    clock.advance(600)
+    assert alarms(caplog) == []
+    assert client.health().alarm is None
+
+
+async def test_in_a_maintenance_window_the_alarm_waits_for_its_end(shop, caplog):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    clock.now = int(dt.datetime(2024, 3, 5, 5, 20, tzinfo=dt.UTC).timestamp()) * 10**9
+    window = IBMaintenanceWindow(start="05:15", end="05:45", time_zone="UTC")
+    client = await shop.connected(gateway, clock=clock, alarm_after=60.0, maintenance=(window,))
+    assert client.is_under_maintenance
+    gateway.send(4, 2, -1, 1100, "lost", "")
+    await shop.until(lambda: client.state is ConnectionState.DEGRADED)
+    clock.advance(25 * 60 + 59)
+    assert alarms(caplog) == []
+    clock.advance(2)
+    assert len(alarms(caplog)) == 1
+    assert not client.is_under_maintenance
+
+
+async def test_in_a_maintenance_window_attempts_to_come_back_do_not_count(shop, caplog):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway, max_attempts=2, maintenance=ALWAYS, longest_pause=0.01)
+    port = gateway.port
+    client._connection.port = 1
+    gateway.drop()
+    await shop.until(lambda: client._connection.attempts >= 5)
+    client._connection.port = port
+    await shop.until(lambda: client.is_connected)
+    (line,) = [one for one in caplog.records if "connection is lost" in one.getMessage()]
+    assert line.levelname == "WARNING"
+
+
+async def test_maintenance_does_not_blind_the_watchdog(shop):
+    gateway = await shop.gateway()
+    gateway.answers_time = False
+    client = await shop.connected(
+        gateway, probe_interval=0.05, probe_timeout=0.05, maintenance=ALWAYS
+    )
+    await shop.until(lambda: client.health().reconnects >= 1)
+
+
+# --- farms ---
+
+
+async def test_a_stream_that_does_not_come_back_with_its_farm_is_opened_anew_once(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    silent, lively, quiet = shop.Listener(), shop.Listener(), shop.Listener()
+    client.subscribe_market_data(shop.AAPL, silent)
+    client.subscribe_market_data(shop.EURUSD, lively)
+    client.subscribe_realtime_bars(shop.EURUSD, quiet, what_to_show="MIDPOINT")
+    ids = [(await gateway.asked(1))[2], (await gateway.asked(1))[2]]
+    for number in ids:
+        gateway.send(2, 6, number, 0, "5")
+    await silent.next("tick_size")
+    await lively.next("tick_size")
+    gateway.send(4, 2, -1, 2103, "Market data farm connection is broken:usfarm", "")
+    await shop.until(lambda: client.health().broken_farms == ("usfarm",))
+    gateway.send(4, 2, -1, 2104, "Market data farm connection is OK:usfarm", "")
+    await shop.until(lambda: client.state is ConnectionState.READY)
+    gateway.send(2, 6, ids[1], 0, "6")
+    await lively.next("tick_size")
+    clock.advance(14)
+    assert gateway.count(1) == 2
+    clock.advance(2)
+    assert await silent.next() == (
+        "stream_restarted",
+        "silent since its market data farm came back",
+    )
+    assert (await gateway.asked(2))[2] == ids[0]
+    await gateway.asked(1)
+    clock.advance(3600)
+    await client.server_time()
+    assert gateway.count(1) == 3
+    assert gateway.count(50) == 1  # it never had data: the farm is not why
+    assert gateway.hellos == 1
+    assert [stream.reissues for stream in client.health().streams] == [1, 0, 0]
+
+
+async def test_the_definition_farm_touches_no_stream(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    listener = shop.Listener()
+    client.subscribe_market_data(shop.AAPL, listener)
+    gateway.send(2, 6, (await gateway.asked(1))[2], 0, "5")
+    await listener.next("tick_size")
+    gateway.send(4, 2, -1, 2157, "Sec-def data farm connection is broken:secdefil", "")
+    gateway.send(4, 2, -1, 2158, "Sec-def data farm connection is OK:secdefil", "")
+    await client.server_time()
+    clock.advance(600)
+    await client.server_time()
+    assert gateway.count(1) == 1
+
+
+async def test_hostile_farm_names_cannot_fill_the_memory(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    for number in range(300):
+        gateway.send(4, 2, -1, 2103, f"broken:{number}{'x' * 500}", "")
+    await client.server_time()
+    farms = client.health().broken_farms
+    assert len(farms) == 100
+    assert all(len(name) <= 60 for name in farms)
+
+
+# --- time ---
+
+
+async def test_the_gateways_time_can_be_asked_for(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    assert await client.server_time() == 1_700_000_000 * 10**9
+    assert abs(client.clock_offset_ns) <= 10**9
+
+
+async def test_a_loop_that_was_blocked_is_measured_and_reported(shop, caplog):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway, probe_interval=0.1, probe_timeout=5.0, longest_lag=0.1)
+    await asyncio.sleep(0)
+    time.sleep(0.3)  # noqa: ASYNC251 - this is what the test is about
+    await shop.until(lambda: client.health().loop_stalls)
+    assert client.health().loop_lag_max_s > 0.1
+    assert any("event loop was late" in line for line in caplog.messages)
+    assert client.is_connected
+
+
+# --- the log of an incident ---
+
+
+async def test_the_log_of_an_incident_alone_explains_it(shop, caplog):
+    caplog.set_level("INFO")
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    client.subscribe_market_data(shop.AAPL, shop.Listener())
+    old = (await gateway.asked(1))[2]
+    gateway.drop()
+    new = (await gateway.asked(1))[2]
+    await shop.until(lambda: client.is_connected)
+    story = [
+        record.msg
+        for record in caplog.records
+        if record.name == "posei.InteractiveBrokersClient" and isinstance(record.msg, dict)
+    ]
+    assert all(line["client_id"] == 1 for line in story)
+    told = [line["event"] for line in story]
+    wanted = [
+        "the connection is lost",
+        "the connection changed",
+        "a stream was asked for anew",
+        "the outage has ended",
+    ]
+    for event in wanted:
+        assert event in told
+    (lost,) = [line for line in story if line["event"] == "the connection is lost"]
+    assert lost["reason"] == "the gateway closed the connection"
+    assert lost["streams"] == 1
+    (again,) = [line for line in story if line["event"] == "a stream was asked for anew"]
+    assert (str(again["req_id_before"]), str(again["req_id"])) == (old, new)
+    assert again["reason"] == "the connection was lost"
+
+
+@pytest.mark.parametrize("flood", [2_000])
+async def test_garbage_without_end_does_not_fill_the_log(shop, caplog, flood):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    for _ in range(flood):
+        gateway.send(9, "many", "words", "x" * 500)
+    await client.server_time()
+    assert client.health().malformed == flood
+    lines = [line for line in caplog.messages if "does not decode" in line]
+    assert len(lines) == 12  # the first ten, the hundredth, the thousandth
+    assert all(len(line) < 600 for line in lines)
