@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from posei_trader.persistence.catalog import ParquetDataCatalog
+from posei_trader.persistence.files import FileStore
 
 WRITER = """
 import sys
@@ -69,3 +70,22 @@ def test_two_bars_of_one_moment_and_contradictions_are_found(tmp_path, make_bar)
     catalog.write_data([make_bar(1, 1_100_000_000), make_bar(1, 1_200_000_000), make_bar(2)])
     (problem,) = catalog.check()
     assert "1 bars begin at the moment of another one" in problem
+
+
+def test_a_reader_whose_files_are_joined_meanwhile_reads_the_joined_one(
+    tmp_path, make_bar, monkeypatch
+):
+    catalog, other = ParquetDataCatalog(tmp_path), ParquetDataCatalog(tmp_path)
+    for minute in range(3):
+        catalog.write_data([make_bar(minute)])
+    plain, joined = FileStore.read, []
+
+    def read(self, path, *span):
+        if not joined:
+            joined.append(True)
+            assert other.consolidate() == 3
+        return plain(self, path, *span)
+
+    monkeypatch.setattr(FileStore, "read", read)
+    assert catalog.bars() == [make_bar(minute) for minute in range(3)]
+    assert joined
