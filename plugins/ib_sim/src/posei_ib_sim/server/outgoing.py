@@ -14,15 +14,17 @@ __all__ = ["Outgoing"]
 
 _log = get_logger(__name__)
 _HIGH_WATER = 1 << 20
+_SEGMENT = 1 << 16
 
 
 @final
 class Outgoing:
     """The sending half of one connection.
 
-    Frames written in one turn of the event loop leave in one segment. While the client does not
-    read, they wait here up to `limit` bytes; beyond that the client is cut off, as a gateway does
-    with readers that are too slow, and what waited is counted as lost.
+    Frames written in one turn of the event loop leave in one segment, unless an answer is so long
+    that its beginning had better not wait for its end. While the client does not read, they wait
+    here up to `limit` bytes; beyond that the client is cut off, as a gateway does with readers that
+    are too slow, and what waited is counted as lost.
 
     Args:
         transport: The connection.
@@ -71,6 +73,8 @@ class Outgoing:
         self.sent_frames += 1
         if self._bytes > self._limit:
             self._overflow()
+        elif self._bytes >= _SEGMENT and self.merge_seconds is None:
+            self._flush()
         elif not self._is_scheduled:
             self._is_scheduled = True
             if self.merge_seconds is None:

@@ -12,14 +12,13 @@ from posei_ib_sim.history.bar_sizes import format_time
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from posei_ib_sim.contracts import ContractDatabase, SimContract
+    from posei_ib_sim.contracts import SimContract
     from posei_ib_sim.history import Bar
     from posei_ib_sim.orders import Fill, OrderPreview, SimOrder
 
 __all__ = [
     "bar_message",
     "completed_order",
-    "contract_details",
     "execution_details",
     "money",
     "open_order",
@@ -88,66 +87,6 @@ def _combo(contract: SimContract) -> wire.Contract:
             for leg in contract.legs
         ),
     )
-
-
-def contract_details(
-    database: ContractDatabase, contract: SimContract, now_ns: int
-) -> tuple[wire.Contract, wire.ContractDetails]:
-    """Return the two halves of a contract details answer."""
-    described = to_wire(contract)
-    if contract.last_trade_time:
-        described = wire.Contract(
-            **{
-                **{name: getattr(described, name) for name in described.__struct_fields__},
-                "lastTradeDateOrContractMonth": f"{contract.last_trade_date} "
-                f"{contract.last_trade_time}",
-                "lastTradeDate": contract.last_trade_date,
-            }
-        )
-    rules = ",".join([str(contract.market_rule)] * len(contract.routes))
-    ids = {"ISIN": contract.isin} if contract.isin else {}
-    if contract.cusip:
-        ids["CUSIP"] = contract.cusip
-    bond = contract.sec_type == "BOND"
-    details = wire.ContractDetails(
-        marketName=contract.market_name,
-        minTick=contract.min_tick,
-        orderTypes=contract.order_types,
-        validExchanges=",".join(contract.routes),
-        priceMagnifier=contract.price_magnifier,
-        underConId=contract.under_con_id,
-        longName=contract.long_name,
-        contractMonth=contract.contract_month,
-        industry=contract.industry,
-        category=contract.category,
-        subcategory=contract.subcategory,
-        timeZoneId=contract.zone,
-        tradingHours=database.hours.describe(contract.hours, now_ns, liquid=False),
-        liquidHours=database.hours.describe(contract.hours, now_ns, liquid=True),
-        evRule="",
-        evMultiplier=0.0,
-        secIdList=ids,
-        aggGroup=contract.agg_group,
-        underSymbol=contract.under_symbol,
-        underSecType=contract.under_sec_type,
-        marketRuleIds=rules,
-        realExpirationDate=contract.real_expiration_date,
-        stockType=contract.stock_type,
-        minSize=contract.min_size,
-        sizeIncrement=contract.size_increment,
-        suggestedSizeIncrement=contract.suggested_size_increment,
-        cusip=contract.cusip,
-        ratings=contract.ratings,
-        bondType=contract.bond_type,
-        coupon=contract.coupon if bond else None,
-        couponType="FIXED" if bond else "",
-        callable=contract.callable,
-        descAppend=contract.long_name if bond else "",
-        fundName=contract.long_name if contract.family else "",
-        fundFamily=contract.family,
-        fundType="Equity" if contract.family else "",
-    )
-    return described, details
 
 
 def open_order(order: SimOrder) -> wire.OpenOrder:

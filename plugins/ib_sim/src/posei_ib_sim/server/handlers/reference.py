@@ -8,7 +8,7 @@ from posei_ib_sim import wire
 from posei_ib_sim.contracts import MARKET_RULES
 from posei_ib_sim.contracts.described import query_of
 from posei_ib_sim.errors import RequestRefused, UnknownContract
-from posei_ib_sim.server.translate import contract_details
+from posei_ib_sim.server.descriptions import Descriptions
 
 if TYPE_CHECKING:
     from posei_ib_sim.server.routes import Routes
@@ -78,8 +78,9 @@ class ReferenceHandlers:
         found = database.find(query)
         if not found:
             raise UnknownContract("No security definition has been found for the request")
+        descriptions = Descriptions(database, self._server.now_ns)
         for contract in found:
-            described, details = contract_details(database, contract, self._server.now_ns)
+            described, details = descriptions.describe(contract)
             answer = wire.BondContractData if contract.sec_type == "BOND" else wire.ContractData
             session.send(answer(reqId=message.reqId, contract=described, contractDetails=details))
         session.send(wire.ContractDataEnd(reqId=message.reqId))

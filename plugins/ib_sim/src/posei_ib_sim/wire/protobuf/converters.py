@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 from google.protobuf.message import Message
 
 from posei_ib_sim.wire.fields import FieldInfo, ValueKind, construct, fields_of
-from posei_ib_sim.wire.messages import BondContractData, Record
+from posei_ib_sim.wire.messages import BondContractData, ContractDetails, Record
 from posei_ib_sim.wire.protobuf.descriptors import field_names, message_class
 from posei_ib_sim.wire.protobuf.fast import FAST_FILLS
 from posei_ib_sim.wire.protobuf.schema import FIELD_SINCE
@@ -32,6 +32,8 @@ class Converters:
         self._version = server_version
         self._setters: dict[type[Record], list[Setter]] = {}
         self._getters: dict[type[Record], dict[str, Conversion]] = {}
+        # One assignment, for sessions of several threads share a converter.
+        self._again: tuple[Record | None, bytes] = (None, b"")
 
     def to_message(self, record: Record) -> Message:
         """Build the protobuf message of a struct.
@@ -100,7 +102,19 @@ class Converters:
                 inner.SetInParent()
                 self._fill(nested, inner)
 
-        return set_repeated if info.repeated else set_single
+        def set_shared(record: Record, message: Message) -> None:
+            nested, inner = getattr(record, name), getattr(message, name)
+            known, content = self._again
+            if nested is known:
+                inner.SetInParent()
+                inner.MergeFromString(content)
+                return
+            set_single(record, message)
+            self._again = nested, inner.SerializeToString()
+
+        if info.repeated:
+            return set_repeated
+        return set_shared if info.nested() is ContractDetails else set_single
 
     def _getters_of(self, record_type: type[Record]) -> dict[str, Conversion]:
         getters = self._getters.get(record_type)

@@ -1,11 +1,11 @@
-"""Filling the one record that answers hold by the thousand, without a loop over its fields."""
+"""Filling the records that answers hold by the thousand, without a loop over their fields."""
 
 from collections.abc import Callable
 from typing import Protocol, cast
 
 from google.protobuf.message import Message
 
-from posei_ib_sim.wire.messages import HistoricalDataBar, Record
+from posei_ib_sim.wire.messages import Contract, HistoricalDataBar, Record
 from posei_ib_sim.wire.text.values import write_decimal
 
 FastFill = Callable[[Record, Message], bool]
@@ -50,5 +50,78 @@ def _fill_bar(record: Record, message: Message) -> bool:
     return True
 
 
-FAST_FILLS: dict[type[Record], FastFill] = {HistoricalDataBar: _fill_bar}
+class _ContractMessage(Protocol):
+    """The protobuf form of a contract."""
+
+    conId: int
+    symbol: str
+    secType: str
+    lastTradeDateOrContractMonth: str
+    strike: float
+    right: str
+    multiplier: float
+    exchange: str
+    primaryExch: str
+    currency: str
+    localSymbol: str
+    tradingClass: str
+    lastTradeDate: str
+
+
+def _fill_contract(record: Record, message: Message) -> bool:
+    """Fill an option as a contract details answer has it; any other is left to the plans."""
+    contract = cast("Contract", record)
+    con_id, strike, multiplier = contract.conId, contract.strike, contract.multiplier
+    if con_id is None or strike is None or multiplier is None or not contract.right:
+        return False
+    if strike - strike != 0.0 or multiplier - multiplier != 0.0 or _has_more(contract):
+        return False
+    target = cast("_ContractMessage", message)
+    try:
+        target.conId = con_id
+        target.symbol = contract.symbol
+        target.secType = contract.secType
+        target.lastTradeDateOrContractMonth = contract.lastTradeDateOrContractMonth
+        target.strike = strike
+        target.right = contract.right
+        target.multiplier = multiplier
+        target.exchange = contract.exchange
+        target.currency = contract.currency
+        target.localSymbol = contract.localSymbol
+        target.tradingClass = contract.tradingClass
+        if contract.primaryExch:
+            target.primaryExch = contract.primaryExch
+        if contract.lastTradeDate:
+            target.lastTradeDate = contract.lastTradeDate
+    except (ValueError, TypeError):
+        message.Clear()
+        return False
+    return True
+
+
+def _has_more(contract: Contract) -> bool:
+    """Tell whether a contract has an empty text that must not travel, or what options have not."""
+    return bool(
+        not contract.symbol
+        or not contract.secType
+        or not contract.lastTradeDateOrContractMonth
+        or not contract.exchange
+        or not contract.currency
+        or not contract.localSymbol
+        or not contract.tradingClass
+        or contract.secIdType
+        or contract.secId
+        or contract.description
+        or contract.issuerId
+        or contract.deltaNeutralContract
+        or contract.includeExpired
+        or contract.comboLegsDescrip
+        or contract.comboLegs
+    )
+
+
+FAST_FILLS: dict[type[Record], FastFill] = {
+    Contract: _fill_contract,
+    HistoricalDataBar: _fill_bar,
+}
 """What fills a record faster than the plans; where it returns False, the plans do."""
