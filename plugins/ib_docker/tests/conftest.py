@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from posei_trader.adapters.ib_docker.config import DockerizedIBGatewayConfig
 from posei_trader.adapters.ib_docker.engine.docker_engine import DockerEngine
 from posei_trader.adapters.ib_docker.errors import GatewayError
+from posei_trader.adapters.ib_docker.secret_files import memory_directory
 
 sys.path.insert(0, str(Path(__file__).parent))  # where the tests find their kit
 
@@ -55,26 +57,39 @@ def docker_api(engine):
 @pytest.fixture(scope="session")
 def image(engine, docker_api):
     """The test image, built when this engine does not have it."""
-    from gateway_kit.container_image import base_tag, build_base, build_top, tag
+    from gateway_kit.container_image import base_tag, build_base, settings, tag
 
     base, top = base_tag(), tag()
     if engine.image(top) is None:
         remove_old_images(docker_api, keep={base, top})
         if engine.image(base) is None:
-            content, changes = build_base()
             repository, _, version = base.rpartition(":")
             docker_api.import_image_from_data(
-                content, repository=repository, tag=version, changes=changes
+                build_base(), repository=repository, tag=version, changes=settings()
             )
-        repository, _, version = top.rpartition(":")
-        container = docker_api.create_container(base)["Id"]
-        try:
-            docker_api.put_archive(container, "/", build_top())
-            docker_api.commit(container, repository=repository, tag=version)
-        finally:
-            docker_api.remove_container(container, force=True)
+        build_on(docker_api, base, top)
     assert engine.image(top) is not None
     return top
+
+
+def build_on(docker_api, base, top):
+    """Add the stub and the simulated Gateway to the base, run that once, and keep the result."""
+    from gateway_kit.container_image import READY, build_top, first_run, settings
+
+    repository, _, version = top.rpartition(":")
+    container = docker_api.create_container(base, command=first_run(), user="0")["Id"]
+    try:
+        docker_api.put_archive(container, "/", build_top())
+        docker_api.start(container)
+        said = b""
+        for chunk in docker_api.logs(container, stream=True, follow=True):
+            said += chunk
+            if READY in chunk:
+                docker_api.stop(container)
+        assert READY in said, said.decode()
+        docker_api.commit(container, repository=repository, tag=version, changes=settings())
+    finally:
+        docker_api.remove_container(container, force=True)
 
 
 def remove_old_images(docker_api, keep):
@@ -124,11 +139,16 @@ def make_config(image, run_id, tmp_path):
 
 @pytest.fixture
 def cleaned(engine, run_id):
-    """Remove whatever the test leaves behind, and complain about what should not be there."""
+    """Complain about a container or a secret file that a test has left behind, and remove it."""
     yield
-    left = engine.find({"io.posei.instance": run_id})
-    for container in left:
+    containers = engine.find({"io.posei.instance": run_id})
+    for container in containers:
         engine.remove(container.id)
+    directories = list(memory_directory().glob(f"posei-gw-{run_id}*"))
+    for directory in directories:
+        shutil.rmtree(directory)
+    assert [container.name for container in containers] == []
+    assert directories == []
 
 
 @pytest.fixture

@@ -157,6 +157,7 @@ async def test_an_engine_that_is_gone_with_its_gateway_is_the_cause_that_is_name
     failed = await recorder.heard(StateChanged, state=GatewayState.FAILED)
     assert failed.failure.kind is errors.EngineUnavailable
     await gateway.stop_async()  # never raises
+    await asyncio.to_thread(docker_api.remove_container, container, force=True)
 
 
 async def test_a_cancelled_start_ends_a_pull_in_the_engine(

@@ -13,7 +13,7 @@ from gateway_kit.login import PASSWORD, USERNAME
 
 from posei_trader.adapters.ib_docker import errors
 from posei_trader.adapters.ib_docker.gateway import DockerizedIBGateway
-from posei_trader.adapters.ib_docker.secret_files import _memory_directory, escaped
+from posei_trader.adapters.ib_docker.secret_files import escaped, memory_directory
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("cleaned")]
 
@@ -47,7 +47,7 @@ def read_processes_of(docker_api, container_id, name):
 
 
 def directories_of(instance):
-    return list(_memory_directory().glob(f"posei-gw-{instance}-*"))
+    return list(memory_directory().glob(f"posei-gw-{instance}-*"))
 
 
 def files_in(directory):

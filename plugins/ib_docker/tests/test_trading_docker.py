@@ -19,7 +19,8 @@ pytestmark = [
     pytest.mark.usefixtures("cleaned", "credentials"),
 ]
 
-SIMULATOR = {"STUB_SIMULATOR": "--account DU123456 --start 2023-11-07T15:00:00Z"}
+# Prices move every few simulated seconds.
+SIMULATOR = {"STUB_SIMULATOR": "--account DU123456 --start 2023-11-07T15:00:00Z --speed 20"}
 
 
 def test_the_registry_knows_the_gateway_by_the_name_in_its_configuration():

@@ -2,7 +2,8 @@
 
 It has two layers. The base holds the interpreter, its standard library, what the simulated Gateway
 depends on, the shared libraries all of it needs, and a shell with `sleep` and `rm`. On top lie the
-stub and the simulated Gateway themselves, which change more often.
+stub and the simulated Gateway themselves, which change more often, and what Python compiled when
+the simulated Gateway ran once: without that every container would compile it anew.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from pathlib import Path
 
 REPOSITORY = "localhost/posei-test/ib-gateway"
 LABEL = "io.posei.test-image"
+READY = b"Ctrl-C stops it"
+"""What the simulated Gateway prints when it listens."""
+
 _SKIPPED = {"__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip"}
 _SKIPPED |= {"site-packages", "dist-packages", "config-3.11-x86_64-linux-gnu", "lib2to3"}
 _STUB = Path(__file__).with_name("stub_gateway.py")
@@ -56,17 +60,14 @@ def simulator_files() -> list[Path]:
     return sorted(path for path in files if path.is_file() and path.suffix != ".pyc")
 
 
-def build_base() -> tuple[bytes, list[str]]:
-    """Return the base as one tar archive, and the settings of the image."""
+def build_base() -> bytes:
+    """Return the base as one tar archive."""
     packages = _packages()
     compiled = [source for source, _ in packages if source.suffix == ".so"]
     paths = [*_interpreter(), *_tools()]
     files = [(path, str(path)) for path in (*paths, *_libraries([*paths, *compiled]))]
     directories = (("tmp", 0o1777), (_HOME, 0o777))
-    changes = ["USER 1000:1000", f"WORKDIR /{_HOME}", f"LABEL {LABEL}=1"]
-    changes += [f'CMD ["{_python()}", "/{_HOME}/stub_gateway.py"]']
-    changes += [f"ENV PYTHONPATH=/{_HOME}/packages", f"ENV HOME=/{_HOME}"]
-    return _archive([*files, *packages], directories), [*changes, "ENV PYTHONUNBUFFERED=1"]
+    return _archive([*files, *packages], directories)
 
 
 def build_top() -> bytes:
@@ -78,6 +79,24 @@ def build_top() -> bytes:
         place = f"/{_HOME}/packages"
         files += [(path, f"{place}/{path.relative_to(root)}") for path in sources]
     return _archive(files)
+
+
+def settings() -> list[str]:
+    """Return the settings of the image."""
+    return [
+        "USER 1000:1000",
+        f"WORKDIR /{_HOME}",
+        f"LABEL {LABEL}=1",
+        f'CMD ["{_python()}", "/{_HOME}/stub_gateway.py"]',
+        f"ENV PYTHONPATH=/{_HOME}/packages",
+        f"ENV HOME=/{_HOME}",
+        "ENV PYTHONUNBUFFERED=1",
+    ]
+
+
+def first_run() -> list[str]:
+    """Return the command that runs the simulated Gateway, to have it compiled; it says `READY`."""
+    return [str(_python()), "-m", "posei_ib_sim", "serve"]
 
 
 def _archive(files: list[tuple[Path, str]], directories: tuple[tuple[str, int], ...] = ()) -> bytes:

@@ -52,7 +52,7 @@ provider = InteractiveBrokersInstrumentProviderConfig(load_ids=frozenset(["EUR/U
 node = TradingNode(
     TradingNodeConfig(
         trader_id="DOCKER-001",
-        logging=LoggingConfig(log_level="WARNING"),
+        logging=LoggingConfig(log_level="INFO"),
         data_clients={
             IB: InteractiveBrokersDataClientConfig(
                 dockerized_gateway=gateway, instrument_provider=provider

@@ -11,12 +11,13 @@ import asyncio
 import time
 from collections import deque
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.ib_docker import errors
 from posei_trader.adapters.ib_docker.board import Board
 from posei_trader.adapters.ib_docker.handshake import HandshakeFailed, shake_hands
-from posei_trader.adapters.ib_docker.launcher import Launched, Launcher
+from posei_trader.adapters.ib_docker.launcher import Launcher
 from posei_trader.adapters.ib_docker.local_state import LocalState, RefusedLogin
 from posei_trader.adapters.ib_docker.log_pump import follow
 from posei_trader.adapters.ib_docker.redaction import Redactor
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.ib_docker.config import DockerizedIBGatewayConfig
     from posei_trader.adapters.ib_docker.engine.seam import ContainerEngine, ContainerFacts
+    from posei_trader.adapters.ib_docker.launcher import Launched
     from posei_trader.adapters.ib_docker.states import Notice
 
 _log = get_logger("DockerizedIBGateway")
@@ -178,18 +180,8 @@ class GatewayController:
     # --- starting ----------------------------------------------------------------------------
 
     async def _launch(self, board: Board, *, force: bool, adopt_any: bool) -> None:
-        work = asyncio.create_task(
-            asyncio.to_thread(self._launcher.launch, force=force, adopt_any=adopt_any)
-        )
-        try:
-            launched = await asyncio.shield(work)
-        except asyncio.CancelledError:
-            # The thread cannot be killed; it is asked to stop, and what it made is taken down.
-            self._launcher.cancelled.set()
-            with suppress(errors.GatewayError):
-                self._launched(await work)
-            raise
-        self._launched(launched)
+        launch = partial(self._launcher.launch, force=force, adopt_any=adopt_any)
+        launched = await self._make(launch)
         self._secrets_out = not launched.adopted
         if launched.adopted:
             board.boots = 1
@@ -198,6 +190,23 @@ class GatewayController:
         else:
             board.tell(lambda machine, now: machine.created(now))
             board.tell(lambda machine, now: machine.started(now))
+
+    async def _make(self, step: Callable[[], Launched]) -> Launched:
+        """Run a step that makes a container, to its end even when we are cancelled meanwhile.
+
+        Its thread cannot be killed: it is asked to stop, and what it has made must be known to be
+        taken down.
+        """
+        work = asyncio.create_task(asyncio.to_thread(step))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._launcher.cancelled.set()
+            with suppress(errors.GatewayError):
+                self._launched(await work)
+            raise
+        self._launched(work.result())
+        return work.result()
 
     def _launched(self, launched: Launched) -> None:
         self.container = launched.container
@@ -361,8 +370,7 @@ class GatewayController:
     async def _restart_container(self, board: Board) -> None:
         board.full_login_wanted = False
         self._secrets_out = True
-        new = await asyncio.to_thread(self._launcher.restart, self._container())
-        self._launched(Launched(new, adopted=False))
+        await self._make(partial(self._launcher.restart, self._container()))
         board.last_stamp = None
         board.boots = 0
         board.tell(lambda machine, now: machine.started(now))

@@ -112,7 +112,7 @@ class Launcher:
                 return Launched(found, adopted=True)
             return Launched(self._create(engine, self._ports()), adopted=False)
 
-    def restart(self, old: ContainerFacts) -> ContainerFacts:
+    def restart(self, old: ContainerFacts) -> Launched:
         """Replace the container by a new one, on the same ports, and return it.
 
         A new one logs in from scratch: no stale session file of the old one can get in the way, and
@@ -125,12 +125,13 @@ class Launcher:
                 inside: address for inside, address in old.ports.items() if inside in self._ports()
             }
             try:
-                return self._create(engine, self._ports() | same)
+                new = self._create(engine, self._ports() | same)
             except errors.PortInUse:
                 # Somebody was quicker; where any port will do, another one does.
                 if all(address.port for address in self._ports().values()):
                     raise
-                return self._create(engine, self._ports())
+                new = self._create(engine, self._ports())
+        return Launched(new, adopted=False)
 
     def deliver_again(self, container_id: str) -> None:
         """Put the secrets where a container finds them that the engine itself has restarted."""

@@ -98,7 +98,7 @@ class SecretDirectory:
         return f"posei-gw-{self._instance}-"
 
     def _make(self) -> Path:
-        base = self._base or _memory_directory()
+        base = self._base or memory_directory()
         outer = base / f"{self._prefix}{secrets.token_hex(8)}"
         outer.mkdir(mode=0o700)
         inner = outer / "secrets"
@@ -116,7 +116,8 @@ class SecretDirectory:
         file.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
 
 
-def _memory_directory() -> Path:
+def memory_directory() -> Path:
+    """Return where secrets are put: a file system in memory that this user may write to."""
     candidates: Iterable[str | None] = (os.environ.get("XDG_RUNTIME_DIR"), *_MEMORY_DIRECTORIES)
     for candidate in candidates:
         if candidate and os.access(candidate, os.W_OK | os.X_OK):

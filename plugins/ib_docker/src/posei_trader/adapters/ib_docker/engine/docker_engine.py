@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from contextlib import contextmanager
+import weakref
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
 
@@ -49,6 +50,7 @@ class DockerEngine:
     def __init__(self, url: str | None = None) -> None:
         self._asked = url
         self._client: docker.APIClient | None = None
+        self._closer: Callable[[], object] | None = None
         self._address: EngineAddress | None = None
         self._connecting = threading.Lock()
 
@@ -74,6 +76,8 @@ class DockerEngine:
         with self._connecting:
             if self._client is None:
                 self._client = self._connect()
+                # Whoever forgets to close an engine loses no socket by it.
+                self._closer = weakref.finalize(self, self._client.close)
             return self._client
 
     def _connect(self) -> docker.APIClient:
@@ -154,8 +158,8 @@ class DockerEngine:
     def _cancellable(self) -> Iterator[docker.APIClient]:
         """Give a connection of its own, whose answers are closed however it is left.
 
-        The package never closes an answer that was not read to its end; closing it is also what
-        makes the engine cancel its work.
+        The package never closes an answer that was not read to its end, nor one after which it
+        failed; closing it is also what makes the engine cancel its work.
         """
         client = self._connect()
         answers: list[requests.Response] = []
@@ -253,11 +257,12 @@ class DockerEngine:
 
     def follow(self, container_id: str, *, since: str | None = None) -> LogStream:
         """Follow the log, each line with the engine's time stamp."""
-        with self._call() as api:
+        with ExitStack() as opened, self._call():
+            api = opened.enter_context(self._cancellable())
             stream = api.logs(
                 container_id, timestamps=True, stream=True, follow=True, since=_seconds(since)
             )
-        return _Follower(stream)
+            return _Follower(stream, opened.pop_all().close)
 
     def feed(self, container_id: str, command: Sequence[str], lines: Sequence[str]) -> None:
         """Run a command in the container and write lines to its input; nothing is recorded."""
@@ -281,9 +286,9 @@ class DockerEngine:
     def close(self) -> None:
         """Let go of the connections. Idempotent."""
         with self._connecting:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
+            if self._closer is not None:
+                self._closer()
+            self._client = self._closer = None
 
     def __enter__(self) -> Self:
         return self
@@ -295,8 +300,9 @@ class DockerEngine:
 class _Follower:
     """Docker's cancellable stream, which raises oddly when it is closed from another thread."""
 
-    def __init__(self, stream: CancellableStream[bytes]) -> None:
+    def __init__(self, stream: CancellableStream[bytes], let_go: Callable[[], None]) -> None:
         self._stream = stream
+        self._let_go = let_go
         self._closed = False
         self._is_read = False
 
@@ -309,22 +315,19 @@ class _Follower:
             # follower's owner looks at the container next and finds out which.
             return
         finally:
-            _close_response(self._stream)
+            self._let_go()
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            from docker.errors import DockerException  # noqa: PLC0415 - loaded on first use
+        if self._closed:
+            return
+        self._closed = True
+        from docker.errors import DockerException  # noqa: PLC0415 - loaded on first use
 
-            try:
-                self._stream.close()
-            except (OSError, AttributeError):
-                return  # it had ended by itself
-            except DockerException:
-                return  # over ssh it ends only with the container; its thread is a daemon
-            finally:
-                if not self._is_read:  # a reader closes it at the end of its reading
-                    _close_response(self._stream)
+        # It may have ended by itself; and over ssh it ends only with the container.
+        with suppress(OSError, AttributeError, DockerException):
+            self._stream.close()
+        if not self._is_read:  # a reader lets go at the end of its reading
+            self._let_go()
 
 
 def _close_response(owner: object) -> None:
