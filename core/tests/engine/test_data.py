@@ -15,7 +15,15 @@ from posei_trader.engine.data import topic_of
 from posei_trader.errors import InstrumentNotFound, InvalidRequest, RequestTimeout, Unsupported
 from posei_trader.model.bars import Bar, BarType
 from posei_trader.model.book import OrderBookDelta, OrderBookDeltas
-from posei_trader.model.enums import BookAction, BookSide, MarketStatus, PriceType, RecordFlag
+from posei_trader.model.derivatives import OpenInterest, OptionGreeks
+from posei_trader.model.enums import (
+    BookAction,
+    BookSide,
+    GreeksBasis,
+    MarketStatus,
+    PriceType,
+    RecordFlag,
+)
 from posei_trader.model.identifiers import ClientId, InstrumentId
 from posei_trader.model.requests import DataKind, HistoryRequest, Subscription
 from posei_trader.model.ticks import IndexPriceUpdate, InstrumentStatus
@@ -32,6 +40,10 @@ class Owner:
         self.items = []
         self.failures = []
         self.gaps = []
+        self.silences = []
+
+    def stream_silent(self, silence):
+        self.silences.append(silence)
 
     def stream_failed(self, subscription, error):
         self.failures.append((subscription, error))
@@ -403,9 +415,58 @@ async def test_an_instrument_is_loaded_by_its_provider():
         await rig.data.request_instrument(InstrumentId("NONE.SIM"))
 
 
-def test_kinds_that_no_engine_delivers_are_refused():
-    with pytest.raises(Unsupported, match="OPTION_GREEKS"):
-        topic_of(Subscription(DataKind.OPTION_GREEKS, AAPL))
+@pytest.mark.parametrize("kind", DataKind)
+def test_every_kind_of_stream_has_a_topic_of_its_own(kind):
+    bar_type = MINUTE if kind is DataKind.BARS else None
+    topic = topic_of(Subscription(kind, AAPL, bar_type))
+    assert topic.startswith("data.")
+    assert str(bar_type or AAPL) in topic
+    others = [topic_of(Subscription(other, AAPL, MINUTE)) for other in DataKind if other != kind]
+    assert topic not in others
+
+
+async def test_a_gap_and_a_silence_reach_who_listens_to_the_stream_and_nobody_else():
+    rig, owner, other = Rig(), Owner(), Owner()
+    rig.data.subscribe(QUOTES, owner.items.append, owner)
+    rig.data.subscribe(Subscription(DataKind.QUOTE_TICKS, MSFT), other.items.append, other)
+    await rig.data.settle()
+    rig.data.data_gap(routed(QUOTES), 5, 9, "the venue had none")
+    rig.data.stream_silent(routed(QUOTES), 7, "opened anew once")
+    [gap], [silence] = owner.gaps, owner.silences
+    assert (gap.subscription, gap.start_ns, gap.end_ns) == (routed(QUOTES), 5, 9)
+    assert gap.reason == "the venue had none"
+    assert (silence.subscription, silence.since_ns) == (routed(QUOTES), 7)
+    assert (silence.ts_event, silence.reason) == (START, "opened anew once")
+    assert (other.gaps, other.silences) == ([], [])
+
+
+async def test_a_client_that_heals_gaps_itself_is_not_spoken_for():
+    rig, owner = Rig(), Owner()
+    rig.data_client.heals_gaps = True
+    rig.data.subscribe(QUOTES, owner.items.append, owner)
+    await rig.data.settle()
+    for connected in (False, True):
+        rig.data.connection_changed(SIM, connected=connected, reason="restart")
+    assert owner.gaps == []
+
+
+def test_greeks_and_open_interest_are_kept_and_published():
+    rig, owner = Rig(), Owner()
+    rig.bus.subscribe(f"data.greeks.{AAPL}", owner.items.append)
+    rig.bus.subscribe(f"data.open_interest.{AAPL}", owner.items.append)
+    model = OptionGreeks(AAPL, GreeksBasis.MODEL, 0.2, 0.5, 0.01, 0.3, -0.02, 7.1, 190.0, 0.0, 1, 2)
+    bid = msgspec.structs.replace(model, basis=GreeksBasis.BID, delta=None)
+    interest = OpenInterest(AAPL, 12_345 * SECOND, 0, 1, 2)
+    for greeks in (model, bid):
+        rig.data.option_greeks(greeks)
+    rig.data.open_interest(interest)
+    assert owner.items == [model, bid, interest]
+    assert rig.cache.option_greeks(AAPL) == model
+    assert rig.cache.option_greeks(AAPL, GreeksBasis.BID) == bid
+    assert rig.cache.option_greeks(AAPL, GreeksBasis.ASK) is None
+    assert rig.cache.open_interest(AAPL) == interest
+    assert rig.cache.open_interest(MSFT) is None
+    assert str(interest.value) == "12345"
 
 
 def test_being_connected_means_all_of_at_least_one_client():

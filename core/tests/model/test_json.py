@@ -117,6 +117,7 @@ SPECIAL: dict[object, st.SearchStrategy[typing.Any]] = {
     Currency: st.sampled_from(sorted(currencies().values())),
     Decimal: st.decimals(allow_nan=False, allow_infinity=False),
     int: st.integers(min_value=0, max_value=2**63 - 1),
+    float: st.floats(allow_nan=False, allow_infinity=False),
     str: words,
     AccountBalance: st.builds(lambda a, b: AccountBalance(a + b, a, b), money, money),
     BarSpecification: st.builds(

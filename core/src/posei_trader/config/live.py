@@ -33,6 +33,7 @@ __all__ = [
     "LiveRiskEngineConfig",
     "LogLevel",
     "LoggingConfig",
+    "RiskLimits",
     "RoutingConfig",
     "TradingNodeConfig",
 ]
@@ -61,6 +62,9 @@ Reference = Annotated[str, AfterValidator(_reference)]
 
 InstrumentName = Annotated[str, AfterValidator(InstrumentId)]
 """Written as a text or an `InstrumentId`; always an `InstrumentId` once it is checked."""
+
+PositiveDecimal = Annotated[Decimal, Field(gt=0)]
+NonNegativeDecimal = Annotated[Decimal, Field(ge=0)]
 
 TraderName = Annotated[str, AfterValidator(TraderId)]
 """Written as a text or a `TraderId`; always a `TraderId` once it is checked."""
@@ -145,7 +149,17 @@ class LiveDataEngineConfig(PoseiConfig):
     validate_data_sequence: bool = False
     """Drop, count and log bars that are older than the last one of their kind."""
     queue_size: PositiveInt = 100_000
-    """Most items that wait for the engine; beyond, producers are slowed or drops are counted."""
+    """Most items that wait for listeners that are slower than the streams. See ``conflation``."""
+    conflation: Literal["when_full", "when_waiting", "never"] = "when_full"
+    """When a newer quote, book change, status or greek takes the place of an older one that waits.
+
+    "when_full" keeps everything until ``queue_size`` items wait, "when_waiting" lets a listener
+    that is behind see the newest at once, "never" drops the oldest and announces the gap. Trades
+    and bars are never conflated: what has no room is dropped and announced. Order events never wait
+    here.
+    """
+    turn_ms: PositiveInt = 20
+    """How long listeners may work before the sockets are read again."""
 
 
 class LiveExecEngineConfig(PoseiConfig):
@@ -167,11 +181,49 @@ class LiveExecEngineConfig(PoseiConfig):
     queue_size: PositiveInt = 100_000
 
 
+class RiskLimits(PoseiConfig):
+    """Limit what orders may do; None does not limit.
+
+    A limit that needs a price denies while none is known.
+    """
+
+    max_order_quantity: PositiveDecimal | None = None
+    """Most units of one order."""
+    max_order_notional: PositiveDecimal | None = None
+    """Most money of one order, in the instrument's quote currency."""
+    max_position: NonNegativeDecimal | None = None
+    """Most units held long or short, if everything that works on the side filled."""
+    max_position_notional: NonNegativeDecimal | None = None
+    """The same as money, in the instrument's quote currency, at the present price."""
+    price_collar: PositiveDecimal | None = None
+    """How far a limit may cross the market, as a share of its price: 0.05 is five per cent.
+
+    A buy may stand at most so far above the ask, a sell so far below the bid; for a stop-limit
+    order it is measured from the trigger price.
+    """
+    max_orders_per_second: PositiveInt | None = None
+    """Most orders and changes within any second."""
+
+
 class LiveRiskEngineConfig(PoseiConfig):
-    """Configure the checks before an order leaves."""
+    """Configure the checks before an order leaves.
+
+    ``limits`` hold for every instrument by itself, ``instrument_limits`` for one instrument,
+    ``account_limits`` for every instrument within one account, keyed by its id. All that apply are
+    checked.
+    """
 
     bypass: bool = False
+    """Check nothing but the trading state."""
+    trading_state: Literal["ACTIVE", "REDUCING", "HALTED"] = "ACTIVE"
+    """What is let through from the start: everything, what only reduces positions, or nothing."""
+    obey_halt: bool = True
+    """Obey `posei halt`, which another process may give at any time."""
     max_orders_per_second: PositiveInt = 100
+    """Most orders and changes of the whole node within any second."""
+    limits: RiskLimits = RiskLimits()
+    instrument_limits: FrozenMapping[InstrumentName, RiskLimits] = Field(default_factory=dict)
+    account_limits: FrozenMapping[str, RiskLimits] = Field(default_factory=dict)
     max_notional_per_order: FrozenMapping[InstrumentName, Decimal] = Field(default_factory=dict)
     """In the instrument's quote currency."""
 

@@ -42,6 +42,7 @@ class TimeBarAggregator:
         counters: Where late and implausible ticks are counted.
         timestamp_on_close: Whether `ts_event` is the close of the interval, or its opening.
         build_with_no_updates: Whether an interval without ticks gives a bar.
+        in_turn: Calls back with a moment after the ticks that wait; None calls at once.
 
     Raises:
         Unsupported: the clock does not close bars of this type.
@@ -56,8 +57,10 @@ class TimeBarAggregator:
         *,
         timestamp_on_close: bool = True,
         build_with_no_updates: bool = True,
+        in_turn: Callable[[Callable[[int], None], int], None] | None = None,
     ) -> None:
         self.bar_type = bar_type
+        self._in_turn = in_turn
         self._clock = clock
         self._emit = emit
         self._counters = counters
@@ -159,4 +162,12 @@ class TimeBarAggregator:
 
     def _on_time(self) -> None:
         self._timer = None
-        self._roll_to(max(self._clock.timestamp_ns(), self._end))
+        moment = max(self._clock.timestamp_ns(), self._end)
+        if self._in_turn is None:
+            self._close_until(moment)
+        else:
+            self._in_turn(self._close_until, moment)
+
+    def _close_until(self, moment: int) -> None:
+        if not self._is_stopped:
+            self._roll_to(moment)

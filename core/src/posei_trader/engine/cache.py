@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.engine.order_index import OrderIndex
 from posei_trader.model.book import OrderBook
-from posei_trader.model.enums import PriceType
+from posei_trader.model.enums import GreeksBasis, PriceType
 from posei_trader.model.values import Price
 
 if TYPE_CHECKING:
     from posei_trader.model.accounts import AccountState
     from posei_trader.model.bars import Bar, BarType
+    from posei_trader.model.derivatives import OpenInterest, OptionGreeks
     from posei_trader.model.enums import OrderSide
     from posei_trader.model.identifiers import (
         AccountId,
@@ -62,6 +63,8 @@ class Cache:
         self._books: dict[InstrumentId, OrderBook] = {}
         self._statuses: dict[InstrumentId, InstrumentStatus] = {}
         self._index_prices: dict[InstrumentId, IndexPriceUpdate] = {}
+        self._greeks: dict[tuple[InstrumentId, GreeksBasis], OptionGreeks] = {}
+        self._open_interest: dict[InstrumentId, OpenInterest] = {}
         self._orders = OrderIndex()
         self._positions: dict[PositionId, Position] = {}
         self._positions_of: dict[InstrumentId, dict[PositionId, Position]] = {}
@@ -160,6 +163,24 @@ class Cache:
     def set_index_price(self, update: IndexPriceUpdate) -> None:
         """Keep an index value."""
         self._index_prices[update.instrument_id] = update
+
+    def option_greeks(
+        self, instrument_id: InstrumentId, basis: GreeksBasis = GreeksBasis.MODEL
+    ) -> OptionGreeks | None:
+        """Return the last greeks of a basis, None before the first."""
+        return self._greeks.get((instrument_id, basis))
+
+    def set_option_greeks(self, greeks: OptionGreeks) -> None:
+        """Keep greeks."""
+        self._greeks[greeks.instrument_id, greeks.basis] = greeks
+
+    def open_interest(self, instrument_id: InstrumentId) -> OpenInterest | None:
+        """Return the last known open interest, None before the first."""
+        return self._open_interest.get(instrument_id)
+
+    def set_open_interest(self, update: OpenInterest) -> None:
+        """Keep an open interest."""
+        self._open_interest[update.instrument_id] = update
 
     def price(self, instrument_id: InstrumentId, price_type: PriceType) -> Price | None:
         """Return the last known price of a kind; None while none is known.

@@ -1,8 +1,9 @@
 """The data engine: from what clients deliver to who asked for it.
 
 The way of a tick is one dictionary look-up and plain calls, on the thread and in the turn of the
-event loop in which the client delivered it. Nothing is queued here, so nothing can pile up: a slow
-strategy slows the client down, and the client's socket slows the venue down.
+event loop in which the client delivered it. When listeners take longer than their share of a turn,
+what is left waits in the :mod:`.intake`, so that they neither keep sockets from being read nor make
+anything pile up without bound.
 """
 
 from __future__ import annotations
@@ -14,24 +15,34 @@ import msgspec
 
 from posei_trader.config import LiveDataEngineConfig
 from posei_trader.engine.aggregation import TimeBarAggregator
+from posei_trader.engine.conditions import Conditions
 from posei_trader.engine.counters import Counters
+from posei_trader.engine.intake import Intake
 from posei_trader.engine.internal_bars import InternalBars
-from posei_trader.engine.messages import ConnectionChange, DataGap, SubscriptionFailure
+from posei_trader.engine.messages import (
+    ConnectionChange,
+    DataGap,
+    DataSilence,
+    SubscriptionFailure,
+)
 from posei_trader.engine.routing import Router
 from posei_trader.engine.streams import Streams
 from posei_trader.engine.tick_flow import Route, TickFlow
 from posei_trader.errors import Unsupported
 from posei_trader.model.requests import DataKind, Subscription
+from posei_trader.protocols import HealsGaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from posei_trader.config import RoutingConfig
     from posei_trader.engine.bus import ErrorHandler, Handler, MessageBus
     from posei_trader.engine.cache import Cache
-    from posei_trader.engine.streams import StreamOwner
+    from posei_trader.engine.intake import IntakeStatus
+    from posei_trader.engine.streams import Stream, StreamOwner
     from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.book import OrderBookDeltas
+    from posei_trader.model.derivatives import OpenInterest, OptionGreeks
     from posei_trader.model.identifiers import ClientId, InstrumentId
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.requests import HistoryRequest
@@ -49,24 +60,14 @@ _PREFIXES: Final = {
     DataKind.ORDER_BOOK_DELTAS: "data.book",
     DataKind.INSTRUMENT_STATUS: "data.status",
     DataKind.INDEX_PRICES: "data.index",
+    DataKind.OPTION_GREEKS: "data.greeks",
+    DataKind.OPEN_INTEREST: "data.open_interest",
 }
 
 
 def topic_of(subscription: Subscription) -> str:
-    """Return the bus topic on which a stream is published, ``data.quotes.AAPL.XNAS`` for example.
-
-    Raises:
-        Unsupported: no engine delivers streams of this kind.
-    """
-    prefix = _PREFIXES.get(subscription.kind)
-    if prefix is None:
-        raise Unsupported(
-            f"streams of {subscription.kind} are not delivered",
-            field="kind",
-            value=str(subscription.kind),
-            remedy=f"subscribe to one of {', '.join(_PREFIXES)}",
-        )
-    return f"{prefix}.{subscription.bar_type or subscription.instrument_id}"
+    """Return the bus topic of a stream: ``data.quotes.AAPL.XNAS``."""
+    return f"{_PREFIXES[subscription.kind]}.{subscription.bar_type or subscription.instrument_id}"
 
 
 @final
@@ -84,6 +85,14 @@ class DataEngine:
     """Deliver a quote."""
     trade_tick: Callable[[TradeTick], None]
     """Deliver a trade."""
+    instrument_status: Callable[[InstrumentStatus], None]
+    """Deliver a change of market state."""
+    index_price: Callable[[IndexPriceUpdate], None]
+    """Deliver an index value."""
+    option_greeks: Callable[[OptionGreeks], None]
+    """Deliver an option's greeks of one basis."""
+    open_interest: Callable[[OpenInterest], None]
+    """Deliver a derivative's open interest."""
 
     def __init__(
         self,
@@ -103,13 +112,32 @@ class DataEngine:
         self._aggregations: dict[BarType, InternalBars] = {}
         self._is_stopping = False
         self._lost: dict[ClientId, ConnectionChange] = {}
-        self.counters = Counters("DataEngine")
+        self.counters = counters = Counters("DataEngine")
+        self._intake = intake = Intake(clock, self._config, counters, self._announce_dropped)
         self.quote_tick = TickFlow(
-            "quotes", bus, cache.quote_ring, self.counters, validates=self._validate
+            DataKind.QUOTE_TICKS,
+            "quotes",
+            bus,
+            cache.quote_ring,
+            intake,
+            counters,
+            validates=self._validate,
         ).deliver
         self.trade_tick = TickFlow(
-            "trades", bus, cache.trade_ring, self.counters, validates=self._validate
+            DataKind.TRADE_TICKS,
+            "trades",
+            bus,
+            cache.trade_ring,
+            intake,
+            counters,
+            validates=self._validate,
         ).deliver
+
+        conditions = Conditions(bus, cache, intake)
+        self.instrument_status = conditions.instrument_status
+        self.index_price = conditions.index_price
+        self.option_greeks = conditions.option_greeks
+        self.open_interest = conditions.open_interest
 
     # -- clients --------------------------------------------------------------------------------
 
@@ -140,6 +168,11 @@ class DataEngine:
         """Return whether there are clients and every one is connected."""
         return self._router.all_connected()
 
+    @property
+    def intake(self) -> IntakeStatus:
+        """Return how listeners keep up: what waits, what was conflated and what was dropped."""
+        return self._intake.status
+
     # -- streams --------------------------------------------------------------------------------
 
     def subscribe(
@@ -159,7 +192,7 @@ class DataEngine:
 
         Raises:
             InvalidRequest: no client serves the instrument.
-            Unsupported: streams of this kind are not delivered, or bars of this kind not made.
+            Unsupported: bars of this kind are not made here.
         """
         topic = topic_of(subscription)
         bar_type = subscription.bar_type
@@ -175,7 +208,6 @@ class DataEngine:
 
         Raises:
             InvalidRequest: no client serves the instrument.
-            Unsupported: streams of this kind are not delivered.
         """
         topic = topic_of(subscription)
         bar_type = subscription.bar_type
@@ -201,6 +233,7 @@ class DataEngine:
         for aggregation in self._aggregations.values():
             aggregation.bars.stop()
         self._aggregations.clear()
+        self._intake.clear()
         await self._streams.close()
 
     def _routed(self, subscription: Subscription) -> tuple[Subscription, DataClient]:
@@ -215,10 +248,11 @@ class DataEngine:
             bars = TimeBarAggregator(
                 bar_type,
                 self._clock,
-                self.bar,
+                self._bar,
                 self.counters,
                 timestamp_on_close=self._config.time_bars_timestamp_on_close,
                 build_with_no_updates=self._config.time_bars_build_with_no_updates,
+                in_turn=self._in_turn,
             )
             aggregation = InternalBars(self, subscription, bars)
             try:
@@ -242,6 +276,10 @@ class DataEngine:
         aggregation.bars.stop()
         self._aggregations.pop(aggregation.bars.bar_type, None)
         self.unsubscribe(aggregation.ticks, aggregation.handler, aggregation)
+
+    def _in_turn(self, close: Callable[[int], None], moment: int) -> None:
+        """Let the clock close a bar after the ticks that were there before."""
+        self._intake.take(close, moment, state=close)
 
     # -- history --------------------------------------------------------------------------------
 
@@ -280,6 +318,9 @@ class DataEngine:
 
     def bar(self, bar: Bar) -> None:
         """Deliver a complete bar, or a revision of one that is marked so."""
+        self._intake.take(self._bar, bar, stream=(DataKind.BARS, bar.bar_type))
+
+    def _bar(self, bar: Bar) -> None:
         route = self._bars.get(bar.bar_type)
         if route is None:
             topic = self._bus.topic(f"data.bars.{bar.bar_type}")
@@ -295,6 +336,9 @@ class DataEngine:
 
     def order_book_deltas(self, deltas: OrderBookDeltas) -> None:
         """Deliver the changes of one event; the cache's book is up to date when listeners run."""
+        self._intake.take(self._deltas, deltas, state=("book", deltas.instrument_id))
+
+    def _deltas(self, deltas: OrderBookDeltas) -> None:
         try:
             self._cache.open_book(deltas.instrument_id).apply_all(deltas)
         except Exception as error:  # noqa: BLE001  a sink never raises; the book says what it saw
@@ -307,16 +351,6 @@ class DataEngine:
         self._cache.add_instrument(instrument)
         self._bus.publish(f"data.instrument.{instrument.id}", instrument)
 
-    def instrument_status(self, status: InstrumentStatus) -> None:
-        """Deliver a change of market state."""
-        self._cache.set_instrument_status(status)
-        self._bus.publish(f"data.status.{status.instrument_id}", status)
-
-    def index_price(self, update: IndexPriceUpdate) -> None:
-        """Deliver an index value."""
-        self._cache.set_index_price(update)
-        self._bus.publish(f"data.index.{update.instrument_id}", update)
-
     def subscription_failed(self, subscription: Subscription, error: Exception) -> None:
         """Take note that a stream has ended or cannot be opened; its owners are told."""
         _log.error("%s failed: %s", subscription, error)
@@ -324,6 +358,24 @@ class DataEngine:
             self.counters.add("failures_of_unknown_streams", subscription)
         failure = SubscriptionFailure(subscription, error, self._clock.timestamp_ns())
         self._bus.publish("data.failures", failure)
+
+    def data_gap(self, subscription: Subscription, start_ns: int, end_ns: int, reason: str) -> None:
+        """Take note that a part of a stream is missing; its owners are told."""
+        _log.warning("%s has a gap: %s", subscription, reason)
+        gap = DataGap(subscription, start_ns, end_ns, reason)
+        stream = self._streams.find(subscription)
+        if stream is not None:
+            self._announce_gap(stream, gap)
+        self._bus.publish("data.gaps", gap)
+
+    def stream_silent(self, subscription: Subscription, since_ns: int, reason: str) -> None:
+        """Take note that a stream says nothing though it should; its owners are told."""
+        _log.error("%s is silent: %s", subscription, reason)
+        silence = DataSilence(subscription, since_ns, self._clock.timestamp_ns(), reason)
+        stream = self._streams.find(subscription)
+        for owner in list(stream.owners) if stream is not None else []:
+            owner.stream_silent(silence)
+        self._bus.publish("data.silences", silence)
 
     def connection_changed(self, client_id: ClientId, *, connected: bool, reason: str) -> None:
         """Take note that a client lost or regained the venue; owners of its streams are told."""
@@ -342,7 +394,20 @@ class DataEngine:
 
     def _announce_gaps(self, lost: ConnectionChange, regained: ConnectionChange) -> None:
         for stream in self._streams.of_client(lost.client_id):
+            if isinstance(stream.client, HealsGaps) and stream.client.heals_gaps:
+                continue
             if stream.is_open:
                 gap = DataGap(stream.subscription, lost.ts_event, regained.ts_event, lost.reason)
-                for owner in list(stream.owners):
-                    owner.stream_interrupted(gap)
+                self._announce_gap(stream, gap)
+                self._bus.publish("data.gaps", gap)
+
+    def _announce_dropped(self, stream: Hashable, start_ns: int, end_ns: int, count: int) -> None:
+        for known in self._streams.active():
+            subscription = known.subscription
+            if stream == (subscription.kind, subscription.bar_type or subscription.instrument_id):
+                reason = f"listeners are too slow: {count} items were dropped"
+                self.data_gap(subscription, start_ns, end_ns, reason)
+
+    def _announce_gap(self, stream: Stream, gap: DataGap) -> None:
+        for owner in list(stream.owners):
+            owner.stream_interrupted(gap)

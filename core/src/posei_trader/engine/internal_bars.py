@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from posei_trader.engine.aggregation import TimeBarAggregator
     from posei_trader.engine.bus import Handler
     from posei_trader.engine.data import DataEngine
-    from posei_trader.engine.messages import DataGap
+    from posei_trader.engine.messages import DataGap, DataSilence
     from posei_trader.engine.streams import StreamOwner
 
 __all__ = ["InternalBars"]
@@ -58,3 +58,9 @@ class InternalBars:
         own = msgspec.structs.replace(gap, subscription=self._subscription)
         for owner in list(self.owners):
             owner.stream_interrupted(own)
+
+    def stream_silent(self, silence: DataSilence) -> None:
+        """Pass the alarm on."""
+        own = msgspec.structs.replace(silence, subscription=self._subscription)
+        for owner in list(self.owners):
+            owner.stream_silent(own)

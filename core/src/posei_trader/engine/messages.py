@@ -7,7 +7,7 @@ import msgspec
 from posei_trader.model.identifiers import ClientId
 from posei_trader.model.requests import Subscription
 
-__all__ = ["ConnectionChange", "DataGap", "SubscriptionFailure"]
+__all__ = ["ConnectionChange", "DataGap", "DataSilence", "SubscriptionFailure"]
 
 
 class ConnectionChange(msgspec.Struct, frozen=True):
@@ -27,18 +27,37 @@ class ConnectionChange(msgspec.Struct, frozen=True):
 
 
 class DataGap(msgspec.Struct, frozen=True):
-    """A stream was interrupted: what happened in between was not delivered when it happened.
+    """A part of a stream was not delivered and will not be.
+
+    Where a client fetches what was missed, that is delivered, marked as back-filled, and there is
+    no gap.
 
     Attributes:
         subscription: The stream.
-        start_ns: When the connection was lost, UNIX ns UTC.
-        end_ns: When it was regained, UNIX ns UTC.
-        reason: The client's words about the loss.
+        start_ns: The beginning of what is missing, UNIX ns UTC.
+        end_ns: Its end, UNIX ns UTC.
+        reason: Why, for people.
     """
 
     subscription: Subscription
     start_ns: int
     end_ns: int
+    reason: str
+
+
+class DataSilence(msgspec.Struct, frozen=True):
+    """A stream says nothing though its market is open, and opening it anew did not help.
+
+    Attributes:
+        subscription: The stream.
+        since_ns: When it last said something, or was opened, UNIX ns UTC.
+        ts_event: When we were told, UNIX ns UTC.
+        reason: What was tried, for people.
+    """
+
+    subscription: Subscription
+    since_ns: int
+    ts_event: int
     reason: str
 
 

@@ -14,7 +14,7 @@ from posei_trader.engine.tasks import BackgroundTasks
 from posei_trader.errors import NotConnected
 
 if TYPE_CHECKING:
-    from posei_trader.engine.messages import DataGap
+    from posei_trader.engine.messages import DataGap, DataSilence
     from posei_trader.model.identifiers import ClientId
     from posei_trader.model.requests import Subscription
     from posei_trader.protocols import DataClient
@@ -31,7 +31,10 @@ class StreamOwner(Protocol):
         """Be told that the stream has ended or cannot be opened."""
 
     def stream_interrupted(self, gap: DataGap) -> None:
-        """Be told that the stream was interrupted and goes on."""
+        """Be told that a part of the stream is missing; it goes on."""
+
+    def stream_silent(self, silence: DataSilence) -> None:
+        """Be told that the stream says nothing though it should."""
 
 
 @final
@@ -79,6 +82,10 @@ class Streams:
         if stream is not None and owner in stream.owners:
             del stream.owners[owner]
             self._drive_soon(stream)
+
+    def find(self, subscription: Subscription) -> Stream | None:
+        """Return a stream that somebody wanted, or None."""
+        return self._streams.get(subscription)
 
     def of_owner(self, owner: StreamOwner) -> list[Subscription]:
         """Return what an owner wants."""

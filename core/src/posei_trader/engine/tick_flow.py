@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar, final
 
+from posei_trader.model.requests import DataKind
 from posei_trader.model.ticks import QuoteTick, TradeTick
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from posei_trader.engine.bus import MessageBus, Topic
     from posei_trader.engine.counters import Counters
+    from posei_trader.engine.intake import Intake
     from posei_trader.model.identifiers import InstrumentId
 
 __all__ = ["Route", "TickFlow"]
@@ -37,37 +39,58 @@ class TickFlow(Generic[TickT]):
     """Deliver the ticks of one kind.
 
     Args:
-        kind: ``quotes`` or ``trades``: the kind, in the names of topics and of counters.
+        kind: QUOTE_TICKS, of which newer ones may take the place of older, or TRADE_TICKS.
+        name: The kind in the names of topics and of counters.
         bus: Where they are published.
         ring_of: Returns where the cache keeps those of an instrument.
+        intake: Lets them wait when listeners are slower than the stream.
         counters: Where those are counted that come out of sequence.
         validates: Whether a tick that is older than the last one is dropped.
     """
 
+    __slots__ = (
+        "_bus",
+        "_counters",
+        "_intake",
+        "_kind",
+        "_name",
+        "_ring_of",
+        "_routes",
+        "_validates",
+    )
+
     def __init__(
         self,
-        kind: str,
+        kind: DataKind,
+        name: str,
         bus: MessageBus,
         ring_of: Callable[[InstrumentId], deque[TickT]],
+        intake: Intake,
         counters: Counters,
         *,
         validates: bool,
     ) -> None:
         self._kind = kind
+        self._name = name
         self._bus = bus
         self._ring_of: Callable[[InstrumentId], deque[TickT]] = ring_of
+        self._intake = intake
         self._counters = counters
         self._validates = validates
         self._routes: dict[InstrumentId, Route[TickT]] = {}
 
     def deliver(self, tick: TickT) -> None:
         """Deliver a tick: one look-up, then every listener in turn. Never raises."""
+        # `ts_init` is now, so the time that listeners may take costs no look at the clock.
+        if tick.ts_init >= self._intake.closes_at and not self._intake.admits():
+            self._wait(tick)
+            return
         route = self._routes.get(tick.instrument_id)
         if route is None:
             route = self._route_of(tick.instrument_id)
         ts_event = tick.ts_event
         if ts_event < route.ts_last and self._validates:
-            self._counters.add(f"{self._kind}_out_of_sequence_dropped", tick)
+            self._counters.add(f"{self._name}_out_of_sequence_dropped", tick)
             return
         route.ts_last = ts_event
         route.keep(tick)
@@ -78,7 +101,22 @@ class TickFlow(Generic[TickT]):
             except Exception as error:  # noqa: BLE001  one listener may not stop the others
                 topic.failed(handler, error)
 
+    def _wait(self, tick: TickT) -> None:
+        stream = (self._kind, tick.instrument_id)
+        is_state = self._kind is DataKind.QUOTE_TICKS
+        self._intake.hold(self._late, tick, state=stream if is_state else None, stream=stream)
+
+    def _late(self, tick: TickT) -> None:
+        """Deliver a tick that has waited."""
+        route = self._routes.get(tick.instrument_id) or self._route_of(tick.instrument_id)
+        if tick.ts_event < route.ts_last and self._validates:
+            self._counters.add(f"{self._name}_out_of_sequence_dropped", tick)
+            return
+        route.ts_last = tick.ts_event
+        route.keep(tick)
+        route.topic.publish(tick)
+
     def _route_of(self, instrument_id: InstrumentId) -> Route[TickT]:
-        topic = self._bus.topic(f"data.{self._kind}.{instrument_id}")
+        topic = self._bus.topic(f"data.{self._name}.{instrument_id}")
         route = self._routes[instrument_id] = Route(self._ring_of(instrument_id), topic)
         return route

@@ -159,6 +159,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
         ts_event: When the interval opened (or closed: `time_bars_timestamp_on_close`), UNIX ns UTC.
         ts_init: When the bar could first be known, UNIX ns UTC.
         is_revision: Whether the bar corrects one published before.
+        is_backfilled: Whether it was missed when it closed, and fetched after an interruption.
     """
 
     bar_type: BarType
@@ -172,6 +173,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
     ts_event: int
     ts_init: int
     is_revision: bool = False
+    is_backfilled: bool = False
 
     @property
     def instrument_id(self) -> InstrumentId:

@@ -253,6 +253,17 @@ class RecordFlag(IntFlag):
 
 
 @unique
+class GreeksBasis(StrEnum):
+    """Which price of the option greeks were computed of."""
+
+    BID = "BID"
+    ASK = "ASK"
+    LAST = "LAST"
+    MODEL = "MODEL"
+    """The venue's own model price."""
+
+
+@unique
 class MarketStatus(StrEnum):
     """Whether an instrument can be traded now."""
 

@@ -27,6 +27,7 @@ class QuoteTick(msgspec.Struct, frozen=True, gc=False):
         size_precision: Decimals to show in sizes.
         ts_event: When it happened, UNIX ns UTC.
         ts_init: When the object was made, UNIX ns UTC.
+        is_backfilled: Whether it was missed when it happened, and fetched after an interruption.
     """
 
     instrument_id: InstrumentId
@@ -38,6 +39,7 @@ class QuoteTick(msgspec.Struct, frozen=True, gc=False):
     size_precision: int
     ts_event: int
     ts_init: int
+    is_backfilled: bool = False
 
     @property
     def bid_price(self) -> Price:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from posei_trader.model.requests import DataKind, HistoryRequest, Subscription
-from posei_trader.trading.component import Component
+from posei_trader.model.requests import DataKind, Subscription
 from posei_trader.trading.config import ActorConfig
-from posei_trader.trading.moments import to_ns
+from posei_trader.trading.history import RequestsHistory
 from posei_trader.trading.wiring import DataClientsView
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from posei_trader.engine.bus import Handler
-    from posei_trader.engine.messages import ConnectionChange, DataGap
+    from posei_trader.engine.messages import ConnectionChange, DataGap, DataSilence
     from posei_trader.model.accounts import AccountState
     from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.book import OrderBookDeltas
+    from posei_trader.model.derivatives import OpenInterest, OptionGreeks
     from posei_trader.model.identifiers import ClientId, InstrumentId
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.ticks import IndexPriceUpdate, InstrumentStatus, QuoteTick, TradeTick
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Actor"]
 
 
-class Actor(Component):
+class Actor(RequestsHistory):
     """Listen to data and act on it, without orders. Subclass it and override callbacks.
 
     Callbacks run on the event loop and must not block it. One that raises is logged with its
@@ -69,11 +67,23 @@ class Actor(Component):
     def on_index_price(self, update: IndexPriceUpdate) -> None:
         """Be given an index value that was subscribed."""
 
+    def on_option_greeks(self, greeks: OptionGreeks) -> None:
+        """Be given an option's greeks that were subscribed, one call for each basis."""
+
+    def on_open_interest(self, update: OpenInterest) -> None:
+        """Be given an open interest that was subscribed."""
+
     def on_account_state(self, state: AccountState) -> None:
         """Be given every new state of every account."""
 
     def on_data_gap(self, gap: DataGap) -> None:
-        """Be told that a stream was interrupted; what happened in between did not come."""
+        """Be told that a part of a stream is missing and will not come.
+
+        What was missed and could be fetched is delivered instead, marked as back-filled.
+        """
+
+    def on_data_silence(self, silence: DataSilence) -> None:
+        """Be told that a stream says nothing in its trading hours, though it was opened anew."""
 
     def on_subscription_failed(self, subscription: Subscription, error: Exception) -> None:
         """Be told that a stream has ended or cannot be opened; it is logged already."""
@@ -212,6 +222,44 @@ class Actor(Component):
         """End what `subscribe_index_prices` began. Idempotent."""
         self._unsubscribe(_stream(DataKind.INDEX_PRICES, instrument_id, client_id, None))
 
+    def subscribe_option_greeks(
+        self,
+        instrument_id: InstrumentId,
+        client_id: ClientId | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        """Stream an option's greeks to `on_option_greeks`. As `subscribe_quote_ticks`."""
+        stream = _stream(DataKind.OPTION_GREEKS, instrument_id, client_id, params)
+        self._subscribe(stream, self.on_option_greeks)
+
+    def unsubscribe_option_greeks(
+        self,
+        instrument_id: InstrumentId,
+        client_id: ClientId | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        """End what `subscribe_option_greeks` began with the same arguments. Idempotent."""
+        self._unsubscribe(_stream(DataKind.OPTION_GREEKS, instrument_id, client_id, params))
+
+    def subscribe_open_interest(
+        self,
+        instrument_id: InstrumentId,
+        client_id: ClientId | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        """Stream a derivative's open interest to `on_open_interest`. As `subscribe_quote_ticks`."""
+        stream = _stream(DataKind.OPEN_INTEREST, instrument_id, client_id, params)
+        self._subscribe(stream, self.on_open_interest)
+
+    def unsubscribe_open_interest(
+        self,
+        instrument_id: InstrumentId,
+        client_id: ClientId | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        """End what `subscribe_open_interest` began with the same arguments. Idempotent."""
+        self._unsubscribe(_stream(DataKind.OPEN_INTEREST, instrument_id, client_id, params))
+
     def subscribe_instrument(self, instrument_id: InstrumentId) -> None:
         """Be given new definitions of an instrument as clients deliver them. Idempotent."""
         self._wired("subscribe_instrument").bus.subscribe(
@@ -222,93 +270,6 @@ class Actor(Component):
         """End what `subscribe_instrument` began. Idempotent."""
         self._wired("unsubscribe_instrument").bus.unsubscribe(
             f"data.instrument.{instrument_id}", self.on_instrument
-        )
-
-    # -- history --------------------------------------------------------------------------------
-
-    def request_bars(
-        self,
-        bar_type: BarType,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int = 0,
-        callback: Callable[[list[Bar]], object] | None = None,
-        client_id: ClientId | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> asyncio.Task[list[Bar]]:
-        """Fetch bars: await the result, or be called back with it, or both.
-
-        A failure is logged, raised to whoever awaits, and never calls back.
-
-        Args:
-            bar_type: Which bars; EXTERNAL.
-            start: First moment, aware; None for as far back as `limit` reaches.
-            end: End, exclusive, aware; None is now.
-            limit: The newest so many only; 0 for all.
-            callback: Called with the bars, ascending, while the component is running.
-            client_id: The client to use, None to route by venue.
-            params: Terms for the venue's adapter.
-
-        Raises:
-            InvalidRequest: a moment has no time zone. The rest is raised by the task, as
-                :meth:`posei_trader.protocols.DataClient.request_bars` says.
-        """
-        request = _history(bar_type.instrument_id, start, end, limit, client_id, params)
-        data = self._wired("request_bars").data
-        return self._background(
-            lambda: data.request_bars(bar_type, request), callback, f"request of {bar_type}"
-        )
-
-    def request_quote_ticks(
-        self,
-        instrument_id: InstrumentId,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int = 0,
-        callback: Callable[[list[QuoteTick]], object] | None = None,
-        client_id: ClientId | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> asyncio.Task[list[QuoteTick]]:
-        """Fetch quotes. As `request_bars`."""
-        request = _history(instrument_id, start, end, limit, client_id, params)
-        data = self._wired("request_quote_ticks").data
-        return self._background(
-            lambda: data.request_quote_ticks(request),
-            callback,
-            f"request of quotes of {instrument_id}",
-        )
-
-    def request_trade_ticks(
-        self,
-        instrument_id: InstrumentId,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        limit: int = 0,
-        callback: Callable[[list[TradeTick]], object] | None = None,
-        client_id: ClientId | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> asyncio.Task[list[TradeTick]]:
-        """Fetch trades. As `request_bars`."""
-        request = _history(instrument_id, start, end, limit, client_id, params)
-        data = self._wired("request_trade_ticks").data
-        return self._background(
-            lambda: data.request_trade_ticks(request),
-            callback,
-            f"request of trades of {instrument_id}",
-        )
-
-    def request_instrument(
-        self,
-        instrument_id: InstrumentId,
-        callback: Callable[[Instrument], object] | None = None,
-        client_id: ClientId | None = None,
-    ) -> asyncio.Task[Instrument]:
-        """Load an instrument into the cache. As `request_bars`."""
-        data = self._wired("request_instrument").data
-        return self._background(
-            lambda: data.request_instrument(instrument_id, client_id),
-            callback,
-            f"request of {instrument_id}",
         )
 
     # -- inside ---------------------------------------------------------------------------------
@@ -329,6 +290,10 @@ class Actor(Component):
     def stream_interrupted(self, gap: DataGap) -> None:
         """Be told by the data engine; see `on_data_gap`."""
         self._guarded(self.on_data_gap, gap)
+
+    def stream_silent(self, silence: DataSilence) -> None:
+        """Be told by the data engine; see `on_data_silence`."""
+        self._guarded(self.on_data_silence, silence)
 
     def _connect(self) -> None:
         bus = self._wired("start").bus
@@ -378,21 +343,3 @@ def _book_stream(
     if depth is not None:
         terms["depth"] = str(depth)
     return _stream(DataKind.ORDER_BOOK_DELTAS, instrument_id, client_id, terms)
-
-
-def _history(
-    instrument_id: InstrumentId,
-    start: datetime | None,
-    end: datetime | None,
-    limit: int,
-    client_id: ClientId | None,
-    params: Mapping[str, str] | None,
-) -> HistoryRequest:
-    return HistoryRequest(
-        instrument_id=instrument_id,
-        start_ns=0 if start is None else to_ns(start, "start"),
-        end_ns=0 if end is None else to_ns(end, "end"),
-        limit=limit,
-        params=dict(params or {}),
-        client_id=client_id,
-    )
