@@ -45,10 +45,15 @@ def rule_of_exchange(details: IBContractDetails) -> int | None:
     `marketRuleIds` runs parallel to `validExchanges`; where the exchange is not among them, a rule
     that holds at all of them is taken.
     """
-    rules = [rule for rule in details.marketRuleIds.split(",") if rule.strip().isdigit()]
-    exchanges = details.validExchanges.split(",")
-    if len(rules) == len(exchanges) and details.contract.exchange in exchanges:
-        return int(rules[exchanges.index(details.contract.exchange)])
+    return _rule_at(details.contract.exchange, details.marketRuleIds, details.validExchanges)
+
+
+@functools.lru_cache(maxsize=1024)
+def _rule_at(exchange: str, rule_ids: str, valid_exchanges: str) -> int | None:
+    rules = [rule for rule in rule_ids.split(",") if rule.strip().isdigit()]
+    exchanges = valid_exchanges.split(",")
+    if len(rules) == len(exchanges) and exchange in exchanges:
+        return int(rules[exchanges.index(exchange)])
     return int(rules[0]) if rules and len(set(rules)) == 1 else None
 
 
