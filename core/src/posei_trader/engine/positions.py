@@ -92,7 +92,8 @@ class PositionKeeper:
         fill = fills[trade] = _amended(fills[trade], amendment)
         before = position.signed_qty
         if amendment.last_qty is None and amendment.last_px is None:
-            if amendment.commission is not None:
+            # A trade that was taken back is not in the position any more; it costs nothing either.
+            if amendment.commission is not None and position.has_trade(amendment.trade_id):
                 position.set_commission(amendment.trade_id, amendment.commission)
         else:
             position = self._rebuilt(position)

@@ -163,7 +163,7 @@ class SqliteOrderStore:
 
     def flush(self) -> None:
         """Store what waits."""
-        if self._db.in_transaction:
+        if self._is_open and self._db.in_transaction:
             try:
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
