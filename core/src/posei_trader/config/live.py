@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from posei_trader.config.base import FrozenMapping, PoseiConfig
+from posei_trader.config.health import HealthConfig
 from posei_trader.errors import PoseiError
 from posei_trader.model.identifiers import InstrumentId, TraderId
 from posei_trader.plugins.spec import is_reference
@@ -243,6 +244,8 @@ class TradingNodeConfig(PoseiConfig):
 
     trader_id: TraderName = "TRADER-001"
     logging: LoggingConfig = LoggingConfig()
+    health: HealthConfig | None = None
+    """Tell others how the node is; None tells nobody."""
     data_clients: FrozenMapping[str, SerializeAsAny[LiveDataClientConfig]] = Field(
         default_factory=dict
     )
