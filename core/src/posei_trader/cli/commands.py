@@ -29,6 +29,7 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = MappingProxyType(
             "posei_trader.cli.demo:app", "Trade real prices on a simulated gateway, start to end."
         ),
         "run": BuiltIn("posei_trader.cli.run:app", "Run a trading node from a TOML file."),
+        "status": BuiltIn("posei_trader.cli.status:app", "Show how the running nodes are."),
         "catalog": BuiltIn(
             "posei_trader.cli.catalog:app", "List, show and plot what a data catalog holds."
         ),

@@ -5,6 +5,7 @@ anything else of theirs subclasses `PoseiConfig`.
 """
 
 from posei_trader.config.base import FrozenMapping, PoseiConfig
+from posei_trader.config.health import HealthConfig
 from posei_trader.config.live import (
     GatewayConfig,
     ImportableConfig,
@@ -24,6 +25,7 @@ __all__ = [
     "FrozenMapping",
     "GatewayConfig",
     "ImportableConfig",
+    "HealthConfig",
     "InstrumentProviderConfig",
     "LiveDataClientConfig",
     "LiveDataEngineConfig",

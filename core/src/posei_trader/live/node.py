@@ -25,6 +25,8 @@ from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.errors import InvalidRequest
 from posei_trader.live.clients import ClientBuilder
 from posei_trader.live.imports import imported
+from posei_trader.live.health import HealthGatherer
+from posei_trader.live.health_watch import HealthWatch
 from posei_trader.live.loop import run_to_end
 from posei_trader.live.phases import Phases
 from posei_trader.logs import configure_logging
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from posei_trader.plugins import Registry
     from posei_trader.protocols import (
         DataClient,
+    from posei_trader.model.health import NodeHealth
         DataClientContext,
         DataClientFactory,
         ExecClient,
@@ -98,6 +101,7 @@ class TradingNode:
         self._data_builder: ClientBuilder[LiveDataClientConfig, DataClientContext, DataClient] = (
             ClientBuilder("data", self._config.data_clients)
         )
+        self._health: HealthWatch | None = None
         self._exec_builder: ClientBuilder[LiveExecClientConfig, ExecClientContext, ExecClient] = (
             ClientBuilder("exec", self._config.exec_clients)
         )
@@ -185,6 +189,15 @@ class TradingNode:
         self._require(NodeState.CREATED, "add_data_client_factory")
         self._data_builder.add(name, factory)
 
+    def health(self) -> NodeHealth:
+        """Return how the node is now; cheap enough to ask every second.
+
+        The same is written to a file where the configuration has a `health` section.
+        """
+        if self._health is not None:
+            return self._health.now()
+        return HealthGatherer(self._wiring, 0.0).gather(self._state)
+
     def add_exec_client_factory(
         self, name: str, factory: ExecClientFactory | type[ExecClientFactory]
     ) -> None:
@@ -252,6 +265,8 @@ class TradingNode:
             PoseiError: it could not be started; everything that was started is stopped again.
             InvalidRequest: the node is not built, or was run already.
         """
+        if self._config.health is not None:
+            self._health = HealthWatch(self._config.health, self._wiring, lambda: self._state)
         self._require(NodeState.BUILT, "run")
         run_to_end(self._run(), self._on_signal, self._config.timeout_post_stop)
 
@@ -327,6 +342,8 @@ class TradingNode:
         """Await work, but no longer than until somebody asks to stop."""
         task = asyncio.create_task(work, name="node start")
         asked = asyncio.create_task(stop.wait(), name="node stop request")
+        if self._health is not None:
+            self._health.start()
         try:
             await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -365,6 +382,8 @@ class TradingNode:
             _log.warning("%s again: hurrying", name)
             self._hurry.set()
         self._ask_to_stop(name)
+        if self._health is not None:
+            await self._health.stop()
 
     def _ask_to_stop(self, reason: str) -> None:
         self._stop_reason = self._stop_reason or reason
@@ -386,3 +405,5 @@ class TradingNode:
         if stage is not None:
             event = LifecycleEvent(stage, self.trader_id, self._clock.timestamp_ns())
             self._registry.announce(event)
+        if self._health is not None:
+            self._health.entered()
