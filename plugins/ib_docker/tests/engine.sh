@@ -13,10 +13,21 @@ set -u
 
 # Short on purpose: containerd's socket path below it must stay under 108 bytes.
 dir=${POSEI_ENGINE_DIR:-/run/posei-eng}
+# Images are large, and /run may lie in memory.
+data=${POSEI_ENGINE_DATA:-/var/lib/posei-eng}
 
 say() { printf '%s\n' "engine: $*" >&2; }
 
-answers() { DOCKER_HOST=$1 python3 - "$1" <<'PY' 2>/dev/null
+quote() { tail -n "$2" "$1" 2>/dev/null | sed 's/^/engine:   | /' >&2; }
+
+python() {
+  for program in python3 python3.13 python3.12 python3.11; do
+    command -v "$program" >/dev/null && { "$program" "$@"; return; }
+  done
+  return 127
+}
+
+answers() { python - "$1" <<'PY' 2>/dev/null
 import socket, sys
 address = sys.argv[1]
 if not address.startswith("unix://"):
@@ -31,23 +42,30 @@ sys.exit(0 if b" 200 " in connection.recv(64) else 1)
 PY
 }
 
+packages() { # packages NAME...
+  command -v apt-get >/dev/null || { say "$* is not installed, and there is no apt-get"; return 1; }
+  say "installing $*"
+  { apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
+    >"$dir/apt.log" 2>&1 && return 0
+  say "could not install $*; apt's last words:"
+  quote "$dir/apt.log" 10
+  return 1
+}
+
 install_engine() {
-  command -v dockerd >/dev/null && return 0
-  command -v apt-get >/dev/null || { say "dockerd is not installed, and there is no apt-get"; return 1; }
-  say "installing docker.io"
-  { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io; } \
-    >"$dir/apt.log" 2>&1 || { say "could not install docker.io: $(tail -n 1 "$dir/apt.log")"; return 1; }
   # policy-rc.d and a missing init keep the service from starting, which is what we want.
+  command -v dockerd >/dev/null || packages docker.io
 }
 
 mount_cgroups() {
   [ -e /sys/fs/cgroup/cgroup.controllers ] || [ -d /sys/fs/cgroup/devices ] && return 0
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends cgroupfs-mount >>"$dir/apt.log" 2>&1
-  cgroupfs-mount
+  command -v cgroupfs-mount >/dev/null || packages cgroupfs-mount || return 1
+  cgroupfs-mount || { say "the control groups cannot be mounted"; return 1; }
 }
 
-launch() { # launch [storage driver option]
-  setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" \
+launch() { # launch [option of dockerd]...
+  setsid dockerd --data-root "$data" --exec-root "$dir/exec" --pidfile "$dir/pid" \
     --host "unix://$dir/s" --iptables=false --ip6tables=false --ip-masq=false "$@" \
     >"$dir/log" 2>&1 </dev/null &
   local daemon=$!
@@ -56,19 +74,27 @@ launch() { # launch [storage driver option]
     kill -0 "$daemon" 2>/dev/null || break
     sleep 0.1
   done
-  say "dockerd did not start: $(tail -n 3 "$dir/log" | tr '\n' ' ')"
+  say "dockerd ${*:+$* }did not start; its last words:"
+  quote "$dir/log" 15
+  end "$daemon"
+  return 1
+}
+
+end() { # end PROCESS: TERM and patience; a killed one would leave its containers running
+  kill -TERM "$1" 2>/dev/null || return 0
+  for _ in $(seq 300); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done
   return 1
 }
 
 start() {
   for address in "${DOCKER_HOST:-}" unix:///var/run/docker.sock "unix://$dir/s"; do
-    [ -n "$address" ] && answers "$address" && { echo "export DOCKER_HOST=$address"; return 0; }
+    [ -n "$address" ] && answers "$address" && { say "using the one at $address"; echo "export DOCKER_HOST=$address"; return 0; }
   done
   [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] || { say "no engine answers; a private one needs root on Linux"; return 1; }
-  mkdir -p "$dir" || return 1
+  mkdir -p "$dir" "$data" || return 1
   install_engine && mount_cgroups || return 1
   # The second try helps after a killed predecessor; the third where overlay cannot lie on overlay.
-  launch || launch || launch --storage-driver vfs || return 1
+  launch || launch || launch --storage-driver vfs || { say "no container engine can be started here"; return 1; }
   say "private engine in $dir"
   # Whoever only found an engine must not stop it under somebody else's tests.
   echo "export DOCKER_HOST=unix://$dir/s POSEI_ENGINE_IS_MINE=1"
@@ -77,12 +103,10 @@ start() {
 stop() {
   [ -s "$dir/pid" ] || return 0
   [ "${1:-}" = --force ] || [ "${POSEI_ENGINE_IS_MINE:-}" = 1 ] || { say "not started here, left running"; return 0; }
-  local daemon
-  daemon=$(cat "$dir/pid")
-  kill -TERM "$daemon" 2>/dev/null
-  for _ in $(seq 200); do kill -0 "$daemon" 2>/dev/null || break; sleep 0.1; done
-  umount "$dir"/exec/netns/* "$dir/data" 2>/dev/null
-  rm -rf "$dir"
+  end "$(cat "$dir/pid")" || { say "dockerd does not end; it is left alone"; return 1; }
+  umount "$dir"/exec/netns/* 2>/dev/null
+  while umount "$data" 2>/dev/null; do :; done  # killed predecessors have mounted it, too
+  rm -rf "$dir" "$data"
 }
 
 case "${1:-}" in
