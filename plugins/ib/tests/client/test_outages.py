@@ -234,3 +234,21 @@ async def test_garbage_without_end_does_not_fill_the_log(shop, caplog, flood):
     lines = [line for line in caplog.messages if "does not decode" in line]
     assert len(lines) == 12  # the first ten, the hundredth, the thousandth
     assert all(len(line) < 600 for line in lines)
+
+
+async def test_listeners_hear_of_ibs_servers_also_while_a_farm_is_out(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    heard: list[tuple[str, bool]] = []
+    client.add_connection_handler(lambda one: heard.append((one.state, one.upstream_lost)))
+    gateway.send(4, 2, -1, 2103, "Market data farm connection is broken:usfarm", "")
+    gateway.send(4, 2, -1, 1100, "lost", "")
+    gateway.send(4, 2, -1, 1102, "restored", "")
+    gateway.send(4, 2, -1, 2104, "Market data farm connection is OK:usfarm", "")
+    await shop.until(lambda: client.state is ConnectionState.READY)
+    assert heard == [
+        ("degraded", False),
+        ("degraded", True),
+        ("degraded", False),
+        ("ready", False),
+    ]

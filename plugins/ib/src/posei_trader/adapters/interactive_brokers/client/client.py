@@ -25,6 +25,7 @@ from posei_trader.adapters.interactive_brokers.client.options import ConnectionO
 from posei_trader.adapters.interactive_brokers.client.order import (
     InteractiveBrokersClientOrderMixin,
 )
+from posei_trader.adapters.interactive_brokers.client.reporting import connection_health
 from posei_trader.adapters.interactive_brokers.client.session import Session
 from posei_trader.adapters.interactive_brokers.client.supervisor import Supervisor
 from posei_trader.adapters.interactive_brokers.contract_text import (
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.client.streams import StreamStatus
     from posei_trader.adapters.interactive_brokers.pacing import PacingStatus
+    from posei_trader.model.health import ConnectionHealth
     from posei_trader.protocols import Clock, Gateway
 
 __all__ = ["ClientHealth", "InteractiveBrokersClient"]
@@ -206,6 +208,10 @@ class InteractiveBrokersClient(
             round_trip_s=watchdog.round_trip_s,
             error_counts=self.error_counts(),
         )
+
+    def connection_health(self) -> ConnectionHealth:
+        """Return how the connection is, in the words of any venue's; see `health` for all."""
+        return connection_health(self.address, self.health(), self.connection_history())
 
     def pacing(self) -> PacingStatus:
         """Return how much of IB's limits is used, and what waits for them."""

@@ -363,7 +363,10 @@ class Supervisor:
             self._lose(ConnectionLost(notice.message, field="connection", code=notice.code))
         elif action is Action.UPSTREAM_LOST:
             self._is_upstream_lost = True
-            self._change(ConnectionEvent.IMPAIRED, notice.message)
+            if self.state is ConnectionState.DEGRADED:
+                self._change_to(self.state, notice.message, data_lost=False)
+            else:
+                self._change(ConnectionEvent.IMPAIRED, notice.message)
         elif action in {Action.RESTORED_DATA_LOST, Action.RESTORED_DATA_KEPT}:
             self._is_upstream_lost = False
             self._restored(notice, data_lost=action is Action.RESTORED_DATA_LOST)
@@ -375,8 +378,9 @@ class Supervisor:
             self._heal(notice.message)
 
     def _restored(self, notice: Notice, *, data_lost: bool) -> None:
+        if self.state.is_connected and (data_lost or self.farms.names()):
+            self._change_to(self.state, notice.message, data_lost=data_lost)
         if data_lost and self.state.is_connected:
-            self._change_to(self.state, notice.message, data_lost=True)
             self._session.streams.reissue_all(notice.message, close_first=True)
         self._heal(notice.message)
 
