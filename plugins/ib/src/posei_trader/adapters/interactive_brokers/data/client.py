@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.openers import Gap, Opened, StreamOpener
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         InteractiveBrokersInstrumentProvider,
     )
     from posei_trader.model.bars import Bar, BarType
+    from posei_trader.model.health import ConnectionHealth
     from posei_trader.model.identifiers import ClientId, InstrumentId
     from posei_trader.model.requests import HistoryRequest, Subscription
     from posei_trader.model.ticks import QuoteTick, TradeTick
@@ -90,6 +92,22 @@ class InteractiveBrokersDataClient:
     def instrument_provider(self) -> InteractiveBrokersInstrumentProvider:
         """Where its instruments come from."""
         return self._provider
+
+    def connection_health(self) -> ConnectionHealth:
+        """How the connection is, which other clients may share."""
+        return self._client.connection_health()
+
+    def health_counters(self) -> dict[str, int]:
+        """What was left out of the streams that are open, by reason."""
+        counts: Counter[str] = Counter()
+        for context in self._contexts.values():
+            for what, count in context.counters.items():
+                counts[what.replace(" ", "_")] += count
+        return dict(counts)
+
+    def doubts(self) -> tuple[str, ...]:
+        """Nothing: data clients have no orders."""
+        return ()
 
     # -- life -----------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         InteractiveBrokersInstrumentProvider,
     )
     from posei_trader.adapters.interactive_brokers.traded import Traded
+    from posei_trader.model.health import ConnectionHealth
     from posei_trader.model.identifiers import AccountId, ClientId
     from posei_trader.model.orders import Order
     from posei_trader.model.reports import (
@@ -155,6 +156,28 @@ class InteractiveBrokersExecutionClient:
     # -- life -----------------------------------------------------------------------------------
 
     async def connect(self) -> None:
+    def connection_health(self) -> ConnectionHealth:
+        """How the connection is, which other clients may share."""
+        return self._client.connection_health()
+
+    def health_counters(self) -> dict[str, int]:
+        """How many orders are followed."""
+        return {} if self._trading is None else {"orders_followed": len(self._trading.ledger)}
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return the client order ids of which only IB can tell what became."""
+        if self._trading is None:
+            return ()
+        return tuple(
+            str(one.identity.client_order_id)
+            for one in self._trading.ledger.live()
+            if one.is_in_doubt and not self._is_closed(one)
+        )
+
+    def _is_closed(self, tracked: t.TrackedOrder) -> bool:
+        order = self._context.cache.order(tracked.identity.client_order_id)
+        return order is not None and order.is_closed
+
         """Connect, check the account, and deliver a first account state. Idempotent.
 
         Raises:
@@ -279,11 +302,11 @@ class InteractiveBrokersExecutionClient:
     # -- the connection -------------------------------------------------------------------------
 
     def _connection_changed(self, change: ConnectionChange) -> None:
-        if change.ready:
+        if change.ready and not change.upstream_lost:
             self._announce(connected=True, reason=change.reason)
             return
         trading = self._trading
-        if trading is not None:
+        if trading is not None and not change.ready:
             for tracked in trading.ledger:
                 if tracked.is_waiting:
                     trading.inbox.happened(tracked, t.ConnectionLost())
