@@ -24,9 +24,9 @@ from posei_trader.engine.risk import RiskEngine
 from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.errors import InvalidRequest
 from posei_trader.live.clients import ClientBuilder
-from posei_trader.live.imports import imported
 from posei_trader.live.health import HealthGatherer
 from posei_trader.live.health_watch import HealthWatch
+from posei_trader.live.imports import imported
 from posei_trader.live.loop import run_to_end
 from posei_trader.live.phases import Phases
 from posei_trader.logs import configure_logging
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from posei_trader.logs import LogSetup
+    from posei_trader.model.health import NodeHealth
     from posei_trader.plugins import Registry
     from posei_trader.protocols import (
         DataClient,
-    from posei_trader.model.health import NodeHealth
         DataClientContext,
         DataClientFactory,
         ExecClient,
@@ -98,10 +98,10 @@ class TradingNode:
         self._ended = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._phases: Phases | None = None
+        self._health: HealthWatch | None = None
         self._data_builder: ClientBuilder[LiveDataClientConfig, DataClientContext, DataClient] = (
             ClientBuilder("data", self._config.data_clients)
         )
-        self._health: HealthWatch | None = None
         self._exec_builder: ClientBuilder[LiveExecClientConfig, ExecClientContext, ExecClient] = (
             ClientBuilder("exec", self._config.exec_clients)
         )
@@ -175,6 +175,15 @@ class TradingNode:
         """Return every part of the node, for tests and tools."""
         return self._wiring
 
+    def health(self) -> NodeHealth:
+        """Return how the node is now; cheap enough to ask every second.
+
+        The same is written to a file where the configuration has a `health` section.
+        """
+        if self._health is not None:
+            return self._health.now()
+        return HealthGatherer(self._wiring, 0.0).gather(self._state)
+
     # -- making ---------------------------------------------------------------------------------
 
     def add_data_client_factory(
@@ -188,15 +197,6 @@ class TradingNode:
         """
         self._require(NodeState.CREATED, "add_data_client_factory")
         self._data_builder.add(name, factory)
-
-    def health(self) -> NodeHealth:
-        """Return how the node is now; cheap enough to ask every second.
-
-        The same is written to a file where the configuration has a `health` section.
-        """
-        if self._health is not None:
-            return self._health.now()
-        return HealthGatherer(self._wiring, 0.0).gather(self._state)
 
     def add_exec_client_factory(
         self, name: str, factory: ExecClientFactory | type[ExecClientFactory]
@@ -251,6 +251,8 @@ class TradingNode:
         for index, importable in enumerate(self._config.strategies):
             self._trader.add_strategy(imported(importable, Strategy, f"strategies.{index}"))
         self._phases = Phases(self._config, self._wiring, self._trader)
+        if self._config.health is not None:
+            self._health = HealthWatch(self._config.health, self._wiring, lambda: self._state)
         self._enter(NodeState.BUILT, LifecycleStage.BUILT)
 
     # -- running --------------------------------------------------------------------------------
@@ -265,8 +267,6 @@ class TradingNode:
             PoseiError: it could not be started; everything that was started is stopped again.
             InvalidRequest: the node is not built, or was run already.
         """
-        if self._config.health is not None:
-            self._health = HealthWatch(self._config.health, self._wiring, lambda: self._state)
         self._require(NodeState.BUILT, "run")
         run_to_end(self._run(), self._on_signal, self._config.timeout_post_stop)
 
@@ -328,6 +328,8 @@ class TradingNode:
 
     async def _start(self, phases: Phases) -> None:
         self._enter(NodeState.CONNECTING, LifecycleStage.STARTING)
+        if self._health is not None:
+            self._health.start()
         phases.restore()
         await phases.connect()
         self._enter(NodeState.RECONCILING)
@@ -342,8 +344,6 @@ class TradingNode:
         """Await work, but no longer than until somebody asks to stop."""
         task = asyncio.create_task(work, name="node start")
         asked = asyncio.create_task(stop.wait(), name="node stop request")
-        if self._health is not None:
-            self._health.start()
         try:
             await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -364,6 +364,8 @@ class TradingNode:
         for step in (phases.settle(), phases.close()):
             await self._unless_hurried(step)
         self._enter(NodeState.STOPPED, LifecycleStage.STOPPED)
+        if self._health is not None:
+            await self._health.stop()
         self._ended.set()
 
     async def _unless_hurried(self, step: Coroutine[object, None, None]) -> None:
@@ -382,8 +384,6 @@ class TradingNode:
             _log.warning("%s again: hurrying", name)
             self._hurry.set()
         self._ask_to_stop(name)
-        if self._health is not None:
-            await self._health.stop()
 
     def _ask_to_stop(self, reason: str) -> None:
         self._stop_reason = self._stop_reason or reason
@@ -402,8 +402,8 @@ class TradingNode:
     def _enter(self, state: NodeState, stage: LifecycleStage | None = None) -> None:
         _log.info("%s: %s -> %s", self.trader_id, self._state, state)
         self._state = state
+        if self._health is not None:
+            self._health.entered()
         if stage is not None:
             event = LifecycleEvent(stage, self.trader_id, self._clock.timestamp_ns())
             self._registry.announce(event)
-        if self._health is not None:
-            self._health.entered()
