@@ -153,9 +153,6 @@ class InteractiveBrokersExecutionClient:
         """Where its instruments come from."""
         return self._provider
 
-    # -- life -----------------------------------------------------------------------------------
-
-    async def connect(self) -> None:
     def connection_health(self) -> ConnectionHealth:
         """How the connection is, which other clients may share."""
         return self._client.connection_health()
@@ -178,6 +175,9 @@ class InteractiveBrokersExecutionClient:
         order = self._context.cache.order(tracked.identity.client_order_id)
         return order is not None and order.is_closed
 
+    # -- life -----------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
         """Connect, check the account, and deliver a first account state. Idempotent.
 
         Raises:
