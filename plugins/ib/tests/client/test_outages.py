@@ -245,7 +245,7 @@ async def test_listeners_hear_of_ibs_servers_also_while_a_farm_is_out(shop):
     gateway.send(4, 2, -1, 1100, "lost", "")
     gateway.send(4, 2, -1, 1102, "restored", "")
     gateway.send(4, 2, -1, 2104, "Market data farm connection is OK:usfarm", "")
-    await shop.until(lambda: client.state is ConnectionState.READY)
+    await shop.until(lambda: len(heard) == 4)
     assert heard == [
         ("degraded", False),
         ("degraded", True),
