@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from posei_trader.model.events import OrderEvent
     from posei_trader.model.orders import Order
 
+# Lets the tests of this folder import the kit that stands beside them.
+sys.path.insert(0, str(Path(__file__).parent))
+
 START = "2024-03-05T15:00:00Z"
 STRATEGY = StrategyId("Tester-001")
 
@@ -44,7 +49,14 @@ STRATEGY = StrategyId("Tester-001")
 class Desk:
     """Everything between a strategy's order and the simulated venue's books."""
 
-    def __init__(self, gateway: SimulatedIBGateway, client_id: int = 1, **settings: object) -> None:
+    def __init__(
+        self,
+        gateway: SimulatedIBGateway,
+        client_id: int = 1,
+        *,
+        connection: InteractiveBrokersClient | None = None,
+        **settings: object,
+    ) -> None:
         self.gateway = gateway
         self.clock = LiveClock()
         self.bus = MessageBus()
@@ -52,7 +64,7 @@ class Desk:
         trader_id = TraderId("TRADER-001")
         self.risk = RiskEngine(self.cache, self.clock)
         self.engine = ExecutionEngine(trader_id, self.bus, self.cache, self.clock, self.risk)
-        self.connection = InteractiveBrokersClient(
+        self.connection = connection or InteractiveBrokersClient(
             gateway.host,
             gateway.port,
             client_id,

@@ -137,6 +137,20 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         )
         self._session.ids.order_id_seen(order_id)
 
+    def bind_manual_orders(self) -> None:
+        """Have orders that are entered by hand told to this client and given order ids of its own.
+
+        Only client id 0 may; then they can be changed and cancelled. What is there already is bound
+        by `get_open_orders`.
+
+        Source: `reqAutoOpenOrders`.
+
+        Raises:
+            NotConnected: nothing was sent.
+        """
+        data = self._session.encode(lambda ib: ib.reqAutoOpenOrders(True))
+        self._session.scheduler.submit(Command(data, Lane.REQUEST))
+
     def cancel_order(self, order_id: int, *, manual_cancel_time: str = "") -> None:
         """Ask IB to cancel an order of this client id. Sent like `place_order`.
 
@@ -287,6 +301,8 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
             self._session.handshake.got("next order id")
 
     def _open_order(self, order_id: int, contract: Any, order: Any, state: Any) -> None:
+        if order_id > 0 and order.clientId == self._session.client_id:
+            self._session.ids.order_id_seen(order_id)
         row = OpenOrder(order_id, contract_from_ibapi(contract), order, state, state.status)
         request = self._session.requests.on_channel(_OPEN_ORDERS)
         if request is not None:

@@ -72,6 +72,7 @@ class Session:
     def __init__(
         self, clock: Clock, limits: PacingLimits, request_timeout: float, client_id: int
     ) -> None:
+        self.client_id = client_id
         self.clock = clock
         self.request_timeout = request_timeout
         self.log = get_logger("InteractiveBrokersClient").bind(client_id=client_id)

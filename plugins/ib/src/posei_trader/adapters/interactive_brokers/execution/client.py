@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.execution.account_stream import AccountStream
 from posei_trader.adapters.interactive_brokers.execution.accounts import (
@@ -63,6 +63,9 @@ if TYPE_CHECKING:
     from posei_trader.protocols import ExecClientContext
 
 _log = get_logger("InteractiveBrokersExecutionClient")
+
+MANUAL_CLIENT: Final = 0
+"""The API client id that can change what was entered by hand in TWS."""
 
 
 @final
@@ -205,6 +208,7 @@ class InteractiveBrokersExecutionClient:
                 await self._end_trading()
                 await self._client.disconnect()
                 raise
+            self._bind_manual_orders()
             self._stop_following = self._client.add_connection_handler(self._connection_changed)
             _log.info("connected", account=masked(number))
             self._announce(connected=True, reason="connected")
@@ -303,6 +307,7 @@ class InteractiveBrokersExecutionClient:
 
     def _connection_changed(self, change: ConnectionChange) -> None:
         if change.ready and not change.upstream_lost:
+            self._bind_manual_orders()
             self._announce(connected=True, reason=change.reason)
             return
         trading = self._trading
@@ -311,6 +316,11 @@ class InteractiveBrokersExecutionClient:
                 if tracked.is_waiting:
                     trading.inbox.happened(tracked, t.ConnectionLost())
         self._announce(connected=False, reason=change.reason)
+
+    def _bind_manual_orders(self) -> None:
+        """Client id 0 takes orders that are entered by hand as its own."""
+        if self._client.address[2] == MANUAL_CLIENT:
+            self._client.bind_manual_orders()
 
     def _announce(self, *, connected: bool, reason: str) -> None:
         if connected != self._is_announced:

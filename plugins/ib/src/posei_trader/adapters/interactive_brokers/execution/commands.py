@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from copy import copy
+from typing import TYPE_CHECKING, Final, final
 
 from msgspec.structs import replace
 
@@ -10,6 +11,7 @@ from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms, encode_order
 from posei_trader.adapters.interactive_brokers.orders.ledger import identity_of
 from posei_trader.adapters.interactive_brokers.orders.refusals import check_supported
+from posei_trader.adapters.interactive_brokers.wire_values import price_to_wire
 from posei_trader.errors import InvalidRequest, NotConnected, PoseiError
 from posei_trader.logs import get_logger
 from posei_trader.model import events as ev
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ibapi.order import Order as IBOrder
 
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+    from posei_trader.adapters.interactive_brokers.client.messages import OpenOrder
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
     from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
@@ -31,8 +34,13 @@ if TYPE_CHECKING:
 
 _log = get_logger("InteractiveBrokersExecutionClient")
 
-_EXCHANGE = "exchange"
-_PARAMS = frozenset({_EXCHANGE})
+_EXCHANGE: Final = "exchange"
+_PARAMS: Final = frozenset({_EXCHANGE})
+
+_NOT_OURS: Final = (
+    "the order has no order id of this API client: it was placed under another client id, or by "
+    "hand"
+)
 
 
 @final
@@ -217,7 +225,7 @@ class OrderCommands:
         reason = _not_changeable(order, tracked, order_id, now, wanted)
         if reason is None:
             try:
-                contract, ib_order = self.encode(order, wanted)
+                contract, ib_order = self._changed(order, wanted)
             except PoseiError as error:
                 reason = _reason(error)
         if reason is not None or tracked is None or order_id is None:
@@ -259,7 +267,7 @@ class OrderCommands:
         if tracked is None or order_id is None:
             self._refuse_cancel(
                 order,
-                "the order was placed under another API client id: cancel it there, or in TWS",
+                f"{_NOT_OURS}; cancel it there or in TWS, or connect with ibg_client_id=0",
             )
             return
         self._inbox.happened(tracked, t.CancelAsked())
@@ -288,8 +296,40 @@ class OrderCommands:
     def _tracked(self, order: Order) -> t.TrackedOrder | None:
         known = self._ledger.get(order.client_order_id)
         if known is None and order.account_id is not None:
-            return self._ledger.adopt(order, order.account_id)
+            known = self._ledger.adopt(order, order.account_id)
+        row = self._placed_elsewhere(order)
+        if known is not None and row is not None:
+            # Client id 0 is given ids for what is entered by hand: those it can change.
+            name = order.client_order_id
+            self._ledger.learn(name, row.order.clientId, row.order_id, row.order.permId)
         return known
+
+    def _placed_elsewhere(self, order: Order) -> OpenOrder | None:
+        perm_id = order.venue_order_id
+        if perm_id is None or not perm_id.isdecimal():
+            return None
+        return self._inbox.placed_elsewhere(int(perm_id))
+
+    def _changed(self, order: Order, wanted: WorkingTerms) -> tuple[IBContract, IBOrder]:
+        """Return IB's order with other terms.
+
+        One that was placed elsewhere is IB's own with only those terms changed: it may have terms
+        that ours cannot express.
+
+        Raises:
+            FixRequest: a term cannot be honoured.
+        """
+        row = self._placed_elsewhere(order)
+        if row is None:
+            return self.encode(order, wanted)
+        traded = self._contracts.need(order.instrument_id)
+        ib_order = copy(row.order)
+        ib_order.totalQuantity = wanted.quantity.as_decimal()
+        if wanted.price is not None:
+            ib_order.lmtPrice = price_to_wire(wanted.price, traded.magnifier)
+        if wanted.trigger_price is not None:
+            ib_order.auxPrice = price_to_wire(wanted.trigger_price, traded.magnifier)
+        return traded.contract, ib_order
 
     def _need_connection(self) -> None:
         if not self._client.is_connected:
@@ -311,7 +351,7 @@ def _not_changeable(
     if order.is_closed or (tracked is not None and tracked.phase.is_done):
         return f"the order is {order.status} already"
     if tracked is None or order_id is None:
-        return "the order was placed under another API client id: change it there, or in TWS"
+        return f"{_NOT_OURS}; change it there or in TWS, or connect with ibg_client_id=0"
     if (now.price is None) != (wanted.price is None):
         return f"a {order.order_type} order has no limit price to change"
     if (now.trigger_price is None) != (wanted.trigger_price is None):

@@ -347,6 +347,10 @@ class OrderInbox:
 
     # -- orders of others -----------------------------------------------------------------------
 
+    def placed_elsewhere(self, perm_id: int) -> OpenOrder | None:
+        """Return an order that was not ours as IB told it last, None when it told nothing."""
+        return self._external.get(perm_id)
+
     def _external_order(self, row: OpenOrder) -> None:
         if row.order.permId:
             self._external[row.order.permId] = row
