@@ -5,6 +5,7 @@ After a loss each is opened anew exactly once.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
@@ -273,12 +274,13 @@ class StreamRegistry:
 
     # --- what IB says -----------------------------------------------------------------------------
 
-    def fail(self, stream: Stream, error: PoseiError) -> None:
+    def fail(self, stream: Stream, error: PoseiError, *, was_asked_for: bool = False) -> None:
         """End a stream for good and tell its listeners why."""
         handlers = list(stream.handlers)
         stream.handlers.clear()
         self._forget(stream, StreamState.FAILED)
-        self._log.error(
+        self._log.log(
+            logging.DEBUG if was_asked_for else logging.ERROR,
             "a stream has ended",
             stream=stream.plan.subject,
             req_id=stream.req_id,
@@ -335,10 +337,10 @@ class StreamRegistry:
             self._reissue(stream, reason)
         return len(streams)
 
-    def give_up(self, error: PoseiError) -> None:
+    def give_up(self, error: PoseiError, *, was_asked_for: bool = False) -> None:
         """Fail every stream: there will be no connection."""
         for stream in list(self._by_key.values()):
-            self.fail(stream, error)
+            self.fail(stream, error, was_asked_for=was_asked_for)
 
     def guarded(self, method: Callable[..., None], *arguments: Any) -> None:
         """Call a handler; its exceptions are logged and counted, and stop nothing."""

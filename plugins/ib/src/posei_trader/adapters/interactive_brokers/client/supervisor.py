@@ -346,7 +346,7 @@ class Supervisor:
         error = ConnectionLost(reason, field="connection", remedy="await connect()")
         self._session.requests.is_healing = False
         self._close_socket(error)
-        self._session.streams.give_up(error)
+        self._session.streams.give_up(error, was_asked_for=True)
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(error)
             self._ready.exception()  # read once: nobody may be waiting any more
