@@ -105,16 +105,16 @@ def test_prices_keep_the_tick_size_also_where_it_depends_on_the_price():
 def test_the_value_of_an_order_is_limited():
     rig = rig_with(max_notional_per_order={AAPL: Decimal(1_000)})
     assert rule(rig, limit(rig, "100.00")) is None
-    assert rule(rig, limit(rig, "100.01")) == "MAX_NOTIONAL"
-    assert rule(rig, market(rig)) == "NOTIONAL_UNKNOWN"
+    assert rule(rig, limit(rig, "100.01")) == "MAX_ORDER_NOTIONAL"
+    assert rule(rig, market(rig)) == "PRICE_UNKNOWN"
     rig.data.trade_tick(trade(AAPL, "99.00", "1", 1))
     assert rule(rig, market(rig)) is None
     rig.data.quote_tick(quote(AAPL, "99.00", "100.01", 2))
-    assert rule(rig, market(rig)) == "MAX_NOTIONAL"
+    assert rule(rig, market(rig)) == "MAX_ORDER_NOTIONAL"
     assert rule(rig, market(rig, side="SELL")) is None
-    assert rule(rig, market(rig, "1001", quote_quantity=True)) == "MAX_NOTIONAL"
+    assert rule(rig, market(rig, "1001", quote_quantity=True)) == "MAX_ORDER_NOTIONAL"
     stop = rig.factory.stop_market(AAPL, OrderSide.BUY, Quantity("10"), Price("101.00"))
-    assert rule(rig, stop) == "MAX_NOTIONAL"
+    assert rule(rig, stop) == "MAX_ORDER_NOTIONAL"
 
 
 def test_the_rate_of_orders_is_limited_within_any_second():
@@ -140,8 +140,8 @@ def test_changes_are_checked_by_the_same_rules():
     assert check(price=Price("100.001")) == "PRICE_INCREMENT"
     assert check(trigger_price=Price("100.001")) == "TRIGGER_PRICE_INCREMENT"
     assert check(quantity=Quantity("1.5")) == "QUANTITY_INCREMENT"
-    assert check(price=Price("100.01")) == "MAX_NOTIONAL"
-    assert check(quantity=Quantity("11")) == "MAX_NOTIONAL"
+    assert check(price=Price("100.01")) == "MAX_ORDER_NOTIONAL"
+    assert check(quantity=Quantity("11")) == "MAX_ORDER_NOTIONAL"
     assert check(quantity=Quantity("9"), price=Price("100.01")) is None
     assert check(quantity=Quantity("9")) is None
     assert check(quantity=Quantity("9")) == "ORDER_RATE"

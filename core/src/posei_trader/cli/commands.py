@@ -33,6 +33,10 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = MappingProxyType(
         "catalog": BuiltIn(
             "posei_trader.cli.catalog:app", "List, show and plot what a data catalog holds."
         ),
+        "halt": BuiltIn(
+            "posei_trader.cli.halt:app", "Stop trading at once: no order leaves a halted node."
+        ),
+        "resume": BuiltIn("posei_trader.cli.halt:resume_app", "Lift a halt."),
         "plugins": BuiltIn(
             "posei_trader.cli.plugins:app", "List, describe and check the installed plugins."
         ),

@@ -17,6 +17,7 @@ from posei_trader.config.live import (
     LiveRiskEngineConfig,
     LoggingConfig,
     LogLevel,
+    RiskLimits,
     RoutingConfig,
     TradingNodeConfig,
 )
@@ -24,8 +25,8 @@ from posei_trader.config.live import (
 __all__ = [
     "FrozenMapping",
     "GatewayConfig",
-    "ImportableConfig",
     "HealthConfig",
+    "ImportableConfig",
     "InstrumentProviderConfig",
     "LiveDataClientConfig",
     "LiveDataEngineConfig",
@@ -35,6 +36,7 @@ __all__ = [
     "LogLevel",
     "LoggingConfig",
     "PoseiConfig",
+    "RiskLimits",
     "RoutingConfig",
     "TradingNodeConfig",
 ]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from posei_trader.engine.routing import Router
     from posei_trader.model.enums import OrderSide
     from posei_trader.model.identifiers import (
+        AccountId,
         ClientId,
         InstrumentId,
         PositionId,
@@ -294,7 +295,7 @@ class OrderCommands:
         self._add(orders, client.client_id, position_id)
         denial = (
             self._check_client(client, must_be_reconciled=True)
-            or self._check_orders(orders)
+            or self._check_orders(orders, self._engine.account_of(client))
             or self._keeper.orders(orders, client.client_id, position_id)
         )
         if denial is None:
@@ -310,9 +311,9 @@ class OrderCommands:
             if position_id is not None:
                 self._engine.name_position(order.client_order_id, position_id)
 
-    def _check_orders(self, orders: Iterable[Order]) -> Denial | None:
+    def _check_orders(self, orders: Sequence[Order], account_id: AccountId | None) -> Denial | None:
         for order in orders:
-            denial = self._risk.check_order(order)
+            denial = self._risk.check_order(order, account_id, orders)
             if denial is not None:
                 return denial
         return None

@@ -150,9 +150,9 @@ class ExecutionEngine:
     def account_of_venue(self, venue: Venue) -> AccountId | None:
         """Return the account that trades at a venue, None while it is not known."""
         client = self._router.venue_client(venue)
-        return None if client is None else self._account_of(client)
+        return None if client is None else self.account_of(client)
 
-    def _account_of(self, client: ExecClient) -> AccountId | None:
+    def account_of(self, client: ExecClient) -> AccountId | None:
         """Return a client's account: what was known once is not forgotten with the connection.
 
         None while the client has never been connected: then no account is known, by contract.
@@ -287,7 +287,7 @@ class ExecutionEngine:
     def account_state(self, state: AccountState) -> None:
         """Deliver a consistent snapshot of the account."""
         for client in self._router.clients:
-            self._account_of(client)
+            self.account_of(client)
         self._cache.set_account(state)
         self._outbox.publish((self._account_topic, state))
 

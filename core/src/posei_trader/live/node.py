@@ -19,11 +19,13 @@ from posei_trader.engine.clock import LiveClock
 from posei_trader.engine.context import DataContext, ExecContext
 from posei_trader.engine.data import DataEngine
 from posei_trader.engine.execution import ExecutionEngine
+from posei_trader.engine.halting import HaltSwitch
 from posei_trader.engine.portfolio import Portfolio
 from posei_trader.engine.risk import RiskEngine
 from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.errors import InvalidRequest
 from posei_trader.live.clients import ClientBuilder
+from posei_trader.live.halt_watch import HaltWatch
 from posei_trader.live.health import HealthGatherer
 from posei_trader.live.health_watch import HealthWatch
 from posei_trader.live.imports import imported
@@ -32,6 +34,7 @@ from posei_trader.live.phases import Phases
 from posei_trader.logs import configure_logging
 from posei_trader.model.identifiers import ClientId, TraderId
 from posei_trader.plugins import LifecycleEvent, LifecycleStage, default_registry
+from posei_trader.state_directory import state_directory
 from posei_trader.trading.actor import Actor
 from posei_trader.trading.strategy import Strategy
 from posei_trader.trading.trader import Trader
@@ -108,7 +111,11 @@ class TradingNode:
         self._clock = LiveClock()
         self._cache = Cache()
         bus = MessageBus()
-        risk = RiskEngine(self._cache, self._clock, self._config.risk_engine)
+        risk_config = self._config.risk_engine
+        halt = HaltSwitch(state_directory(), self._trader_id) if risk_config.obey_halt else None
+        risk = RiskEngine(
+            self._cache, self._clock, risk_config, None if halt is None else halt.state
+        )
         store_path = self._config.exec_engine.store_path
         self._data = DataEngine(bus, self._cache, self._clock, self._config.data_engine)
         self._execution = ExecutionEngine(
@@ -119,6 +126,13 @@ class TradingNode:
             risk,
             self._config.exec_engine,
             None if store_path is None else SqliteOrderStore(store_path),
+        )
+        self._halt_watch = (
+            None
+            if halt is None
+            else HaltWatch(
+                self._trader_id, halt, self._clock, self._cache, self._execution.commands
+            )
         )
         self._portfolio = Portfolio(self._cache, self._execution.account_of_venue)
         self._wiring = Wiring(
@@ -335,6 +349,8 @@ class TradingNode:
         self._enter(NodeState.RECONCILING)
         await phases.reconcile()
         await phases.await_accounts()
+        if self._halt_watch is not None:
+            self._halt_watch.start()
         self._enter(NodeState.RUNNING, LifecycleStage.RUNNING)
         self._trader.start()
 
@@ -360,6 +376,8 @@ class TradingNode:
             _log.info("stopping: %s", self._stop_reason)
         self._enter(NodeState.STOPPING, LifecycleStage.STOPPING)
         self._hurry.clear()
+        if self._halt_watch is not None:
+            self._halt_watch.stop()
         phases.stop_trading()
         for step in (phases.settle(), phases.close()):
             await self._unless_hurried(step)
