@@ -42,6 +42,7 @@ class ContractDatabase:
         self._by_type: dict[tuple[str, str], list[SimContract]] = defaultdict(list)
         self._by_date: dict[tuple[str, str], list[SimContract]] = defaultdict(list)
         self._by_local: dict[str, list[SimContract]] = defaultdict(list)
+        self._by_class: dict[str, list[SimContract]] = defaultdict(list)
         self._by_isin: dict[str, list[SimContract]] = defaultdict(list)
         self._by_cusip: dict[str, list[SimContract]] = defaultdict(list)
         self._combos: dict[str, SimContract] = {}
@@ -77,6 +78,7 @@ class ContractDatabase:
         if contract.last_trade_date:
             self._by_date[symbol, contract.last_trade_date].append(contract)
         self._by_local[contract.local_symbol.upper()].append(contract)
+        self._by_class[contract.trading_class].append(contract)
         if contract.isin:
             self._by_isin[contract.isin].append(contract)
         if contract.cusip:
@@ -227,7 +229,7 @@ class ContractDatabase:
         if query.symbol:
             return self._of_symbol(query)
         if query.trading_class:
-            return [c for c in self._by_id.values() if c.trading_class == query.trading_class]
+            return list(self._by_class.get(query.trading_class, ()))
         return []
 
     def _of_symbol(self, query: ContractQuery) -> list[SimContract]:

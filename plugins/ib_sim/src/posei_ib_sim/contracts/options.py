@@ -28,6 +28,7 @@ _BACK: Final = dt.timedelta(days=60)
 _DAILY_AHEAD: Final = dt.timedelta(days=30)
 _CHAIN_REACH: Final = 0.3
 _STRIKES_MAX: Final = 60
+_MOST_ANSWERED: Final = 10_000
 _FAMILY_FIELDS: Final = (
     "underlying",
     "trading_class",
@@ -79,6 +80,9 @@ class OptionShelf:
         self._prices: dict[int, float] = {}
         self._dates: dict[tuple[str, int], list[dt.date]] = {}
         self._made: set[tuple[str, int, str]] = set()
+        # What queries meant, while the database has so many contracts.
+        self._answered: set[tuple[str, ...]] = set()
+        self._size = 0
         self._is_expanding = False
 
     def add_family(self, row: Mapping[str, Any]) -> None:
@@ -94,6 +98,7 @@ class OptionShelf:
             if [family["underlying"], family["trading_class"]] != name
         ]
         self._families.append(row)
+        self._answered.clear()
 
     def chains(self, underlying: SimContract, exchange: str) -> list[OptionChain]:
         """Return the chains on an underlying, on one exchange or, with an empty one, on all."""
@@ -118,15 +123,22 @@ class OptionShelf:
         """Make the options that a query may mean, if they are not made yet."""
         if self._is_expanding or not self._is_about_options(query):
             return
+        names, wanted = _names(query), _wanted_dates(query)
+        question = (query.sec_type, *names, wanted)
+        if question in self._answered and len(self._database) == self._size:
+            return
         self._is_expanding = True
         try:
-            for family, underlying in self._underlyings(query):
-                wanted = _wanted_dates(query)
+            for family, underlying in self._underlyings(query.sec_type, names):
                 for date in self._expirations(family, underlying):
                     if not wanted or f"{date:%Y%m%d}".startswith(wanted):
                         self._make(family, underlying, date)
         finally:
             self._is_expanding = False
+        if len(self._database) != self._size or len(self._answered) >= _MOST_ANSWERED:
+            self._answered.clear()
+            self._size = len(self._database)
+        self._answered.add(question)
 
     @staticmethod
     def _is_about_options(query: ContractQuery) -> bool:
@@ -134,18 +146,13 @@ class OptionShelf:
             return bool(query.symbol or query.local_symbol or query.trading_class)
         return not query.sec_type and " " in query.local_symbol
 
-    def _underlyings(self, query: ContractQuery) -> Iterator[tuple[Mapping[str, Any], SimContract]]:
-        root = query.local_symbol.split(" ")[0]
-        if query.local_symbol.startswith(("C ", "P ")):
-            root = query.local_symbol.split(" ")[1]
-        # A compact OCC symbol carries its class in front of the six digits of the date.
-        root = root[:-15] if len(root) > 15 else root
-        future = root[:-2] if query.sec_type == "FOP" else ""
+    def _underlyings(
+        self, sec_type: str, names: tuple[str, ...]
+    ) -> Iterator[tuple[Mapping[str, Any], SimContract]]:
         for family in self._families:
-            names = {family["underlying"], family["trading_class"]}
-            if not names & {query.symbol, query.trading_class, root, future}:
+            if family["underlying"] not in names and family["trading_class"] not in names:
                 continue
-            if (family["sec_type"] == "FUT") == (query.sec_type == "OPT"):
+            if (family["sec_type"] == "FUT") == (sec_type == "OPT"):
                 continue
             exchange = str(family["exchanges"][0]) if family["sec_type"] == "FUT" else ""
             under = ContractQuery(
@@ -305,6 +312,17 @@ def _on_session(date: dt.date, known: set[dt.date]) -> dt.date:
     while date not in known:
         date -= _DAY
     return date
+
+
+def _names(query: ContractQuery) -> tuple[str, str, str, str]:
+    """Return what may be an underlying or a class; empty where the query does not say."""
+    root = query.local_symbol.split(" ")[0]
+    if query.local_symbol.startswith(("C ", "P ")):
+        root = query.local_symbol.split(" ")[1]
+    # A compact OCC symbol carries its class in front of the six digits of the date.
+    root = root[:-15] if len(root) > 15 else root
+    future = root[:-2] if query.sec_type == "FOP" else ""
+    return query.symbol, query.trading_class, root, future
 
 
 def _wanted_dates(query: ContractQuery) -> str:
