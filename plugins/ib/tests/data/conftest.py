@@ -19,7 +19,7 @@ from posei_trader.adapters.interactive_brokers.config import (
 )
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.data import InteractiveBrokersDataClient
-from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
+from posei_trader.adapters.interactive_brokers.data.prevailing import Prevailing
 from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
 from posei_trader.adapters.interactive_brokers.providers import (
     InteractiveBrokersInstrumentProvider,
@@ -61,12 +61,80 @@ class Collector:
         self.instrument = self.instruments.append
         self.instrument_status = self.statuses.append
         self.index_price = self.index_prices.append
+        self.greeks: list[object] = []
+        self.interest: list[object] = []
+        self.gaps: list[tuple[object, int, int, str]] = []
+        self.silences: list[tuple[object, int, str]] = []
+        self.option_greeks = self.greeks.append
+        self.open_interest = self.interest.append
+
+    def data_gap(self, subscription: object, start_ns: int, end_ns: int, reason: str) -> None:
+        self.gaps.append((subscription, start_ns, end_ns, reason))
+
+    def stream_silent(self, subscription: object, since_ns: int, reason: str) -> None:
+        self.silences.append((subscription, since_ns, reason))
 
     def subscription_failed(self, subscription: object, error: Exception) -> None:
         self.failures.append((subscription, error))
 
     def connection_changed(self, client_id: object, *, connected: bool, reason: str) -> None:
         self.connections.append(connected)
+
+
+class Host:
+    """What a stream's handler asks of the data client: answers that the test lays ready."""
+
+    def __init__(self, clock: SimulatedClock) -> None:
+        self.clock = clock
+        self.bars_limit_ns = 7 * 86_400 * 10**9
+        self.ticks_limit_ns = 900 * 10**9
+        self.lost: int | None = None
+        self.failures: list[object] = []
+        self.asked: list[tuple[int, int]] = []
+        self.answer: list[object] | Exception = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def stream_failed(self, subscription: object, error: Exception) -> None:
+        self.failures.append((subscription, error))
+
+    def lost_ns(self, subscription: object) -> int:
+        return self.clock.timestamp_ns() if self.lost is None else self.lost
+
+    def spawn(self, work: object) -> asyncio.Task[None]:
+        self.tasks.append(asyncio.get_running_loop().create_task(work))
+        return self.tasks[-1]
+
+    async def settled(self) -> None:
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _answer(self, start_ns: int, end_ns: int) -> list[object]:
+        self.asked.append((start_ns, end_ns))
+        await asyncio.sleep(0)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return [item for item in self.answer if start_ns <= item.ts_event < end_ns]
+
+    async def fetch_bars(self, traded, bar_type, start_ns, end_ns, *, use_rth):
+        return await self._answer(start_ns, end_ns)
+
+    async def fetch_quotes(self, traded, start_ns, end_ns):
+        return await self._answer(start_ns, end_ns)
+
+    async def fetch_trades(self, traded, start_ns, end_ns):
+        return await self._answer(start_ns, end_ns)
+
+
+class VenueClock:
+    """The simulated venue's clock, as a node's: whoever steps the venue moves both."""
+
+    def __init__(self, gateway: SimulatedIBGateway) -> None:
+        self._clock = gateway.clock
+
+    def timestamp_ns(self) -> int:
+        return self._clock.now_ns
+
+    def call_at(self, when_ns: int, callback: Callable[[], None]) -> object:
+        return self._clock.call_at(when_ns, callback)
 
 
 class Feed:
@@ -82,6 +150,7 @@ class Feed:
             request_timeout=30,
             options=ConnectionOptions(connection_timeout=30, first_pause=0.02, longest_pause=0.05),
         )
+        clock = VenueClock(gateway) if settings.pop("is_on_venue_time", False) else LiveClock()
         load = settings.pop("load_ids", frozenset({"AAPL.NASDAQ", "EUR/USD.IDEALPRO"}))
         provider_config = InteractiveBrokersInstrumentProviderConfig(load_ids=load)
         config = InteractiveBrokersDataClientConfig(
@@ -99,7 +168,7 @@ class Feed:
         context = DataContext(
             client_id=ClientId("IB"),
             trader_id=TraderId("TRADER-001"),
-            clock=LiveClock(),
+            clock=clock,
             cache=cache,
             sink=self.sink,
         )
@@ -141,7 +210,12 @@ def clock() -> SimulatedClock:
 
 
 @pytest.fixture
-def make_context(sink, clock) -> Callable[..., StreamContext]:
+def host(clock) -> Host:
+    return Host(clock)
+
+
+@pytest.fixture
+def make_context(sink, clock, host) -> Callable[..., StreamContext]:
     """Make what a stream's handler needs, for a share or for a future that IB quotes in cents."""
 
     def make(
@@ -149,7 +223,8 @@ def make_context(sink, clock) -> Callable[..., StreamContext]:
         magnifier: int = 1,
         prevailing: Prevailing | None = None,
         bar_type: BarType | None = None,
-        failures: list[object] | None = None,
+        kind: DataKind = DataKind.QUOTE_TICKS,
+        contract: IBContract | None = None,
     ) -> StreamContext:
         instrument = Equity(
             id=InstrumentId("AAPL.NASDAQ"),
@@ -159,15 +234,14 @@ def make_context(sink, clock) -> Callable[..., StreamContext]:
             price_precision=2,
             price_increment=Price("0.01"),
         )
-        contract = IBContract(secType="STK", symbol="AAPL", exchange="SMART", conId=265598)
-        seen = failures if failures is not None else []
+        share = IBContract(secType="STK", symbol="AAPL", exchange="SMART", conId=265598)
         return StreamContext(
-            Subscription(DataKind.QUOTE_TICKS, instrument.id, bar_type),
-            Traded(instrument, contract, magnifier),
+            Subscription(kind, instrument.id, bar_type),
+            Traded(instrument, contract or share, magnifier),
             prevailing or Prevailing(),
             sink,
             clock,
-            lambda subscription, error: seen.append((subscription, error)),
+            host,
         )
 
     return make

@@ -71,13 +71,11 @@ async def test_an_account_without_permission_is_told_which(open_feed, start_gate
     await feed.client.unsubscribe(QUOTES)
 
 
-async def test_history_that_did_not_come_raises(feed):
+async def test_history_that_did_not_come_raises(open_feed):
+    feed = await open_feed(request_timeout=0.3)
     feed.gateway.faults.half_open()
     bars = BarType.from_str("AAPL.NASDAQ-1-DAY-LAST-EXTERNAL")
-    task = feed.client.request_bars(
-        bars,
-        HistoryRequest(instrument_id=AAPL, start_ns=1_709_000_000 * 10**9),
-    )
-    feed.gateway.faults.drop()
     with pytest.raises(RetryLater):
-        await task
+        await feed.client.request_bars(
+            bars, HistoryRequest(instrument_id=AAPL, start_ns=1_709_000_000 * 10**9)
+        )

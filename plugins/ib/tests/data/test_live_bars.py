@@ -3,11 +3,8 @@
 import pytest
 
 from posei_trader.adapters.interactive_brokers.client.messages import BarRecord, HistoricalBars
-from posei_trader.adapters.interactive_brokers.data.bars import (
-    RealTimeBars,
-    SecondBars,
-    UpToDateBars,
-)
+from posei_trader.adapters.interactive_brokers.data.bars import RealTimeBars, SecondBars
+from posei_trader.adapters.interactive_brokers.data.up_to_date import UpToDateBars
 from posei_trader.model.bars import BarType
 
 UNIT = 10**9
@@ -181,22 +178,23 @@ def test_seconds_are_made_of_trades_and_published_by_the_clock(make_context, sin
     assert len(sink.bars) == 1  # a late tick opens no second bar of the same second
 
 
-def test_an_interruption_longer_than_ibs_history_is_backfilled_in_order(make_context, sink, clock):
-    gaps = []
-    bars = UpToDateBars(
-        make_context(bar_type=MINUTES),
-        MINUTES,
-        handle_revised_bars=False,
-        backfill=lambda stream, start, end: gaps.append((start, end)),
-    )
+async def test_an_interruption_longer_than_ibs_history_is_backfilled_in_order(
+    minutes, sink, clock, host
+):
+    bars = minutes()
     bars.bars(history(record(0, 100.3)))
     at(clock, 61)
     bars.stream_restarted("the connection was lost")
     at(clock, 60 * 12)
+    earlier = minutes()
+    host.answer = [earlier._converted(record(minute, 100.1)) for minute in (3, 7)]
     bars.bars(history(record(10, 100.35), record(11, 100.4), record(12, 100.5)))
-    assert gaps == [(START * UNIT + 1, (START + 600) * UNIT)]
     assert len(sink.bars) == 1  # what is newer waits for what is missing
-    earlier = UpToDateBars(make_context(bar_type=MINUTES), MINUTES, handle_revised_bars=False)
-    missing = [earlier._converted(record(minute, 100.1)) for minute in (3, 7)]
-    bars.backfilled(missing)
+    await host.settled()
+    assert host.asked == [((START + 60) * UNIT, (START + 600) * UNIT)]
     assert [row[0] for row in shown(sink.bars)] == [0, 3, 7, 10, 11]
+    assert [bar.is_backfilled for bar in sink.bars] == [False, True, True, True, True]
+    at(clock, 60 * 13 + 1)
+    assert shown(sink.bars)[-1][0] == 12
+    assert not sink.bars[-1].is_backfilled
+    assert sink.gaps == []

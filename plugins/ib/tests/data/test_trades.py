@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
+from posei_trader.adapters.interactive_brokers.data.prevailing import Prevailing
 from posei_trader.adapters.interactive_brokers.data.trades import (
     LevelOneTrades,
     TickByTickTrades,

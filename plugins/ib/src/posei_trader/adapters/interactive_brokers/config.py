@@ -227,6 +227,17 @@ class InteractiveBrokersDataClientConfig(LiveDataClientConfig):
     """Take quotes from level-one market data; False: tick by tick, of which IB grants few."""
     fallback_to_level_one: bool = True
     """When tick-by-tick streams run out, take level-one market data and say so; False: fail."""
+    backfill: bool = True
+    """Fetch what interruptions took (bars, and ticks of tick-by-tick streams) and deliver it in
+    order, marked as back-filled; False: announce the gap instead."""
+    backfill_bars_limit: PositiveFloat = 604_800.0
+    """The longest span of bars that is fetched, in seconds; what is longer ago is announced."""
+    backfill_ticks_limit: PositiveFloat = 900.0
+    """The longest span of ticks that is fetched, in seconds; IB sends a thousand for a request."""
+    stale_after: PositiveFloat | None = 300.0
+    """A stream that says nothing for so many seconds of trading hours is opened anew, and an alarm
+    follows if it stays silent; None never does. The parameter ``stale_after`` of a subscription
+    wins, where 0 is never."""
 
 
 class InteractiveBrokersExecClientConfig(LiveExecClientConfig):

@@ -164,6 +164,14 @@ class Subscription:
         """When the last message came, UNIX ns UTC; 0 for never."""
         return self._stream.last_seen_ns
 
+    def renew(self, reason: str) -> None:
+        """Open the stream anew at IB, for all who listen to it; they are told the reason.
+
+        Nothing happens to a stream that is not open.
+        """
+        if self.state is StreamState.OPEN:
+            self._registry.renew(self._stream, reason)
+
     def close(self) -> None:
         """Stop listening: the handler is not called again. The last one ends the stream at IB.
 

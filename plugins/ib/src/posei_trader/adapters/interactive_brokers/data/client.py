@@ -6,9 +6,8 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final, final
 
-from posei_trader.adapters.interactive_brokers.data.openers import Gap, Opened, StreamOpener
-from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
-from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
+from posei_trader.adapters.interactive_brokers.data.freshness import Freshness
+from posei_trader.adapters.interactive_brokers.data.live import LiveStreams
 from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
 from posei_trader.adapters.interactive_brokers.historical.recent import recent_bars
 from posei_trader.adapters.interactive_brokers.traded import Traded
@@ -60,13 +59,10 @@ class InteractiveBrokersDataClient:
         self._provider = provider
         self._config = config
         self._context = context
-        self._opener = StreamOpener(client, config, self._backfill)
         self._history = HistoryDownloads(client, context.clock)
-        self._open: dict[Subscription, Opened] = {}
-        self._contexts: dict[Subscription, StreamContext] = {}
-        self._prevailing: dict[InstrumentId, Prevailing] = {}
+        self._streams = LiveStreams(client, self._history, config, context)
+        self._freshness = Freshness(client, self._streams, config, context)
         self._stop_following: Callable[[], None] | None = None
-        self._backfills: set[asyncio.Task[None]] = set()
         self._is_running = False
         self._is_announced = False
         self._lock = asyncio.Lock()
@@ -82,6 +78,11 @@ class InteractiveBrokersDataClient:
     def is_connected(self) -> bool:
         """Whether the venue can be asked now."""
         return self._is_running and self._client.is_connected
+
+    @property
+    def heals_gaps(self) -> bool:
+        """Every interruption is seen to here: fetched and delivered, or announced."""
+        return True
 
     @property
     def last_failure(self) -> PoseiError | None:
@@ -100,7 +101,7 @@ class InteractiveBrokersDataClient:
     def health_counters(self) -> dict[str, int]:
         """What was left out of the streams that are open, by reason."""
         counts: Counter[str] = Counter()
-        for context in self._contexts.values():
+        for context in self._streams.contexts().values():
             for what, count in context.counters.items():
                 counts[what.replace(" ", "_")] += count
         return dict(counts)
@@ -132,6 +133,7 @@ class InteractiveBrokersDataClient:
                 await self._client.disconnect()
                 raise
             self._is_running = True
+            self._freshness.start()
             self._stop_following = self._client.add_connection_handler(self._connection_changed)
             _log.info("connected", market_data_type=self._config.market_data_type.name)
             self._announce(connected=True, reason="connected")
@@ -148,15 +150,13 @@ class InteractiveBrokersDataClient:
         if self._stop_following is not None:
             self._stop_following()
             self._stop_following = None
-        for subscription in tuple(self._open):
-            self._close(subscription)
-        for task in self._backfills:
-            task.cancel()
-        await asyncio.gather(*self._backfills, return_exceptions=True)
+        self._freshness.stop()
+        await self._streams.close_all()
         await self._client.disconnect()
         self._announce(connected=False, reason="disconnected on request")
 
     def _connection_changed(self, change: ConnectionChange) -> None:
+        self._streams.connection_changed(change)
         self._announce(connected=change.ready, reason=change.reason)
 
     def _announce(self, *, connected: bool, reason: str) -> None:
@@ -172,7 +172,7 @@ class InteractiveBrokersDataClient:
         """Open a stream. See :meth:`posei_trader.protocols.DataClient.subscribe`.
 
         Parameters: quotes ``batch_quotes`` (false for tick by tick); bars ``use_rth``; books
-        ``depth`` and ``is_smart_depth``.
+        ``depth`` and ``is_smart_depth``; all ``stale_after`` (seconds, 0 for never).
 
         Raises:
             Unsupported: IB has no such stream.
@@ -181,99 +181,16 @@ class InteractiveBrokersDataClient:
             NotConnected: there is no connection.
         """
         self._need_connection()
-        if subscription in self._open:
+        if subscription in self._streams:
             return
         traded = await self._traded(subscription.instrument_id)
         self._need_connection()
-        if subscription in self._open:
-            return
-        context = StreamContext(
-            subscription,
-            traded,
-            self._prevailing.setdefault(subscription.instrument_id, Prevailing()),
-            self._context.sink,
-            self._context.clock,
-            self._failed,
-        )
-        self._contexts[subscription] = context
-        try:
-            self._open[subscription] = self._opener.open(context)
-        except BaseException:
-            del self._contexts[subscription]
-            raise
+        if subscription not in self._streams:
+            self._streams.open(subscription, traded)
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """End a stream: nothing of it is delivered after this returns. Idempotent."""
-        self._close(subscription)
-
-    def _close(self, subscription: Subscription) -> None:
-        context = self._contexts.pop(subscription, None)
-        opened = self._open.pop(subscription, None)
-        if opened is not None:
-            opened.handle.close()
-            opened.handler.close()
-        if context is not None and context.counters:
-            _log.info(
-                "left out during the subscription",
-                subscription=str(subscription),
-                **{what.replace(" ", "_"): count for what, count in context.counters.items()},
-            )
-
-    def _failed(self, subscription: Subscription, error: PoseiError) -> None:
-        """Take note that IB ended a stream; fall back where that is possible."""
-        context = self._contexts.get(subscription)
-        opened = self._open.pop(subscription, None)
-        if context is None:
-            return
-        if opened is not None:
-            opened.handler.close()
-            fallback = self._fallback(context, opened, error)
-            if fallback is not None:
-                self._open[subscription] = fallback
-                return
-        del self._contexts[subscription]
-        self._context.sink.subscription_failed(subscription, error)
-
-    def _fallback(self, context: StreamContext, opened: Opened, error: PoseiError) -> Opened | None:
-        if not hasattr(opened.handler, "trade") and not hasattr(opened.handler, "quote"):
-            return None
-        try:
-            return self._opener.fall_back(context, error)
-        except PoseiError as second:
-            _log.warning(
-                "level one cannot serve either",
-                subscription=str(context.subscription),
-                reason=str(second),
-            )
-            return None
-
-    def _backfill(self, gap: Gap) -> None:
-        """Fetch the bars that a stream missed while it was interrupted."""
-        task = asyncio.get_running_loop().create_task(self._fetch_gap(gap))
-        self._backfills.add(task)
-        task.add_done_callback(self._backfills.discard)
-
-    async def _fetch_gap(self, gap: Gap) -> None:
-        bars: list[Bar] = []
-        try:
-            bars = await self._history.bars(
-                gap.traded,
-                gap.bar_type,
-                gap.start_ns,
-                gap.end_ns,
-                use_rth=gap.use_rth,
-                timeout=self._config.request_timeout,
-            )
-        except PoseiError as error:
-            _log.error(
-                "bars of an interruption are missing",
-                bar_type=str(gap.bar_type),
-                since_ns=gap.start_ns,
-                until_ns=gap.end_ns,
-                error=str(error),
-            )
-        finally:
-            gap.stream.backfilled([bar for bar in bars if bar.ts_event >= gap.start_ns])
+        self._streams.close(subscription)
 
     # -- history --------------------------------------------------------------------------------
 

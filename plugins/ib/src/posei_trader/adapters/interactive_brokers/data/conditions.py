@@ -25,7 +25,7 @@ _STATUS: Final = {
 }
 
 
-class _LevelOne(Stream):
+class LevelOne(Stream):
     """Level one of which only a part is wanted."""
 
     __slots__ = ()
@@ -54,7 +54,7 @@ class _LevelOne(Stream):
 
 
 @final
-class HaltedStatus(_LevelOne):
+class HaltedStatus(LevelOne):
     """Publishes whether trading is halted, when it changes."""
 
     __slots__ = ("_last",)
@@ -77,7 +77,7 @@ class HaltedStatus(_LevelOne):
 
 
 @final
-class IndexPrices(_LevelOne):
+class IndexPrices(LevelOne):
     """Publishes the values of an index."""
 
     __slots__ = ("_last",)

@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from posei_trader.adapters.interactive_brokers.client.messages import TickKind
-from posei_trader.adapters.interactive_brokers.data.bars import (
-    RealTimeBars,
-    SecondBars,
-    UpToDateBars,
-)
+from posei_trader.adapters.interactive_brokers.data.bars import RealTimeBars, SecondBars
 from posei_trader.adapters.interactive_brokers.data.book import DepthRows
 from posei_trader.adapters.interactive_brokers.data.conditions import HaltedStatus, IndexPrices
+from posei_trader.adapters.interactive_brokers.data.derivatives import (
+    GreeksOfOption,
+    OpenInterestOf,
+    interest_types,
+)
+from posei_trader.adapters.interactive_brokers.data.params import (
+    STALE_AFTER,
+    depth_of,
+    flag,
+    stale_after_of,
+)
 from posei_trader.adapters.interactive_brokers.data.quotes import LevelOneQuotes, TickByTickQuotes
 from posei_trader.adapters.interactive_brokers.data.trades import LevelOneTrades, TickByTickTrades
+from posei_trader.adapters.interactive_brokers.data.up_to_date import UpToDateBars
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
     NO_QUOTES,
     NO_TRADES,
@@ -42,14 +50,15 @@ if TYPE_CHECKING:
         InteractiveBrokersDataClientConfig,
     )
     from posei_trader.adapters.interactive_brokers.data.streams import Stream, StreamContext
-    from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.bars import BarType
 
 _log = get_logger("InteractiveBrokersDataClient")
 
 _RT_VOLUME: Final = "233"
 _HALTED: Final = ""
-_DEFAULT_DEPTH: Final = 20
+_OPTION_INTEREST: Final = "101"
+_FUTURES_INTEREST: Final = "588"
+_OPTIONS: Final = frozenset({"OPT", "FOP"})
 
 _PARAMS: Final[dict[DataKind, frozenset[str]]] = {
     DataKind.QUOTE_TICKS: frozenset({"batch_quotes"}),
@@ -58,6 +67,8 @@ _PARAMS: Final[dict[DataKind, frozenset[str]]] = {
     DataKind.ORDER_BOOK_DELTAS: frozenset({"depth", "is_smart_depth"}),
     DataKind.INSTRUMENT_STATUS: frozenset(),
     DataKind.INDEX_PRICES: frozenset(),
+    DataKind.OPTION_GREEKS: frozenset(),
+    DataKind.OPEN_INTEREST: frozenset(),
 }
 
 _DURATIONS: Final[dict[BarAggregation, str]] = {
@@ -83,26 +94,6 @@ class Opened(NamedTuple):
     handle: Subscription
 
 
-class Gap(NamedTuple):
-    """Bars that a stream missed.
-
-    Attributes:
-        stream: Who missed them.
-        traded: Of what.
-        bar_type: Which bars.
-        start_ns: From when on, UNIX ns UTC.
-        end_ns: Until when, not included.
-        use_rth: Regular trading hours only.
-    """
-
-    stream: UpToDateBars
-    traded: Traded
-    bar_type: BarType
-    start_ns: int
-    end_ns: int
-    use_rth: bool
-
-
 @final
 class StreamOpener:
     """Opens streams at IB.
@@ -110,18 +101,13 @@ class StreamOpener:
     Args:
         client: The connection.
         config: Settings.
-        backfill: Fetches the bars of a gap and gives them to the stream.
     """
 
     def __init__(
-        self,
-        client: InteractiveBrokersClient,
-        config: InteractiveBrokersDataClientConfig,
-        backfill: Callable[[Gap], None],
+        self, client: InteractiveBrokersClient, config: InteractiveBrokersDataClientConfig
     ) -> None:
         self._client = client
         self._config = config
-        self._backfill = backfill
 
     def open(self, context: StreamContext) -> Opened:
         """Open what a subscription asks for.
@@ -141,14 +127,16 @@ class StreamOpener:
                 value=kind,
                 remedy=f"subscribe to one of {', '.join(_OPENERS)}",
             )
-        unknown = sorted({name for name, _ in context.subscription.params} - _PARAMS[kind])
+        known = _PARAMS[kind] | {STALE_AFTER}
+        unknown = sorted({name for name, _ in context.subscription.params} - known)
         if unknown:
             raise InvalidRequest(
                 f"a subscription of {kind} has no such parameter",
                 field="params",
                 value=unknown[0],
-                remedy=f"give one of {', '.join(sorted(_PARAMS[kind])) or 'none'}",
+                remedy=f"give one of {', '.join(sorted(known))}",
             )
+        stale_after_of(context.subscription, None)
         return opener(self, context)
 
     def fall_back(self, context: StreamContext, error: Exception) -> Opened | None:
@@ -257,9 +245,7 @@ class StreamOpener:
             context,
             bar_type,
             handle_revised_bars=self._config.handle_revised_bars,
-            backfill=lambda stream, start, end: self._backfill(
-                Gap(stream, context.traded, bar_type, start, end, self._use_rth(context))
-            ),
+            use_rth=self._use_rth(context),
         )
         handle = self._client.subscribe_historical_bars(
             context.traded.contract,
@@ -272,7 +258,7 @@ class StreamOpener:
         return Opened(handler, handle)
 
     def _realtime_bars(self, context: StreamContext, bar_type: BarType) -> Opened:
-        handler = RealTimeBars(context, bar_type)
+        handler = RealTimeBars(context, bar_type, use_rth=self._use_rth(context))
         handle = self._client.subscribe_realtime_bars(
             context.traded.contract,
             handler,
@@ -325,6 +311,27 @@ class StreamOpener:
         handler = IndexPrices(context)
         return Opened(handler, self._client.subscribe_market_data(context.traded.contract, handler))
 
+    def _greeks(self, context: StreamContext) -> Opened:
+        if context.traded.sec_type not in _OPTIONS:
+            raise Unsupported(
+                "only an option has greeks",
+                field="instrument_id",
+                value=context.subscription.instrument_id,
+                remedy="subscribe to the option",
+            )
+        handler = GreeksOfOption(context)
+        return Opened(handler, self._client.subscribe_market_data(context.traded.contract, handler))
+
+    def _interest(self, context: StreamContext) -> Opened:
+        contract = context.traded.contract
+        handler = OpenInterestOf(context, interest_types(context))
+        handle = self._client.subscribe_market_data(
+            contract,
+            handler,
+            generic_ticks=_FUTURES_INTEREST if contract.secType == "FUT" else _OPTION_INTEREST,
+        )
+        return Opened(handler, handle)
+
 
 _OPENERS: Final[dict[DataKind, Callable[[StreamOpener, StreamContext], Opened]]] = {
     DataKind.QUOTE_TICKS: StreamOpener._quotes,  # noqa: SLF001  the class's own table
@@ -333,42 +340,6 @@ _OPENERS: Final[dict[DataKind, Callable[[StreamOpener, StreamContext], Opened]]]
     DataKind.ORDER_BOOK_DELTAS: StreamOpener._book,  # noqa: SLF001  same
     DataKind.INSTRUMENT_STATUS: StreamOpener._status,  # noqa: SLF001  same
     DataKind.INDEX_PRICES: StreamOpener._index,  # noqa: SLF001  same
+    DataKind.OPTION_GREEKS: StreamOpener._greeks,  # noqa: SLF001  same
+    DataKind.OPEN_INTEREST: StreamOpener._interest,  # noqa: SLF001  same
 }
-
-
-def flag(context: StreamContext, name: str, *, default: bool) -> bool:
-    """Return a parameter that is true or false.
-
-    Raises:
-        InvalidRequest: it is neither.
-    """
-    value = dict(context.subscription.params).get(name)
-    if value is None:
-        return default
-    if value.lower() in {"true", "1", "yes"}:
-        return True
-    if value.lower() in {"false", "0", "no"}:
-        return False
-    raise InvalidRequest(
-        f"the parameter {name} is true or false",
-        field=f"params {name}",
-        value=value,
-        remedy="write 'true' or 'false'",
-    )
-
-
-def depth_of(context: StreamContext) -> int:
-    """Return how many rows of a book are wanted.
-
-    Raises:
-        InvalidRequest: it is no positive whole number.
-    """
-    text = dict(context.subscription.params).get("depth", str(_DEFAULT_DEPTH))
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise InvalidRequest(
-        "the depth of a book is a positive whole number",
-        field="params depth",
-        value=text,
-        remedy=f"write '{_DEFAULT_DEPTH}'",
-    )

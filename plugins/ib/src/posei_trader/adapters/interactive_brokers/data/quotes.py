@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.data.repair import Repair
+from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
 from posei_trader.adapters.interactive_brokers.historical.conversion import is_absent
 from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.ticks import QuoteTick
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from posei_trader.adapters.interactive_brokers.client.messages import (
         MarketDataParameters,
         OptionComputation,
@@ -31,21 +35,26 @@ _SIZE_SIDES: Final[dict[int, bool]] = {0: True, 69: True, 3: False, 70: False}
 
 
 @final
-class Prevailing:
-    """The best bid and ask of an instrument now, to infer the aggressor of its trades."""
-
-    __slots__ = ("ask_raw", "bid_raw")
-
-    def __init__(self) -> None:
-        self.bid_raw: int | None = None
-        self.ask_raw: int | None = None
-
-
-@final
 class TickByTickQuotes(Stream):
     """Turns IB's `BidAsk` ticks into quotes."""
 
-    __slots__ = ()
+    __slots__ = ("_before", "_out", "_repair", "_second", "_tail")
+
+    def __init__(self, context: StreamContext) -> None:
+        super().__init__(context)
+        host, traded = context.host, context.traded
+        self._out: Callable[[QuoteTick], None] = context.sink.quote_tick
+        self._second = -1
+        self._tail: list[QuoteTick] = []
+        self._before: list[QuoteTick] = []
+        self._repair = Repair(
+            context,
+            TickSeam(lambda: self._before, self._caught_up),
+            lambda start, end: host.fetch_quotes(traded, start, end),
+            context.sink.quote_tick,
+            self._restored,
+            host.ticks_limit_ns,
+        )
 
     def quote(
         self,
@@ -70,19 +79,40 @@ class TickByTickQuotes(Stream):
             digits = scale.price_precision(bid_raw, ask_raw)
         prevailing = self.prevailing
         prevailing.bid_raw, prevailing.ask_raw = bid_raw, ask_raw
-        self.sink.quote_tick(
-            QuoteTick(
-                self.instrument_id,
-                bid_raw,
-                ask_raw,
-                bids,
-                asks,
-                digits,
-                scale.size_precision,
-                time_s * NANOS_PER_SECOND,
-                self.clock.timestamp_ns(),
-            )
+        tick = QuoteTick(
+            self.instrument_id,
+            bid_raw,
+            ask_raw,
+            bids,
+            asks,
+            digits,
+            scale.size_precision,
+            time_s * NANOS_PER_SECOND,
+            self.clock.timestamp_ns(),
         )
+        if time_s == self._second:
+            self._tail.append(tick)
+        else:
+            self._second = time_s
+            self._tail = [tick]
+        self._out(tick)
+
+    def interrupted(self, reason: str) -> None:
+        """Let quotes wait until those that were missed are fetched."""
+        if not self._repair.is_active:
+            self._before = self._tail
+        if self._repair.interrupted(reason):
+            self._out = self._repair.hold
+
+    def _restored(self) -> None:
+        self._out = self.sink.quote_tick
+
+    def _caught_up(self, quotes: list[QuoteTick]) -> None:
+        self._second, self._tail = last_second(quotes, self._before)
+
+    def close(self) -> None:
+        """Fetch nothing any more."""
+        self._repair.close()
 
 
 @final

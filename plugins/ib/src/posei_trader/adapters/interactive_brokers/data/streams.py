@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from posei_trader.adapters.interactive_brokers.historical.scales import Scale
 from posei_trader.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Coroutine
 
-    from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
+    from posei_trader.adapters.interactive_brokers.data.prevailing import Prevailing
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.errors import PoseiError
+    from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.requests import Subscription
+    from posei_trader.model.ticks import QuoteTick, TradeTick
     from posei_trader.protocols import Clock, DataSink
 
 _log = get_logger("InteractiveBrokersDataClient")
 
 MARKET_DATA_TYPES: Final = {1: "REALTIME", 2: "FROZEN", 3: "DELAYED", 4: "DELAYED_FROZEN"}
 """What IB calls the kinds of market data."""
+
+
+class StreamHost(Protocol):
+    """What a stream needs of the data client."""
+
+    @property
+    def bars_limit_ns(self) -> int:
+        """Return the longest span of bars that is fetched after an interruption; 0 for none."""
+
+    @property
+    def ticks_limit_ns(self) -> int:
+        """Return the longest span of ticks that is fetched after an interruption; 0 for none."""
+
+    def stream_failed(self, subscription: Subscription, error: PoseiError) -> None:
+        """Take note that a stream has ended for good."""
+
+    def lost_ns(self, subscription: Subscription) -> int:
+        """Return since when a stream that was interrupted brings nothing, UNIX ns UTC."""
+
+    def spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        """Start work that ends with the client."""
+
+    async def fetch_bars(
+        self, traded: Traded, bar_type: BarType, start_ns: int, end_ns: int, *, use_rth: bool
+    ) -> list[Bar]:
+        """Fetch complete bars of a span, ascending. Raises as `HistoryDownloads.bars`."""
+
+    async def fetch_quotes(self, traded: Traded, start_ns: int, end_ns: int) -> list[QuoteTick]:
+        """Fetch quotes of a span, ascending. Raises as `HistoryDownloads.quotes`."""
+
+    async def fetch_trades(self, traded: Traded, start_ns: int, end_ns: int) -> list[TradeTick]:
+        """Fetch trades of a span, ascending. Raises as `HistoryDownloads.trades`."""
 
 
 class StreamContext:
@@ -31,14 +66,15 @@ class StreamContext:
         prevailing: The instrument's best bid and ask, shared by its streams.
         sink: Where to deliver.
         clock: Time.
+        host: The data client.
         counters: What was left out, by reason.
     """
 
     __slots__ = (
-        "_on_failed",
         "_reported_type",
         "clock",
         "counters",
+        "host",
         "prevailing",
         "sink",
         "subscription",
@@ -52,15 +88,15 @@ class StreamContext:
         prevailing: Prevailing,
         sink: DataSink,
         clock: Clock,
-        on_failed: Callable[[Subscription, PoseiError], None],
+        host: StreamHost,
     ) -> None:
         self.subscription = subscription
         self.traded = traded
         self.prevailing = prevailing
         self.sink = sink
         self.clock = clock
+        self.host = host
         self.counters: dict[str, int] = {}
-        self._on_failed = on_failed
         self._reported_type = 0
 
     def count(self, what: str) -> None:
@@ -79,7 +115,19 @@ class StreamContext:
 
     def failed(self, error: PoseiError) -> None:
         """Say that the stream has ended for good."""
-        self._on_failed(self.subscription, error)
+        self.host.stream_failed(self.subscription, error)
+
+    def lost_ns(self) -> int:
+        """Return since when the stream brings nothing, UNIX ns UTC."""
+        return self.host.lost_ns(self.subscription)
+
+    def spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        """Start work that ends with the client."""
+        return self.host.spawn(work)
+
+    def gap(self, start_ns: int, end_ns: int, reason: str) -> None:
+        """Say that a part of the stream is missing and will not come."""
+        self.sink.data_gap(self.subscription, start_ns, end_ns, reason)
 
 
 class Stream:
@@ -99,6 +147,12 @@ class Stream:
         """Take note that the stream was opened anew."""
         self.prevailing.bid_raw = self.prevailing.ask_raw = None
         _log.info("stream reopened", subscription=str(self.context.subscription), reason=reason)
+        self.interrupted(reason)
+
+    def interrupted(self, reason: str) -> None:
+        """See to what was missed: here, nothing can be fetched, so the gap is announced."""
+        now = self.clock.timestamp_ns()
+        self.context.gap(min(self.context.lost_ns(), now), now, reason)
 
     def stream_failed(self, error: PoseiError) -> None:
         """Pass the failure on to whoever subscribed."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.quotes import LAST
+from posei_trader.adapters.interactive_brokers.data.repair import Repair
+from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
 from posei_trader.adapters.interactive_brokers.historical.conversion import TRADE_FLAGS
 from posei_trader.model.bars import NANOS_PER_SECOND
@@ -14,11 +16,13 @@ from posei_trader.model.identifiers import TradeId
 from posei_trader.model.ticks import InstrumentStatus, TradeTick
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from posei_trader.adapters.interactive_brokers.client.messages import (
         MarketDataParameters,
         OptionComputation,
     )
-    from posei_trader.adapters.interactive_brokers.data.quotes import Prevailing
+    from posei_trader.adapters.interactive_brokers.data.prevailing import Prevailing
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
 
 _PAST_LIMIT: Final = 1
@@ -47,10 +51,13 @@ def aggressor_of(price_raw: int, prevailing: Prevailing) -> AggressorSide:
 class _Trades(Stream):
     """What both kinds share: unique ids and the inferred aggressor."""
 
-    __slots__ = ("_number", "_prefix")
+    __slots__ = ("_number", "_out", "_prefix", "_second", "_tail")
 
     def __init__(self, context: StreamContext) -> None:
         super().__init__(context)
+        self._out: Callable[[TradeTick], None] = context.sink.trade_tick
+        self._second = -1
+        self._tail: list[TradeTick] = []
         # The moment of subscribing tells this run's ids from those of any other run.
         self._prefix = f"{context.clock.timestamp_ns():x}"
         self._number = 0
@@ -64,31 +71,63 @@ class _Trades(Stream):
         side = aggressor_of(raw, self.prevailing)
         flags = (TRADE_FLAGS if side is _NOBODY else _INFERRED_FLAGS)[mask & 3]
         self._number += 1
-        self.sink.trade_tick(
-            TradeTick(
-                self.instrument_id,
-                raw,
-                size,
-                digits,
-                scale.size_precision,
-                side,
-                _new_id(TradeId, f"{self._prefix}-{self._number}"),
-                ts_event,
-                self.clock.timestamp_ns(),
-                flags,
-            )
+        tick = TradeTick(
+            self.instrument_id,
+            raw,
+            size,
+            digits,
+            scale.size_precision,
+            side,
+            _new_id(TradeId, f"{self._prefix}-{self._number}"),
+            ts_event,
+            self.clock.timestamp_ns(),
+            flags,
         )
+        if ts_event == self._second:
+            self._tail.append(tick)
+        else:
+            self._second = ts_event
+            self._tail = [tick]
+        self._out(tick)
 
 
 @final
 class TickByTickTrades(_Trades):
     """Turns IB's `AllLast` ticks into trades."""
 
-    __slots__ = ("_is_halted",)
+    __slots__ = ("_before", "_is_halted", "_repair")
 
     def __init__(self, context: StreamContext) -> None:
         super().__init__(context)
+        host, traded = context.host, context.traded
         self._is_halted = False
+        self._before: list[TradeTick] = []
+        self._repair = Repair(
+            context,
+            TickSeam(lambda: self._before, self._caught_up),
+            lambda start, end: host.fetch_trades(traded, start, end),
+            context.sink.trade_tick,
+            self._restored,
+            host.ticks_limit_ns,
+        )
+
+    def interrupted(self, reason: str) -> None:
+        """Let trades wait until those that were missed are fetched."""
+        if not self._repair.is_active:
+            self._before = self._tail
+        if self._repair.interrupted(reason):
+            self._out = self._repair.hold
+
+    def _restored(self) -> None:
+        self._out = self.sink.trade_tick
+
+    def _caught_up(self, trades: list[TradeTick]) -> None:
+        second, self._tail = last_second(trades, self._before)
+        self._second = second * NANOS_PER_SECOND
+
+    def close(self) -> None:
+        """Fetch nothing any more."""
+        self._repair.close()
 
     def trade(
         self, time_s: int, price: float, size: int | None, mask: int, exchange: str, conditions: str

@@ -1,0 +1,283 @@
+"""Live bars of IB's other sizes: those that IB keeps up to date.
+
+A bar goes out exactly once, when it is complete: by the clock, or earlier when the next one begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from msgspec.structs import replace
+
+from posei_trader.adapters.interactive_brokers.data.nearness import is_near
+from posei_trader.adapters.interactive_brokers.data.seams import bar_repair
+from posei_trader.adapters.interactive_brokers.data.streams import Stream
+from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns, open_ns
+from posei_trader.adapters.interactive_brokers.historical.conversion import Discarded, convert_bars
+from posei_trader.logs import get_logger
+from posei_trader.model.bars import NANOS_PER_SECOND, Bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from posei_trader.adapters.interactive_brokers.client.messages import BarRecord, HistoricalBars
+    from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
+    from posei_trader.model.bars import BarType
+    from posei_trader.protocols import TimerHandle
+
+__all__ = ["GRACE_NS", "UpToDateBars"]
+
+_log = get_logger("InteractiveBrokersDataClient")
+
+GRACE_NS: Final = NANOS_PER_SECOND
+"""How long after its end a bar waits for IB's last word on it."""
+
+
+@final
+class UpToDateBars(Stream):
+    """Publishes bars that IB keeps up to date.
+
+    What IB says of a bar after it went out is a revision: published, marked, when they are wanted,
+    else counted. After an interruption the bars that were missed are published from the new
+    history, marked as back-filled, and none twice; what that history does not reach is fetched.
+
+    Where our clock and the venue's disagree by weeks (a replay), only the next bar closes one.
+
+    Args:
+        context: The subscription.
+        bar_type: The bars.
+        handle_revised_bars: Whether revisions are wanted.
+        use_rth: Whether only regular trading hours count.
+    """
+
+    __slots__ = (
+        "_bar_type",
+        "_candidate",
+        "_current",
+        "_delivered_open",
+        "_is_suspicious",
+        "_last_open",
+        "_last_published",
+        "_out",
+        "_repair",
+        "_timer",
+        "handle_revised_bars",
+    )
+
+    def __init__(
+        self,
+        context: StreamContext,
+        bar_type: BarType,
+        *,
+        handle_revised_bars: bool,
+        use_rth: bool = False,
+    ) -> None:
+        super().__init__(context)
+        self._bar_type = bar_type
+        self.handle_revised_bars = handle_revised_bars
+        self._out: Callable[[Bar], None] = self._send
+        self._repair = bar_repair(
+            context,
+            bar_type,
+            lambda: self._delivered_open if self._delivered_open > 0 else None,
+            self._caught_up,
+            self._send,
+            self._restored,
+            use_rth=use_rth,
+            is_first_partial=False,
+        )
+        self._current: Bar | None = None
+        self._candidate: Bar | None = None
+        self._last_open = self._delivered_open = -1
+        self._is_suspicious = False
+        self._last_published: Bar | None = None
+        self._timer: TimerHandle | None = None
+
+    @property
+    def last_open_ns(self) -> int:
+        """Return when the newest published bar opened, -1 before the first."""
+        return self._last_open
+
+    def bars(self, bars: HistoricalBars) -> None:
+        """Take the history up to now: it tells which bar is current, and which were missed."""
+        discarded = Discarded()
+        known = convert_bars(bars, self._bar_type, self.scale, discarded)
+        if discarded:
+            self.context.count("bars that contradict themselves left out")
+        if not known:
+            return
+        is_first = self._last_open < 0
+        if not is_first:
+            self._bridge_to(known[0].ts_event)
+        last = known.pop()
+        for bar in known:
+            self._take_complete(bar, is_first=is_first)
+        if last.ts_event <= self._last_open:
+            return
+        if not is_near(last.ts_init, self.clock.timestamp_ns()):
+            self._candidate = last
+        elif last.ts_init > self.clock.timestamp_ns():
+            self._begin(last, last.ts_init)
+        else:
+            self._take_complete(last, is_first=is_first)
+        self._last_open = max(self._last_open, 0)
+
+    def _bridge_to(self, oldest: int) -> None:
+        """Fetch what an interruption took, up to a bar that we have; what follows waits."""
+        begin = self._last_open + (self._bar_type.spec.nanos or 1)
+        if self._last_open > 0 and oldest > begin and self.context.host.bars_limit_ns:
+            self._out = self._repair.hold
+            self._repair.bridge(begin, oldest)
+
+    def _take_complete(self, bar: Bar, *, is_first: bool) -> None:
+        if is_first:
+            self._last_open = self._delivered_open = bar.ts_event
+        elif bar.ts_event <= self._last_open:
+            return
+        elif self.context.host.bars_limit_ns:
+            self._publish(replace(bar, is_backfilled=True))
+        else:
+            self._last_open = self._delivered_open = bar.ts_event
+            self.context.gap(bar.ts_event, bar.ts_init, "back-filling is switched off")
+
+    def bar_update(self, bar: BarRecord) -> None:
+        """Take the current bar as it is now."""
+        converted = self._converted(bar)
+        if converted is None:
+            return
+        opened = converted.ts_event
+        if self._is_suspicious:
+            self._is_suspicious = False
+            if not self._repair.is_active:
+                self._bridge_to(opened)
+        candidate, self._candidate = self._candidate, None
+        if candidate is not None and opened > candidate.ts_event:
+            # It was complete when we got it: news only if others went out before.
+            if self._last_published is not None:
+                self._publish(candidate)
+            self._last_open = candidate.ts_event
+        if opened <= self._last_open:
+            self._revise(converted)
+            return
+        current = self._current
+        if current is not None and opened < current.ts_event:
+            self.context.count("updates of old bars left out")
+            return
+        if current is not None and opened > current.ts_event:
+            self._publish(current)
+        if self._current is None:
+            self._begin(converted, close_ns(bar.date, self._bar_type.spec))
+        else:
+            self._current = converted
+
+    def _converted(self, bar: BarRecord) -> Bar | None:
+        factor = self.scale.factor
+        o, h, lo, c = (
+            round(bar.open * factor),
+            round(bar.high * factor),
+            round(bar.low * factor),
+            round(bar.close * factor),
+        )
+        if not lo <= o <= h or not lo <= c <= h:
+            self.context.count("bars that contradict themselves left out")
+            return None
+        volume = bar.volume if bar.volume is not None and bar.volume > 0 else 0
+        return Bar(
+            self._bar_type,
+            o,
+            h,
+            lo,
+            c,
+            volume,
+            self.scale.price_precision(o, h, lo, c),
+            self.scale.volume_precision(volume),
+            open_ns(bar.date, self._bar_type.spec),
+            self.clock.timestamp_ns(),
+        )
+
+    def _begin(self, bar: Bar, ends: int) -> None:
+        self._current = bar
+        self._stop_timer()
+        if is_near(ends, self.clock.timestamp_ns()):
+            self._timer = self.clock.call_at(ends + GRACE_NS, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        if self._current is not None:
+            self._publish(self._current)
+
+    def _publish(self, bar: Bar) -> None:
+        if bar is self._current:
+            self._current = None
+            self._stop_timer()
+        self._last_open = bar.ts_event
+        self._last_published = bar
+        self._out(replace(bar, ts_init=self.clock.timestamp_ns()))
+
+    def _revise(self, bar: Bar) -> None:
+        published = self._last_published
+        if published is None or bar.ts_event != published.ts_event:
+            self.context.count("updates of old bars left out")
+            return
+        if _same(bar, published):
+            return
+        self._last_published = bar
+        if self.handle_revised_bars:
+            # Of a bar that waits, the revision waits too, behind it.
+            out = self.sink.bar if bar.ts_event <= self._delivered_open else self._out
+            out(replace(bar, is_revision=True))
+        else:
+            self.context.count("bar revisions left out, as configured")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def stream_restarted(self, reason: str) -> None:
+        """Forget the unfinished bar: the new history has it, complete, and what was missed."""
+        self._current = self._candidate = None
+        self._stop_timer()
+        if self._repair.is_active:
+            # What waits comes with the new history, which reaches back to what was delivered.
+            self._repair.close()
+            self._restored()
+            self._last_open = self._delivered_open
+        self.prevailing.bid_raw = self.prevailing.ask_raw = None
+        _log.info("stream reopened", subscription=str(self.context.subscription), reason=reason)
+
+    def interrupted(self, reason: str) -> None:
+        """Fetch what was missed while the stream stayed open and brought nothing."""
+        self._current = self._candidate = None
+        self._is_suspicious = True
+        self._stop_timer()
+        if self._repair.interrupted(reason):
+            self._out = self._repair.hold
+
+    def _restored(self) -> None:
+        self._out = self._send
+
+    def _send(self, bar: Bar) -> None:
+        self._delivered_open = max(self._delivered_open, bar.ts_event)
+        self.sink.bar(bar)
+
+    def _caught_up(self, bars: list[Bar]) -> None:
+        if bars:
+            self._last_open = max(self._last_open, bars[-1].ts_event)
+            self._last_published = bars[-1]
+
+    def close(self) -> None:
+        """Stop the clock, and fetch nothing any more."""
+        self._current = self._candidate = None
+        self._stop_timer()
+        self._repair.close()
+
+
+def _same(one: Bar, other: Bar) -> bool:
+    return (one.open_raw, one.high_raw, one.low_raw, one.close_raw, one.volume_raw) == (
+        other.open_raw,
+        other.high_raw,
+        other.low_raw,
+        other.close_raw,
+        other.volume_raw,
+    )
