@@ -33,6 +33,9 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = MappingProxyType(
         "catalog": BuiltIn(
             "posei_trader.cli.catalog:app", "List, show and plot what a data catalog holds."
         ),
+        "orders": BuiltIn(
+            "posei_trader.cli.orders:app", "List, filter and explain the orders of a node."
+        ),
         "halt": BuiltIn(
             "posei_trader.cli.halt:app", "Stop trading at once: no order leaves a halted node."
         ),
