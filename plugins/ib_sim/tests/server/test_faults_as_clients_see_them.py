@@ -142,6 +142,23 @@ async def test_reports_can_come_twice_late_or_never(start_gateway, connect, quot
     assert [order.status for order in gateway.truth.orders] == ["Filled"]
 
 
+async def test_answers_about_orders_can_stay_whole_while_news_of_them_is_lost(
+    start_gateway, connect, quotes_file
+):
+    gateway = await start_gateway(replay=[quotes_file], repeat_status=False)
+    client = await connect(gateway)
+    gateway.faults.spare_answers()
+    client.send(wire.PlaceOrderRequest(orderId=1, contract=STOCK, order=market_order()))
+    client.send(wire.CurrentTimeRequest())
+    await client.receive(wire.CurrentTime)
+    gateway.faults.omit("OpenOrder")
+    client.send(wire.OpenOrdersRequest())
+    await client.receive(wire.OpenOrdersEnd)
+    assert gateway.server.mischief.omitted == 0
+    await gateway.advance(3)
+    assert gateway.server.mischief.omitted == 1
+
+
 async def test_the_next_order_id_can_be_wrong(start_gateway):
     gateway = await start_gateway(start=START)
     gateway.faults.wrong_next_valid_id(-7)

@@ -181,25 +181,29 @@ class Faults:
         """Send the next messages of a type after the one that follows each."""
         self._server.mischief.swap(message, count_messages)
 
+    def spare_answers(self, *, spared: bool = True) -> None:
+        """Let `omit`, `repeat` and `swap` disturb only what is told of orders unasked."""
+        self._server.mischief.spares_answers = spared
+
     def desync_orders(self, client_id: int) -> None:
         """Tell a client nothing any more of what happens to its orders, until `resync_orders`.
 
         Orders go on: they fill, commissions are charged, positions change. What the client asks
         for is answered truly, so it can find out.
         """
-        self._server.untold.add(client_id)
+        self._server.reports.untold.add(client_id)
 
     def resync_orders(self, client_id: int) -> None:
         """Report orders again; what happened in the meantime is not reported afterwards."""
-        self._server.untold.discard(client_id)
+        self._server.reports.untold.discard(client_id)
 
     def cancel_silently(self, client_id: int, order_id: int) -> None:
         """Cancel an order without telling anybody: clients believe that it lives."""
-        self._server.mute_orders = True
+        self._server.reports.is_muted = True
         try:
             self._server.simulation.desk.cancel((client_id, order_id))
         finally:
-            self._server.mute_orders = False
+            self._server.reports.is_muted = False
 
     def refuse_client_ids(self, seconds: float) -> None:
         """Answer 326 to every client for real `seconds`, as after an unclean restart."""
@@ -212,7 +216,7 @@ class Faults:
 
     def repeat_executions(self, count: int) -> None:
         """Report every further execution `count` more times; 0 ends it."""
-        self._server.repeat_executions = count
+        self._server.reports.extra_executions = count
 
     def wrong_next_valid_id(self, order_id: int | None) -> None:
         """Tell connecting clients this order id, right or wrong; `None` ends it."""

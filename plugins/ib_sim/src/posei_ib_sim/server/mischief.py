@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, final
 
 from posei_ib_sim import wire
 from posei_ib_sim.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Mischief"]
 
@@ -20,6 +24,8 @@ class Mischief:
     Attributes:
         is_planned: Whether anything is to be done at all; asked for every message sent.
         omitted: Messages left out so far.
+        spares_answers: Whether answers about orders stay whole: only what is told unasked is
+            disturbed then.
     """
 
     def __init__(self) -> None:
@@ -29,6 +35,8 @@ class Mischief:
         self._kept: dict[int, wire.ServerMessage] = {}
         self.omitted = 0
         self.is_planned = False
+        self.spares_answers = False
+        self._is_answering = False
 
     def omit(self, message: str, count: int) -> None:
         """Leave out the next messages of a type."""
@@ -45,8 +53,20 @@ class Mischief:
         self._swap[_checked(message)] += count
         self.is_planned = True
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Mark what is sent meanwhile as an answer."""
+        self._is_answering = True
+        try:
+            yield
+        finally:
+            self._is_answering = False
+
     def apply(self, session: int, message: wire.ServerMessage) -> list[wire.ServerMessage]:
         """Return what is sent in the place of a message."""
+        if self.spares_answers and self._is_answering:
+            kept = self._kept.pop(session, None)
+            return [message] if kept is None else [kept, message]
         sent = self._applied(session, message)
         self.is_planned = bool(self._omit or self._repeat or self._swap or self._kept)
         return sent

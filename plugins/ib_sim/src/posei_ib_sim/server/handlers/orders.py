@@ -79,7 +79,7 @@ class OrderHandlers:
     def own_open_orders(self, session: Session, _: wire.OpenOrdersRequest) -> None:
         """Report this client's open orders; client 0 also gets those that were entered by hand."""
         if session.client_id == MANUAL_CLIENT:
-            self._server.bind_manual_orders(session)
+            self._server.reports.bind_manual_orders(session)
         registry = self._server.simulation.desk.registry
         self._report(session, registry.open_orders(session.client_id))
 
@@ -100,18 +100,20 @@ class OrderHandlers:
 
     def completed_orders(self, session: Session, _: wire.CompletedOrdersRequest) -> None:
         """Report the finished orders."""
-        for order in self._server.simulation.desk.registry.completed():
-            session.send(completed_order(order, self._server.simulation.zone))
-        session.send(wire.CompletedOrdersEnd())
+        with self._server.mischief.answering():
+            for order in self._server.simulation.desk.registry.completed():
+                session.send(completed_order(order, self._server.simulation.zone))
+            session.send(wire.CompletedOrdersEnd())
 
     def executions(self, session: Session, message: wire.ExecutionRequest) -> None:
         """Report the fills that pass a filter, each with its commission."""
         req_id = message.reqId if message.reqId is not None else -1
         zone = self._server.simulation.zone
-        for fill in self._filtered(message.executionFilter):
-            session.send(execution_details(fill, req_id, zone))
-            session.send(commission_report(fill))
-        session.send(wire.ExecutionDetailsEnd(reqId=req_id))
+        with self._server.mischief.answering():
+            for fill in self._filtered(message.executionFilter):
+                session.send(execution_details(fill, req_id, zone))
+                session.send(commission_report(fill))
+            session.send(wire.ExecutionDetailsEnd(reqId=req_id))
 
     def _filtered(self, wanted: wire.ExecutionFilter) -> Iterable[Fill]:
         since = parse_moment(wanted.time, self._server.simulation.zone) or 0
@@ -129,12 +131,12 @@ class OrderHandlers:
             if all(checks):
                 yield fill
 
-    @staticmethod
-    def _report(session: Session, orders: Iterable[SimOrder]) -> None:
-        for order in orders:
-            session.send(open_order(order))
-            session.send(order_status(order))
-        session.send(wire.OpenOrdersEnd())
+    def _report(self, session: Session, orders: Iterable[SimOrder]) -> None:
+        with self._server.mischief.answering():
+            for order in orders:
+                session.send(open_order(order))
+                session.send(order_status(order))
+            session.send(wire.OpenOrdersEnd())
 
     def _check_writable(self) -> None:
         if self._server.config.read_only:
