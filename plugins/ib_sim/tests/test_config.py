@@ -26,6 +26,7 @@ from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
         ({"pace": "quick"}, ["pace='quick'", "'drain'"]),
         ({"start": "tomorrow"}, ["start='tomorrow'", "ISO 8601"]),
         ({"ticks_per_bar": 3}, ["ticks_per_bar=3"]),
+        ({"limit_percent": 0}, ["limit_percent=0", "above 0"]),
     ],
 )
 def test_a_bad_setting_names_itself_and_the_remedy(settings, words):

@@ -78,6 +78,9 @@ class SimulatedIBGatewayConfig:
         restricted_symbols: Symbols whose orders get error 203.
         shortable_shares: Shares that can be borrowed, by symbol. An order that would sell more of
             them short is held with error 404 and whyHeld "locate". Symbols not named have enough.
+        limit_percent: Reject limit orders whose price is further through the market than this, in
+            percent, with error 201 and an advancedOrderReject that names the override. `None`:
+            no price is too far.
         order_presets: Send warning 10349 for orders that leave the time in force out.
         send_buffer_limit: Bytes that may wait for a slow client before it is disconnected.
         scenario: Name of a built-in scenario of faults, or path of a scenario file.
@@ -122,6 +125,7 @@ class SimulatedIBGatewayConfig:
     trading_permissions: Sequence[str] | None = field(default=None, hash=False)
     restricted_symbols: Sequence[str] = field(default=(), hash=False)
     shortable_shares: Mapping[str, Decimal | int | str] = field(default_factory=dict, hash=False)
+    limit_percent: Decimal | float | None = None
     order_presets: bool = False
     send_buffer_limit: int = 64 * 1024 * 1024
     scenario: str | Path | None = None
@@ -228,5 +232,9 @@ class SimulatedIBGatewayConfig:
         if self.ticks_per_bar < 4:
             raise ConfigurationError(
                 f"ticks_per_bar={self.ticks_per_bar} is too few; open, high, low, close need 4"
+            )
+        if self.limit_percent is not None and self.limit_percent <= 0:
+            raise ConfigurationError(
+                f"limit_percent={self.limit_percent} is no distance; use a number above 0, or None"
             )
         self.start_ns()

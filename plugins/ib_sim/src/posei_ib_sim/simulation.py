@@ -313,4 +313,5 @@ def _rules(config: SimulatedIBGatewayConfig) -> TradingRules:
         restricted=frozenset(config.restricted_symbols),
         order_presets=config.order_presets,
         shortable={symbol: Decimal(n) for symbol, n in config.shortable_shares.items()},
+        price_percent=None if config.limit_percent is None else Decimal(str(config.limit_percent)),
     )

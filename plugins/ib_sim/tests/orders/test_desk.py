@@ -20,6 +20,7 @@ class Recorder:
 
     def __init__(self):
         self.log = []
+        self.texts = []
 
     def open_order(self, order):
         self.log.append(("openOrder", order.order_id, order.status))
@@ -33,8 +34,9 @@ class Recorder:
     def commission(self, fill):
         self.log.append(("commission", fill.order_id, fill.commission))
 
-    def order_error(self, client_id, order_id, code, text):
+    def order_error(self, client_id, order_id, code, text, reject_json=""):
         self.log.append(("error", order_id, code))
+        self.texts.append((text, reject_json))
 
     def account_changed(self, account_id):
         return

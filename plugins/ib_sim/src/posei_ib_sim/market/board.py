@@ -19,7 +19,8 @@ __all__ = ["Board"]
 class Board:
     """Quote, last trade and the day's figures of one contract.
 
-    `reference` is the price of last resort, before anything has been seen.
+    `reference` is the price of last resort, before anything has been seen; `quote_before` and
+    `last_before` are what came before the present quote and trade.
     The day is the venue's trading session; figures start anew with the first event of the next.
     """
 
@@ -31,11 +32,13 @@ class Board:
         "high",
         "hours",
         "last",
+        "last_before",
         "last_ns",
         "last_size",
         "low",
         "open",
         "quote",
+        "quote_before",
         "reference",
         "trade_count",
         "turnover",
@@ -45,8 +48,10 @@ class Board:
         self.contract: Final = contract
         self.hours: Final = hours
         self.quote: Quote | None = None
+        self.quote_before: Quote | None = None
         self.reference = contract.reference_price
         self.last: float | None = None
+        self.last_before: float | None = None
         self.last_size = 0.0
         self.last_ns = 0
         self.open: float | None = None
@@ -79,12 +84,13 @@ class Board:
         if event.ts_ns >= self._day_end_ns:
             self._new_day(event.ts_ns)
         if isinstance(event, Quote):
-            self.quote = event
+            self.quote_before, self.quote = self.quote, event
             if self.contract.has_trades:
                 return
             price = event.mid
         else:
             price = event.price
+            self.last_before = self.last
             self.last, self.last_size, self.last_ns = price, event.size, event.ts_ns
             self.day_volume += event.size
             self.turnover += price * event.size

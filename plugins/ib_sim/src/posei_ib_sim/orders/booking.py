@@ -74,7 +74,7 @@ class Booker:
         for one in booked:
             self._registry.fills.append(one)
             self._sink.execution(one)
-        if order.remaining <= 0:
+        if order.remaining <= 0 and not order.grows:
             order.status = Status.FILLED
             order.completed_ns = self._clock.now_ns
             order.completed_status = f"Filled Size: {order.filled.normalize():f}"
@@ -203,6 +203,7 @@ class Booker:
             commission=Decimal(0),
             commission_currency=order.contract.currency,
             realized=None,
+            attached=order.attached,
         )
 
     def _fill(self, order: SimOrder, match: Match, account_id: str) -> Fill:
@@ -239,6 +240,7 @@ class Booker:
             commission=commission,
             commission_currency=currency,
             realized=realized,
+            attached=order.attached,
         )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, final
 from posei_ib_sim.accounts.account import price_decimal
 from posei_ib_sim.errors import RequestRefused, UnknownContract
 from posei_ib_sim.history.bar_sizes import parse_moment
+from posei_ib_sim.market.events import Trade
+from posei_ib_sim.orders.triggers import method_of, trigger_prices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,6 @@ __all__ = ["ConditionChecker"]
 
 PRICE, TIME, MARGIN, EXECUTION, VOLUME, PERCENT_CHANGE = 1, 3, 4, 5, 6, 7
 _ABOUT_CONTRACTS: Final = frozenset({PRICE, VOLUME, PERCENT_CHANGE})
-_BID_ASK, _LAST_OR_BID_ASK, _MID = 4, 7, 8
 
 
 @final
@@ -87,7 +88,9 @@ class ConditionChecker:
         result: bool | None = None
         conjunction = True
         for condition in order.request.conditions:
-            met = self._tests[condition.type or 0](order, condition)
+            met = self._counts_now(order, condition) and self._tests[condition.type or 0](
+                order, condition
+            )
             if result is None:
                 result = met
             elif conjunction:
@@ -107,17 +110,38 @@ class ConditionChecker:
     def _price(self, _: SimOrder, condition: OrderCondition) -> bool:
         if condition.price is None:
             raise _refusal("a price condition without a price")
+        prices = self._prices(condition)
+        wanted = price_decimal(condition.price)
+        if not prices:
+            return False
+        return min(prices) >= wanted if condition.isMore else max(prices) <= wanted
+
+    def _prices(self, condition: OrderCondition) -> list[Decimal]:
+        """Return the present prices that have to be beyond the condition's, by its method."""
         board = self._board(condition)
-        price = board.mark
-        quote = board.quote
-        if quote is not None and condition.triggerMethod == _MID:
-            price = quote.mid
-        elif quote is not None and condition.triggerMethod == _BID_ASK:
-            price = quote.bid if condition.isMore else quote.ask
-        elif quote is not None and condition.triggerMethod == _LAST_OR_BID_ASK:
+        method = method_of(condition.triggerMethod, board.contract)
+        found: list[Decimal] = []
+        if board.last is not None:
+            trade = Trade(board.last_ns, board.last, board.last_size)
+            found = trigger_prices(method, board, trade, rises=condition.isMore)
+        if board.quote is not None:
+            quoted = trigger_prices(method, board, board.quote, rises=condition.isMore)
             pick = max if condition.isMore else min
-            price = pick(price, quote.bid if condition.isMore else quote.ask)
-        return price >= condition.price if condition.isMore else price <= condition.price
+            either = [*found, *quoted]
+            # Last or bid/ask: one of the two is enough.
+            found = [pick(either)] if found and quoted else either
+        if not found and board.last is None:
+            # Nothing of the method's kind has ever been seen: the standing price must do.
+            found = [price_decimal(board.mark)]
+        return found
+
+    def _counts_now(self, order: SimOrder, condition: OrderCondition) -> bool:
+        """Tell whether a condition is looked at now: prices outside regular hours may not count."""
+        if condition.type not in _ABOUT_CONTRACTS or order.request.conditionsIgnoreRth:
+            return True
+        board = self._board(condition)
+        hours, now = board.contract.hours, self._clock.now_ns
+        return board.contract.sec_type != "STK" or board.hours.is_open(hours, now, liquid=True)
 
     def _time(self, _: SimOrder, condition: OrderCondition) -> bool:
         after = self._clock.now_ns >= self._moment(condition)

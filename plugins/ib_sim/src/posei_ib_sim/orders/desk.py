@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
+from posei_ib_sim.accounts.account import price_decimal
 from posei_ib_sim.accounts.advisor import Advisor
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.orders.booking import Booker
 from posei_ib_sim.orders.conditions import ConditionChecker
 from posei_ib_sim.orders.corrections import Corrections
+from posei_ib_sim.orders.followers import Followers
 from posei_ib_sim.orders.funds import OrderPreview, preview
+from posei_ib_sim.orders.hedges import HedgeSizer
 from posei_ib_sim.orders.lifecycle import Lifecycle
 from posei_ib_sim.orders.pricing import arm
 from posei_ib_sim.orders.references import ReferencePricer
 from posei_ib_sim.orders.registry import OrderRegistry
 from posei_ib_sim.orders.rules import ShareLocator, TradingRules
+from posei_ib_sim.orders.scales import Ladder, is_scale
 from posei_ib_sim.orders.state import Fill, OrderKey, SimOrder, Status
-from posei_ib_sim.orders.validation import check_order
+from posei_ib_sim.orders.validation import check_cash, check_order
 from posei_ib_sim.orders.venue import Venue
 from posei_ib_sim.wire import Order
 
@@ -100,9 +104,11 @@ class OrderDesk:
             conditions,
             self.locator,
             self.advisor,
+            rules,
             sink,
             repeat_status=repeat_status,
         )
+        self._hedges = HedgeSizer(clock, feed, contracts)
         self._references = ReferencePricer(clock, feed, contracts)
         self._venue = Venue(
             clock,
@@ -111,6 +117,7 @@ class OrderDesk:
             self.booker,
             self._lifecycle,
             self._references,
+            Followers(clock, self.registry, self._lifecycle, self._hedges, contracts),
             fill_on=fill_on,
         )
 
@@ -130,13 +137,14 @@ class OrderDesk:
         if not self.registry.is_fresh(key):
             raise RequestRefused(103, "Duplicate order id")
         unsaid = not request.tif
-        request = self._completed(request)
-        self._rules.check(contract)
-        check_order(contract, request)
-        self._references.check(contract, request)
-        self.advisor.check(request)
-        if request.parentId and self.registry.get((key[0], request.parentId)) is None:
-            raise RequestRefused(10006, f"Missing parent order {request.parentId}.")
+        request = self._completed(contract, request)
+        self._check(contract, request)
+        parent = self.registry.get((key[0], request.parentId)) if request.parentId else None
+        _check_parent(request, parent)
+        self._hedges.check(contract, request, parent)
+        if request.hedgeType:
+            # The fills of the parent decide, not what the client says.
+            request = msgspec.structs.replace(request, totalQuantity=Decimal(0))
         order = SimOrder(
             client_id=key[0],
             order_id=key[1],
@@ -146,9 +154,12 @@ class OrderDesk:
             request=request,
             now_ns=self._clock.now_ns,
         )
+        self._lifecycle.check_times(order, request)
         self._lifecycle.prepare_conditions(order)
         self.registry.use_id(key)
         self.registry.add(order)
+        order.grows = bool(request.hedgeType)
+        order.ladder = Ladder(request) if is_scale(request) else None
         arm(order, self._feed.board(contract))
         if unsaid and self._rules.order_presets:
             text = "Order TIF was set to DAY based on order preset."
@@ -164,11 +175,8 @@ class OrderDesk:
         Raises:
             RequestRefused: The order could not be placed.
         """
-        request = self._completed(request)
-        self._rules.check(contract)
-        check_order(contract, request)
-        self._references.check(contract, request)
-        self.advisor.check(request)
+        request = self._completed(contract, request)
+        self._check(contract, request)
         return preview(self._accounts, request, contract)
 
     def cancel(self, key: OrderKey) -> None:
@@ -252,14 +260,36 @@ class OrderDesk:
 
     # ------------------------------------------------------------------ life cycle
 
-    def _completed(self, request: Order) -> Order:
+    def _check(self, contract: SimContract, request: Order) -> None:
+        self._rules.check(contract)
+        check_order(contract, request)
+        self._references.check(contract, request)
+        self.advisor.check(request)
+
+    def _completed(self, contract: SimContract, request: Order) -> Order:
         """Fill in what a client may leave out: account, time in force, quantity from cash."""
         account = request.account or self._accounts.default.account_id
         if account not in self._accounts.accounts:
             raise RequestRefused(
                 321, f"Error validating request.-'bI' : cause - Invalid account code {account!r}"
             )
-        return msgspec.structs.replace(request, account=account, tif=request.tif or "DAY")
+        check_cash(contract, request)
+        changes: dict[str, object] = {"account": account, "tif": request.tif or "DAY"}
+        if request.cashQty and not request.totalQuantity:
+            changes["totalQuantity"] = self._size_of(contract, request)
+        return msgspec.structs.replace(request, **changes)
+
+    def _size_of(self, contract: SimContract, request: Order) -> Decimal:
+        """Return what an amount of money buys at the limit, or at the present price."""
+        board = self._feed.board(contract)
+        price = request.lmtPrice
+        if not price:
+            quote = board.quote
+            side = 0.0 if quote is None else (quote.ask if request.action == "BUY" else quote.bid)
+            price = side if side > 0 else board.mark
+        size = price_decimal(request.cashQty or 0.0) / price_decimal(price) / contract.money_factor
+        steps = (size / contract.size_increment).to_integral_value(ROUND_FLOOR)
+        return steps * contract.size_increment
 
     def _modify(self, order: SimOrder, contract: SimContract, request: Order) -> None:
         changed = contract.con_id != order.contract.con_id or request.action != order.request.action
@@ -267,10 +297,14 @@ class OrderDesk:
             raise RequestRefused(105, "Order being modified does not match original order")
         if order.status == Status.PENDING_CANCEL:
             raise RequestRefused(10148, "The order is being cancelled")
-        request = self._completed(request)
+        request = self._completed(contract, request)
         check_order(contract, request)
         self._references.check(contract, request)
         self.advisor.check(request)
+        _check_change(order.request, request)
+        self._lifecycle.check_times(order, request)
+        if order.request.hedgeType:
+            request = msgspec.structs.replace(request, totalQuantity=order.quantity)
         before, order.request = order.request, request
         try:
             self._lifecycle.prepare_conditions(order)
@@ -281,17 +315,46 @@ class OrderDesk:
         order.triggered = False
         order.limit_price = order.reference_start = None
         arm(order, self._feed.board(contract))
+        if order.ladder is not None:
+            ladder = Ladder(request)
+            ladder.take_over(order.ladder)
+            order.ladder = ladder
         self._venue.queue(order)
         if order.held == "transmit" and request.transmit:
             order.held = ""
             self._lifecycle.transmit(order)
             return
-        if order.remaining <= 0:
+        if order.remaining <= 0 and not order.grows:
             order.status = Status.FILLED
             order.completed_ns = self._clock.now_ns
+        elif order.held == "stopped":
+            self._lifecycle.resume(order)
         self._lifecycle.schedule_expiry(order)
         self._lifecycle.report(order)
         self._venue.meet_standing(order)
+
+
+def _check_parent(request: Order, parent: SimOrder | None) -> None:
+    if not request.parentId:
+        return
+    if parent is None:
+        raise RequestRefused(10006, f"Missing parent order {request.parentId}.")
+    if parent.request.allOrNone and not (request.allOrNone or request.hedgeType):
+        raise RequestRefused(10236, "Child has to be AON if parent order is AON")
+
+
+def _check_change(before: Order, after: Order) -> None:
+    """Refuse a change of what cannot be changed."""
+    if (after.parentId or 0) != (before.parentId or 0):
+        raise RequestRefused(10341, "Parent order id cannot be modified")
+    if after.algoStrategy.upper() != before.algoStrategy.upper():
+        raise RequestRefused(440, "Order modify failed. Algorithm cannot be modified.")
+    if after.hedgeType.upper() != before.hedgeType.upper() or is_scale(after) != is_scale(before):
+        raise RequestRefused(105, "Order being modified does not match original order")
+    if before.ocaGroup and after.ocaGroup != before.ocaGroup:
+        raise RequestRefused(10326, "OCA group revision is not allowed")
+    if before.ocaGroup and (after.ocaType or 0) != (before.ocaType or 0):
+        raise RequestRefused(10327, "OCA group type revision is not allowed")
 
 
 def _same_intent(order: SimOrder, contract: SimContract, request: Order) -> bool:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
+from posei_ib_sim.accounts.account import price_decimal
+from posei_ib_sim.clock import NANOSECONDS
+from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history.bar_sizes import parse_moment
+from posei_ib_sim.orders.admission import Objection, objection
+from posei_ib_sim.orders.algos import algo_of
 from posei_ib_sim.orders.funds import preview
 from posei_ib_sim.orders.pricing import waits_for_trigger
 from posei_ib_sim.orders.state import SimOrder, Status
@@ -23,11 +28,15 @@ if TYPE_CHECKING:
     from posei_ib_sim.orders.conditions import ConditionChecker
     from posei_ib_sim.orders.registry import OrderRegistry
     from posei_ib_sim.orders.reporting import OrderSink
-    from posei_ib_sim.orders.rules import ShareLocator
+    from posei_ib_sim.orders.rules import ShareLocator, TradingRules
+    from posei_ib_sim.wire import Order
 
-__all__ = ["Lifecycle"]
+__all__ = ["OPENING_TIFS", "Lifecycle"]
 
 _Step = Callable[[SimOrder], None]
+
+OPENING_TIFS: Final = frozenset({"OPG", "AUC"})
+"""Times in force of the opening auction."""
 
 
 @final
@@ -43,6 +52,7 @@ class Lifecycle:
         conditions: Evaluates conditions.
         locator: Knows which shares can be borrowed.
         advisor: Shares orders out among accounts.
+        rules: What is refused for its price.
         sink: Is told.
         repeat_status: Send the first pair of open order and status twice.
 
@@ -50,6 +60,7 @@ class Lifecycle:
         on_arrival: Called when an order reaches the market, before it is reported.
         on_working: Called when an order may trade, after it was reported.
         on_close: Called for a closing order when its session ends.
+        on_end: Called for an order that was cancelled or has expired.
     """
 
     def __init__(
@@ -62,6 +73,7 @@ class Lifecycle:
         conditions: ConditionChecker,
         locator: ShareLocator,
         advisor: Advisor,
+        rules: TradingRules,
         sink: OrderSink,
         *,
         repeat_status: bool,
@@ -74,6 +86,7 @@ class Lifecycle:
         self._conditions = conditions
         self._locator = locator
         self._advisor = advisor
+        self._rules = rules
         self._sink = sink
         self._repeat_status = repeat_status
         self._conditional: Final[list[SimOrder]] = []
@@ -82,6 +95,7 @@ class Lifecycle:
         self.on_arrival: _Step = _nothing
         self.on_working: _Step = _nothing
         self.on_close: _Step = _nothing
+        self.on_end: _Step = _nothing
 
     def transmit(self, order: SimOrder) -> None:
         """Send an order to the market, and with it the family that waited for its last member."""
@@ -106,9 +120,14 @@ class Lifecycle:
             part = msgspec.structs.replace(order.request, account=account, totalQuantity=quantity)
             needed = preview(self._accounts, part, order.contract)
             if not needed.is_affordable:
-                self._reject(order, needed.refusal)
+                self._reject(order, Objection(needed.refusal))
                 return
+        against = objection(order, self._feed.board(order.contract), self._rules)
+        if against is not None:
+            self._reject(order, against)
+            return
         order.active_ns = self._clock.now_ns
+        self._start_algo(order)
         order.held = self._reason_to_wait(order)
         self.on_arrival(order)
         self._set_working_status(order)
@@ -119,22 +138,83 @@ class Lifecycle:
         self._announce_wait(order)
         self.on_working(order)
 
+    def check_times(self, order: SimOrder, request: Order) -> None:
+        """Check the times of a request, for a new order or for a change of one.
+
+        Raises:
+            RequestRefused: 321 or 441 a time that cannot be read, 334 a date that has passed.
+        """
+        for text in (request.goodAfterTime, request.activeStartTime, request.activeStopTime):
+            parse_moment(text, self._zone)
+        until = parse_moment(request.goodTillDate, self._zone)
+        if request.tif == "GTD" and until is not None and until <= self._clock.now_ns:
+            raise RequestRefused(334, "Invalid Good Till Date order")
+        algo_of(request, self._clock.now_ns, self._next_close(order), self._zone)
+
+    def _start_algo(self, order: SimOrder) -> None:
+        """Begin an order's algorithm, and arm its end."""
+        now = self._clock.now_ns
+        order.algo = algo = algo_of(order.request, now, self._next_close(order), self._zone)
+        if algo is not None and algo.ends:
+            self._clock.call_at(algo.end_ns, lambda: self._expire(order))
+        self._schedule_adjustment(order)
+
+    def _schedule_adjustment(self, order: SimOrder) -> None:
+        """Move the limits of a scale order on, each time its interval has passed."""
+        ladder, request = order.ladder, order.request
+        if ladder is None or not request.scalePriceAdjustInterval:
+            return
+
+        def adjust() -> None:
+            if not order.is_final and order.ladder is not None:
+                order.ladder.adjust(price_decimal(order.request.scalePriceAdjustValue or 0.0))
+                self._schedule_adjustment(order)
+
+        self._clock.call_later(request.scalePriceAdjustInterval * NANOSECONDS, adjust)
+
     def _reason_to_wait(self, order: SimOrder) -> str:
         parent = self._registry.get(order.parent_key) if order.parent_key else None
-        if parent is not None and parent.status != Status.FILLED:
-            return "parent"
         request = order.request
-        after = parse_moment(request.goodAfterTime, self._zone)
-        if after is not None and after > self._clock.now_ns:
-            self._clock.call_at(after, lambda: self.resume(order))
-            return "time"
+        if order.grows and order.remaining <= 0:
+            return "hedge"
+        follows = order.attached or bool(request.hedgeType)
+        if parent is not None and not follows and not parent.is_final:
+            return "parent"
+        reason = self._time_to_wait(order)
+        if reason:
+            return reason
         if request.conditions and not self._conditions_allow(order):
             return "conditions"
         if self._locator.must_wait(order):
             return "locate"
-        if request.tif == "OPG" and not order.at_opening:
+        if request.tif in OPENING_TIFS and not order.at_opening:
             return "opening"
         return "" if self._is_open(order) else "session"
+
+    def _time_to_wait(self, order: SimOrder) -> str:
+        """Tell whether an order waits for a time, or has had its time, and arm both."""
+        request, now = order.request, self._clock.now_ns
+        begins = (request.goodAfterTime, request.activeStartTime)
+        moments = [parse_moment(text, self._zone) for text in begins]
+        after = max((moment for moment in moments if moment is not None), default=now)
+        stop = parse_moment(request.activeStopTime, self._zone)
+        if stop is not None and stop <= now:
+            return "stopped"
+        if after > now:
+            self._clock.call_at(after, lambda: self.resume(order))
+            return "time"
+        if stop is not None:
+            self._clock.call_at(stop, lambda: self._stop(order))
+        return ""
+
+    def _stop(self, order: SimOrder) -> None:
+        """Take an order out of the market at the end of its active time; a change may revive it."""
+        stop = parse_moment(order.request.activeStopTime, self._zone)
+        if order.is_final or order.held == "stopped" or stop is None or stop > self._clock.now_ns:
+            return
+        order.held = "stopped"
+        self._set_working_status(order)
+        self.report(order)
 
     def _announce_wait(self, order: SimOrder) -> None:
         """Say why an order waits, where IB does, and arm what ends the wait."""
@@ -244,13 +324,17 @@ class Lifecycle:
         self._sink.open_order(order)
         self._sink.order_status(order)
 
-    def _reject(self, order: SimOrder, reason: str) -> None:
-        order.reason = reason
+    def _reject(self, order: SimOrder, against: Objection) -> None:
+        order.reason = against.reason
         order.status = Status.INACTIVE
         order.completed_ns = self._clock.now_ns
-        order.completed_status = f"Rejected: {reason}"
+        order.completed_status = f"Rejected: {against.reason}"
         self._sink.order_error(
-            order.client_id, order.order_id, 201, f"Order rejected - reason:{reason}"
+            order.client_id,
+            order.order_id,
+            201,
+            f"Order rejected - reason:{against.reason}",
+            against.as_json,
         )
         self._sink.order_status(order)
 
@@ -265,9 +349,23 @@ class Lifecycle:
         self._sink.order_error(
             order.client_id, order.order_id, 202, f"Order Canceled - reason:{reason}"
         )
+        self._end_family(order)
+        self.on_end(order)
+
+    def _end_family(self, order: SimOrder) -> None:
         for child in list(self._registry.children(order)):
-            if order.filled == 0:
+            if child.grows:
+                continue
+            if order.filled == 0 or child.attached:
                 self.end(child, "")
+            elif child.held == "parent":
+                # What the parent had filled is protected; the rest of the exits is not needed.
+                size = min(child.quantity, order.filled)
+                child.request = msgspec.structs.replace(child.request, totalQuantity=size)
+                self.resume(child)
+        parent = self._registry.get(order.parent_key) if order.parent_key else None
+        if order.request.autoCancelParent and parent is not None and not parent.is_final:
+            self.end(parent, "")
 
     def met(self, order: SimOrder) -> None:
         """Note that an order has met its market."""
@@ -279,14 +377,20 @@ class Lifecycle:
         if old is not None:
             old()
         request = order.request
-        if request.tif == "OPG" and not order.at_opening:
+        if request.tif in OPENING_TIFS and not order.at_opening:
+            return
+        if request.duration:
+            timer = self._clock.call_later(
+                request.duration * NANOSECONDS, lambda: self._expire(order)
+            )
+            self._expiry[order.perm_id] = timer.cancel
             return
         if request.tif == "GTD":
             moment = parse_moment(request.goodTillDate, self._zone)
             if moment is not None:
                 timer = self._clock.call_at(moment, lambda: self._expire(order))
                 self._expiry[order.perm_id] = timer.cancel
-        elif request.tif in {"DAY", "", "OPG", "DTC"}:
+        elif request.tif in {"DAY", "", "DTC", *OPENING_TIFS}:
             close = self._next_close(order)
             timer = self._clock.call_at(close, lambda: self._session_closes(order))
             self._expiry[order.perm_id] = timer.cancel
@@ -306,8 +410,18 @@ class Lifecycle:
             return
         if normal_order_type(order.request.orderType) in {"MOC", "LOC"} and not order.held:
             self.on_close(order)
-        if not order.is_final:
+        if order.request.tif == "DTC" and not order.is_final:
+            self._deactivate(order)
+        elif not order.is_final:
             self._expire(order)
+
+    def _deactivate(self, order: SimOrder) -> None:
+        order.status = Status.INACTIVE
+        order.completed_ns = self._clock.now_ns
+        order.completed_status = "Deactivated"
+        self._sink.order_status(order)
+        self._end_family(order)
+        self.on_end(order)
 
     def _expire(self, order: SimOrder) -> None:
         if not order.is_final:

@@ -14,19 +14,23 @@ Pure functions of an order and an event. The rules:
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from posei_ib_sim.accounts.account import price_decimal
+from posei_ib_sim.market.book import book_rows
 from posei_ib_sim.market.events import MarketEvent, Quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from posei_ib_sim.market.board import Board
     from posei_ib_sim.orders.state import SimOrder
 
-__all__ = ["Liquidity", "Match", "queue_at", "size_decimal"]
+__all__ = ["ADDED", "REMOVED", "Liquidity", "Match", "queue_at", "size_decimal"]
 
 ADDED = 1
 REMOVED = 2
+_SWEPT_ROWS: Final = 10
 
 
 class Match(NamedTuple):
@@ -104,11 +108,28 @@ class Liquidity:
             return None
         if limit is not None and (price > limit if buy else price < limit):
             return None
-        quantity = min(order.remaining, self.available(buy=buy))
-        if quantity <= 0:
+        quantity = min(order.workable, self.available(buy=buy))
+        if quantity <= 0 or quantity < order.least:
             return None
         self._use(quantity, buy=buy)
         return Match(quantity, price, REMOVED)
+
+    def sweep(self, order: SimOrder, limit: Decimal | None, tick: float) -> Iterator[Match]:
+        """Let an order take the rows of the book behind the best one, up to its limit.
+
+        Those rows are there again with the next quote, whoever takes them first.
+        """
+        quote, buy = self._quote, order.is_buy
+        if quote is None:
+            return
+        for price, size in book_rows(quote, tick, _SWEPT_ROWS, bid=not buy)[1:]:
+            at = price_decimal(price)
+            if limit is not None and (at > limit if buy else at < limit):
+                return
+            quantity = min(order.workable, size_decimal(size))
+            if quantity <= 0:
+                return
+            yield Match(quantity, at, REMOVED)
 
     def rest(self, order: SimOrder, limit: Decimal) -> Match | None:
         """Let a resting limit order be hit by the print, if this event is one."""
@@ -126,11 +147,20 @@ class Liquidity:
         if printed == limit:
             size -= order.queue_ahead
             order.queue_ahead = max(Decimal(0), order.queue_ahead - self._trade_left)
-        quantity = min(order.remaining, size)
-        if quantity <= 0:
+            shown = order.request.displaySize
+            if shown and size >= shown:
+                # The next part of an iceberg queues behind what the others show.
+                size = Decimal(shown)
+                order.queue_ahead = self._displayed(limit, buy=buy)
+        quantity = min(order.workable, size)
+        if quantity <= 0 or quantity < order.least:
             return None
         self._trade_left -= quantity
         return Match(quantity, limit, ADDED)
+
+    def _displayed(self, limit: Decimal, *, buy: bool) -> Decimal:
+        quote = self._quote
+        return Decimal(0) if quote is None else _ahead(quote, limit, buy=buy)
 
     def _use(self, quantity: Decimal, *, buy: bool) -> None:
         if self._quote is None:
@@ -145,8 +175,10 @@ def queue_at(board: Board, limit: Decimal, *, buy: bool) -> Decimal:
     Inside the spread nothing is ahead; at or behind the best price, the displayed size is.
     """
     quote = board.quote
-    if quote is None:
-        return Decimal(0)
+    return Decimal(0) if quote is None else _ahead(quote, limit, buy=buy)
+
+
+def _ahead(quote: Quote, limit: Decimal, *, buy: bool) -> Decimal:
     best = price_decimal(quote.bid if buy else quote.ask)
     ahead = limit <= best if buy else limit >= best
     return size_decimal(quote.bid_size if buy else quote.ask_size) if ahead else Decimal(0)

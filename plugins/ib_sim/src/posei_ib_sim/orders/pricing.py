@@ -5,20 +5,34 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from posei_ib_sim.accounts.account import price_decimal
 from posei_ib_sim.contracts.market_rules import increment_at
-from posei_ib_sim.market.events import MarketEvent, Quote
+from posei_ib_sim.orders.triggers import method_of, trigger_prices
 from posei_ib_sim.orders.validation import normal_order_type
 
 if TYPE_CHECKING:
     from posei_ib_sim.market.board import Board
+    from posei_ib_sim.market.events import MarketEvent
     from posei_ib_sim.orders.matching import Liquidity
     from posei_ib_sim.orders.state import SimOrder
 
-__all__ = ["Terms", "arm", "is_triggered", "terms", "to_tick", "waits_for_trigger"]
+__all__ = [
+    "Terms",
+    "adjust_stop",
+    "arm",
+    "is_triggered",
+    "resting_limit",
+    "terms",
+    "to_tick",
+    "waits_for_trigger",
+]
 
 _TRIGGERED_TYPES: Final = frozenset({"STP", "STP LMT", "MIT", "LIT", "TRAIL", "TRAIL LIMIT"})
 _CLOSING_TYPES: Final = frozenset({"MOC", "LOC"})
+# IB writes 1 for percent; some clients send 100, as the trader workstation shows it.
+_PERCENT: Final = frozenset({1, 100})
 
 Terms = tuple[bool, Decimal | None]
 """Whether the order trades at all now, and at which limit (`None`: at any price)."""
@@ -43,23 +57,55 @@ def arm(order: SimOrder, board: Board) -> None:
 
 
 def is_triggered(order: SimOrder, board: Board, event: MarketEvent) -> bool:
-    """Move a trailing stop and tell whether the event sets the order off.
-
-    Trades set off orders of venues that print them, quotes those of others: buys by the ask,
-    sells by the bid, as IB's default trigger method does for forex.
-    """
-    price = _trigger_price(order, board, event)
+    """Move a trailing stop and tell whether the event sets the order off."""
     stop = order.stop_price
-    if price is None or stop is None:
+    if stop is None:
         return False
     kind = normal_order_type(order.request.orderType)
     rises = order.is_buy != (kind in {"MIT", "LIT"})
-    hit = price >= stop if rises else price <= stop
+    method = method_of(order.request.triggerMethod, board.contract)
+    prices = trigger_prices(method, board, event, rises=rises)
+    if not prices:
+        return False
+    hit = min(prices) >= stop if rises else max(prices) <= stop
     if not hit and kind.startswith("TRAIL"):
-        moved = _trail_stop(order, price)
+        moved = _trail_stop(order, prices[0])
         if moved is not None:
             order.stop_price = min(stop, moved) if order.is_buy else max(stop, moved)
     return hit
+
+
+def adjust_stop(order: SimOrder, board: Board, event: MarketEvent) -> bool:
+    """Turn an adjustable stop into what it becomes at its trigger; tell whether it did so now.
+
+    The trigger lies on the winning side: above the market for a stop that sells.
+    """
+    request = order.request
+    wanted = _optional(request.triggerPrice)
+    if request.adjustedOrderType in {"", "None"} or wanted is None:
+        return False
+    rises = not order.is_buy
+    method = method_of(request.triggerMethod, board.contract)
+    prices = trigger_prices(method, board, event, rises=rises)
+    if not prices or not (min(prices) >= wanted if rises else max(prices) <= wanted):
+        return False
+    changes: dict[str, object] = {
+        "orderType": request.adjustedOrderType,
+        "adjustedOrderType": "",
+        "auxPrice": request.adjustedStopPrice,
+        "lmtPrice": request.adjustedStopLimitPrice,
+    }
+    if normal_order_type(request.adjustedOrderType).startswith("TRAIL"):
+        percent = request.adjustableTrailingUnit in _PERCENT
+        amount = request.adjustedTrailingAmount
+        changes |= {
+            "trailStopPrice": request.adjustedStopPrice,
+            "auxPrice": None if percent else amount,
+            "trailingPercent": amount if percent else None,
+        }
+    order.request = msgspec.structs.replace(request, **changes)
+    arm(order, board)
+    return True
 
 
 def terms(order: SimOrder, liquidity: Liquidity, board: Board) -> Terms:
@@ -68,6 +114,10 @@ def terms(order: SimOrder, liquidity: Liquidity, board: Board) -> Terms:
     kind = normal_order_type(request.orderType)
     if kind in _CLOSING_TYPES:
         return False, None
+    if order.algo is not None:
+        return _patient(order, liquidity, board)
+    if order.ladder is not None:
+        return order.ladder.limit is not None, order.ladder.limit
     if kind in {"MKT", "STP", "MIT", "TRAIL"}:
         return True, None
     if kind == "MTL":
@@ -77,8 +127,39 @@ def terms(order: SimOrder, liquidity: Liquidity, board: Board) -> Terms:
     if kind in {"VOL", "PEG BENCH", "PEG BEST"}:
         return order.limit_price is not None, order.limit_price
     if kind in {"LMT", "STP LMT", "LIT"}:
-        return True, _optional(request.lmtPrice)
+        return True, _with_discretion(order)
     return _pegged(order, kind, liquidity, board)
+
+
+def resting_limit(order: SimOrder, limit: Decimal) -> Decimal:
+    """Return where a limit rests: without its discretionary amount, which only takes."""
+    own = _optional(order.request.lmtPrice)
+    return own if order.request.discretionaryAmt and own is not None else limit
+
+
+def _with_discretion(order: SimOrder) -> Decimal | None:
+    limit = _optional(order.request.lmtPrice)
+    more = _optional(order.request.discretionaryAmt)
+    if limit is None or not more:
+        return limit
+    return limit + more if order.is_buy else limit - more
+
+
+def _patient(order: SimOrder, liquidity: Liquidity, board: Board) -> Terms:
+    """Return the price of an algorithm's slice: within the order's limit, as patient as it is."""
+    patience = "take" if order.algo is None else order.algo.patience
+    cap = _optional(order.request.lmtPrice)
+    price = None
+    if patience == "middle":
+        price = liquidity.middle()
+    elif patience == "join":
+        price = liquidity.opposite(buy=not order.is_buy)
+    if price is None:
+        return patience == "take", cap
+    price = to_tick(order, price, board)
+    if cap is not None:
+        price = min(price, cap) if order.is_buy else max(price, cap)
+    return True, price
 
 
 def _pegged(order: SimOrder, kind: str, liquidity: Liquidity, board: Board) -> Terms:
@@ -105,18 +186,6 @@ def to_tick(order: SimOrder, price: Decimal, board: Board) -> Decimal:
     step = increment_at(board.contract.market_rule, price)
     rounding = ROUND_FLOOR if order.is_buy else ROUND_CEILING
     return (price / step).to_integral_value(rounding) * step
-
-
-def _trigger_price(order: SimOrder, board: Board, event: MarketEvent) -> Decimal | None:
-    by_quote = order.request.triggerMethod in {1, 4} or not board.contract.has_trades
-    if not isinstance(event, Quote):
-        return None if by_quote else price_decimal(event.price)
-    if not by_quote and order.request.triggerMethod != 8:
-        return None
-    if order.request.triggerMethod == 8:
-        return price_decimal(event.mid)
-    price = event.ask if order.is_buy else event.bid
-    return price_decimal(price) if price > 0 else None
 
 
 def _trail_stop(order: SimOrder, price: Decimal | None) -> Decimal | None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["OrderRegistry"]
 
 _FIRST_PERM_ID: Final = 1_400_000_000
+# Far below the ids of orders that are entered by hand.
+_FIRST_ATTACHED_ID: Final = -1_000_000
 
 
 @final
@@ -29,6 +31,7 @@ class OrderRegistry:
         self._by_contract: dict[int, list[SimOrder]] = {}
         self._seed = seed
         self._perm_id = _FIRST_PERM_ID + seed % 1000 * 100_000
+        self._attached = 0
         self._executions = 0
         self.fills: list[Fill] = []
 
@@ -65,6 +68,11 @@ class OrderRegistry:
         """Return a new permanent id."""
         self._perm_id += 1
         return self._perm_id
+
+    def next_attached_id(self) -> int:
+        """Return a key for an order that the broker makes; no client can use it."""
+        self._attached += 1
+        return _FIRST_ATTACHED_ID - self._attached
 
     def next_exec_id(self) -> str:
         """Return a new execution id in IB's form."""
@@ -115,12 +123,19 @@ class OrderRegistry:
                 yield order
 
     def siblings(self, order: SimOrder) -> Iterator[SimOrder]:
-        """Yield the live orders that share a parent or an OCA group with an order."""
-        parent, group = order.parent_key, order.request.ocaGroup
+        """Yield the live orders that share a parent or an OCA group with an order.
+
+        Hedges and what the broker attaches stand beside an order's exits, not against them.
+        """
+        parent, group = _exit_of(order), order.request.ocaGroup
         for other in self.orders:
             if other is order or other.is_final or other.account_id != order.account_id:
                 continue
-            if (parent is not None and other.parent_key == parent) or (
+            if (parent is not None and _exit_of(other) == parent) or (
                 group and other.request.ocaGroup == group
             ):
                 yield other
+
+
+def _exit_of(order: SimOrder) -> OrderKey | None:
+    return None if order.attached or order.request.hedgeType else order.parent_key

@@ -33,8 +33,10 @@ class OrderSink(Protocol):
         """Report what a fill cost; follows the execution, possibly much later."""
         ...
 
-    def order_error(self, client_id: int, order_id: int, code: int, text: str) -> None:
-        """Report an error about an order to its client."""
+    def order_error(
+        self, client_id: int, order_id: int, code: int, text: str, reject_json: str = ""
+    ) -> None:
+        """Report an error about an order to its client, with IB's advancedOrderRejectJson."""
         ...
 
     def account_changed(self, account_id: str) -> None:

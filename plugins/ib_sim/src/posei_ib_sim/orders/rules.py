@@ -26,12 +26,14 @@ class TradingRules(msgspec.Struct, frozen=True, kw_only=True):
         restricted: Symbols that the accounts may not trade (error 203).
         order_presets: Tell with notice 10349 that an order without a time in force is a DAY one.
         shortable: Shares that can be borrowed, by symbol; symbols not named have enough.
+        price_percent: Limits further through the market than this are rejected; `None`: none are.
     """
 
     permitted: frozenset[str] | None = None
     restricted: frozenset[str] = frozenset()
     order_presets: bool = False
     shortable: Mapping[str, Decimal] = {}
+    price_percent: Decimal | None = None
 
     def check(self, contract: SimContract) -> None:
         """Refuse a contract that the accounts may not trade.

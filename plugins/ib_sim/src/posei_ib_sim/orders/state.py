@@ -10,6 +10,8 @@ import msgspec
 from posei_ib_sim.contracts.model import SimContract
 
 if TYPE_CHECKING:
+    from posei_ib_sim.orders.algos import AlgoProgress
+    from posei_ib_sim.orders.scales import Ladder
     from posei_ib_sim.wire import Order
 
 __all__ = ["FINAL_STATUSES", "Fill", "OrderKey", "SimOrder", "Status"]
@@ -51,6 +53,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
         average_price: Average price of the order including this fill.
         liquidity: 1 added, 2 removed.
         realized: Profit realised by a closing fill, else `None`.
+        attached: Whether the broker made the order, for one of the client's.
     """
 
     exec_id: str
@@ -71,6 +74,12 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     commission: Decimal
     commission_currency: str
     realized: Decimal | None
+    attached: bool = False
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the client is told, who placed the order or one to which it is attached."""
+        return self.order_id > 0 or self.attached
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -87,8 +96,10 @@ class SimOrder:
         active_ns: The order can only meet market events after this moment.
         allocation: What of an advisor's order each account gets.
         held: Why it does not work in the market yet: "transmit", "parent", "session",
-            "conditions", "time", "opening" (the opening auction), "locate" (shares to borrow);
-            empty when it works.
+            "conditions", "time", "opening" (the opening auction), "locate" (shares to borrow),
+            "hedge" (nothing to hedge yet); empty when it works.
+        attached: Whether the broker made it, for an order of the client's: a hedge or a
+            profit-taker. It has no API order id.
         at_opening: Whether an order for the opening auction takes part in it now.
         triggered: Whether a stop, touch or trailing trigger has gone off.
         stop_price: Present trigger price of a stop or trailing order.
@@ -96,6 +107,9 @@ class SimOrder:
         reference_start: Price of the benchmark from which a pegged order counts; `own_start` is
             the order's price there.
         queue_ahead: Displayed size in front of a resting limit order at its price.
+        grows: Whether it is a hedge whose parent may still fill: it is never complete until then.
+        algo: Progress of an order that an algorithm works in slices.
+        ladder: Components of a scale order.
         charged: Commission paid so far.
         why_held: IB's field of that name.
     """
@@ -103,15 +117,19 @@ class SimOrder:
     __slots__ = (
         "account_id",
         "active_ns",
+        "algo",
         "allocation",
         "at_opening",
+        "attached",
         "charged",
         "client_id",
         "completed_ns",
         "completed_status",
         "contract",
         "fills",
+        "grows",
         "held",
+        "ladder",
         "limit_price",
         "order_id",
         "own_start",
@@ -152,7 +170,11 @@ class SimOrder:
         self.held = ""
         self.allocation: dict[str, Decimal] = {}
         self.at_opening = False
+        self.attached = False
+        self.grows = False
         self.triggered = False
+        self.algo: AlgoProgress | None = None
+        self.ladder: Ladder | None = None
         self.stop_price: Decimal | None = None
         self.limit_price: Decimal | None = None
         self.reference_start: Decimal | None = None
@@ -174,13 +196,13 @@ class SimOrder:
 
     @property
     def is_bound(self) -> bool:
-        """Whether the order has an API order id; one entered by hand gets it when it is bound."""
-        return self.order_id > 0
+        """Whether the order is a client's; one entered by hand becomes so when it is bound."""
+        return self.order_id > 0 or self.attached
 
     @property
     def api_id(self) -> int:
-        """The order id that clients are told, 0 for an order that is not bound."""
-        return self.order_id if self.is_bound else 0
+        """The order id that clients are told, 0 for an order without one."""
+        return max(self.order_id, 0)
 
     @property
     def is_final(self) -> bool:
@@ -206,6 +228,25 @@ class SimOrder:
     def remaining(self) -> Decimal:
         """Quantity that is still open."""
         return self.quantity - self.filled
+
+    @property
+    def workable(self) -> Decimal:
+        """Quantity that may trade now: all that is open, or the released slice or component."""
+        open_now = self.remaining
+        if self.algo is not None:
+            open_now = min(open_now, self.algo.released - self.filled)
+        if self.ladder is not None:
+            open_now = min(open_now, self.ladder.open_now)
+        return max(open_now, Decimal(0))
+
+    @property
+    def least(self) -> Decimal:
+        """Quantity below which a match is refused: all or none, a minimum quantity, or nothing."""
+        request = self.request
+        if request.allOrNone or request.tif == "FOK":
+            return self.remaining
+        least = 0 if self.fills else request.minQty or 0
+        return min(Decimal(max(least, request.minTradeQty or 0)), self.remaining)
 
     @property
     def average_price(self) -> Decimal:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Final
 from posei_ib_sim.accounts.account import price_decimal
 from posei_ib_sim.contracts.market_rules import conforms
 from posei_ib_sim.errors import RequestRefused
+from posei_ib_sim.orders.algos import check_algo
+from posei_ib_sim.orders.attributes import check_attributes
+from posei_ib_sim.orders.scales import check_scale
 
 if TYPE_CHECKING:
     from posei_ib_sim.contracts.model import SimContract
     from posei_ib_sim.wire import Order
 
-__all__ = ["ORDER_TYPES", "check_order", "normal_order_type"]
+__all__ = ["LIMIT_TYPES", "ORDER_TYPES", "check_cash", "check_order", "normal_order_type"]
 
 ORDER_TYPES: Final = frozenset(
     {
@@ -48,7 +51,13 @@ _ALIASES: Final = {
     "PEGBEST": "PEG BEST",
 }
 _TIFS: Final = frozenset({"", "DAY", "GTC", "IOC", "GTD", "FOK", "OPG", "DTC", "AUC"})
-_NEEDS_LIMIT: Final = frozenset({"LMT", "STP LMT", "LIT", "LOC"})
+LIMIT_TYPES: Final = frozenset({"LMT", "STP LMT", "LIT", "LOC"})
+"""Order types that need a limit price."""
+
+_OPENING_TYPES: Final = {
+    "OPG": frozenset({"MKT", "LMT"}),
+    "AUC": frozenset({"MKT", "LMT", "MTL"}),
+}
 _NEEDS_STOP: Final = frozenset({"STP", "STP LMT", "MIT", "LIT"})
 
 
@@ -61,8 +70,9 @@ def check_order(contract: SimContract, order: Order) -> None:
     """Refuse an order that cannot be.
 
     Raises:
-        RequestRefused: With IB's code: 321 invalid field, 387 unsupported type, 434 zero size,
-            388 below the minimum size, 110 price off the minimum variation, 201 rejected.
+        RequestRefused: With IB's code: 321 invalid field, 387 unsupported type, 111, 113 or 10052
+            a time in force that does not fit, 434 zero size, 388 below the minimum size, 110 price
+            off the minimum variation, 201 rejected, or that of an attribute, algorithm or scale.
     """
     if order.action not in {"BUY", "SELL", "SSHORT"}:
         raise _invalid(f"action {order.action!r} is not BUY or SELL")
@@ -75,9 +85,12 @@ def check_order(contract: SimContract, order: Order) -> None:
         raise _invalid(f"the time-in-force {order.tif!r} is unknown")
     if order.tif == "GTD" and not order.goodTillDate:
         raise _invalid("goodTillDate is needed for the time-in-force GTD")
-    if order.tif == "OPG" and order_type not in {"MKT", "LMT"}:
-        raise _invalid(f"the time-in-force OPG is for MKT and LMT orders, not {order_type}")
-    _check_size(contract, order)
+    _check_tif(contract, order, order_type)
+    if not order.hedgeType:
+        _check_size(contract, order)
+    check_attributes(contract, order, order_type)
+    check_algo(contract, order, order_type)
+    check_scale(order, order_type)
     _check_prices(contract, order, order_type)
     if not contract.is_tradable:
         raise RequestRefused(
@@ -85,12 +98,42 @@ def check_order(contract: SimContract, order: Order) -> None:
         )
 
 
+def _check_tif(contract: SimContract, order: Order, order_type: str) -> None:
+    allowed = _OPENING_TYPES.get(order.tif)
+    if allowed is not None and order_type not in allowed:
+        raise RequestRefused(
+            111, f"The TIF {order.tif} and the order type {order_type} are incompatible."
+        )
+    if order_type in {"MOC", "LOC"} and order.tif not in {"", "DAY"}:
+        raise RequestRefused(113, "The Tif option should be set to DAY for MOC and LOC orders.")
+    if contract.sec_type == "CRYPTO" and order_type == "MKT" and order.tif != "IOC":
+        raise RequestRefused(10052, f"Invalid time in force:{order.tif}")
+    window = order.activeStartTime or order.activeStopTime
+    if window and order.tif != "GTC":
+        raise _invalid("activeStartTime and activeStopTime are for the time-in-force GTC")
+
+
+def check_cash(contract: SimContract, order: Order) -> None:
+    """Refuse an amount of money that does not fit, or the lack of one.
+
+    Raises:
+        RequestRefused: 10244 a contract that is not traded by amount, 10293 an amount and a size,
+            10289 a market order to buy crypto without an amount.
+    """
+    crypto = contract.sec_type == "CRYPTO"
+    sized = order.totalQuantity is not None and order.totalQuantity > 0
+    if order.cashQty is not None and order.cashQty > 0:
+        if contract.sec_type not in {"CRYPTO", "CASH"}:
+            raise RequestRefused(10244, "Cash Quantity cannot be used for this order")
+        if crypto and sized:
+            raise RequestRefused(10293, "Cryptocurrency Cash Quantity order cannot specify size")
+    elif crypto and order.action == "BUY" and normal_order_type(order.orderType) == "MKT":
+        raise RequestRefused(10289, "You must set Cash Quantity for this order.")
+
+
 def _check_size(contract: SimContract, order: Order) -> None:
     size = order.totalQuantity
-    cash = order.cashQty is not None and order.cashQty > 0
     if size is None or size <= 0:
-        if cash and contract.sec_type in {"CRYPTO", "CASH"}:
-            return
         raise RequestRefused(434, "The order size cannot be zero.")
     if size < contract.min_size:
         raise RequestRefused(
@@ -108,14 +151,12 @@ def _check_size(contract: SimContract, order: Order) -> None:
 
 
 def _check_prices(contract: SimContract, order: Order, order_type: str) -> None:
-    if order_type in _NEEDS_LIMIT and order.lmtPrice is None:
+    if order_type in LIMIT_TYPES and order.lmtPrice is None:
         raise _invalid(f"lmtPrice is needed for the order type {order_type}")
     if order_type in _NEEDS_STOP and order.auxPrice is None:
         raise _invalid(f"auxPrice is needed for the order type {order_type}")
-    if order_type.startswith("TRAIL") and order.auxPrice is None and order.trailingPercent is None:
-        raise _invalid("auxPrice or trailingPercent is needed for a trailing order")
     prices = []
-    if order_type in _NEEDS_LIMIT:
+    if order_type in LIMIT_TYPES:
         prices.append(order.lmtPrice)
     if order_type in _NEEDS_STOP:
         prices.append(order.auxPrice)

@@ -8,8 +8,15 @@ import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
 from posei_ib_sim.market.events import MarketEvent, Quote
-from posei_ib_sim.orders.matching import Liquidity, Match, queue_at
-from posei_ib_sim.orders.pricing import is_triggered, terms, waits_for_trigger
+from posei_ib_sim.orders.lifecycle import OPENING_TIFS
+from posei_ib_sim.orders.matching import REMOVED, Liquidity, Match, queue_at
+from posei_ib_sim.orders.pricing import (
+    adjust_stop,
+    is_triggered,
+    resting_limit,
+    terms,
+    waits_for_trigger,
+)
 from posei_ib_sim.orders.state import Fill, SimOrder, Status
 from posei_ib_sim.orders.validation import normal_order_type
 
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from posei_ib_sim.market.board import Board
     from posei_ib_sim.market.feed import MarketFeed
     from posei_ib_sim.orders.booking import Booker
+    from posei_ib_sim.orders.followers import Followers
     from posei_ib_sim.orders.lifecycle import Lifecycle
     from posei_ib_sim.orders.references import ReferencePricer
     from posei_ib_sim.orders.registry import OrderRegistry
@@ -40,6 +48,7 @@ class Venue:
         booker: Books what matches.
         lifecycle: Moves orders on.
         references: Computes limits that follow something else.
+        followers: Lets orders follow the fills of others.
         fill_on: "next_tick" or "standing_quote", see `OrderDesk`.
     """
 
@@ -51,6 +60,7 @@ class Venue:
         booker: Booker,
         lifecycle: Lifecycle,
         references: ReferencePricer,
+        followers: Followers,
         *,
         fill_on: str,
     ) -> None:
@@ -60,11 +70,13 @@ class Venue:
         self._booker = booker
         self._lifecycle = lifecycle
         self._references = references
+        self._followers = followers
         self._fill_on = fill_on
         self._liquidity: Final[dict[int, Liquidity]] = {}
         lifecycle.on_arrival = self.queue
         lifecycle.on_working = self.meet_standing
         lifecycle.on_close = self.fill_at_close
+        lifecycle.on_end = followers.after_end
         feed.observe(self._on_event)
 
     def queue(self, order: SimOrder) -> None:
@@ -88,8 +100,13 @@ class Venue:
             if order.held or order.is_final or event.ts_ns <= order.active_ns:
                 continue
             self._lifecycle.met(order)
-            if order.request.tif == "OPG":
+            if order.request.tif in OPENING_TIFS:
                 self._meet_opening(order, board, event)
+                continue
+            if order.algo is not None:
+                order.algo.follow(event, order.quantity, board.contract.size_increment)
+            if adjust_stop(order, board, event):
+                self._lifecycle.report(order)
                 continue
             if waits_for_trigger(order):
                 if not is_triggered(order, board, event):
@@ -128,7 +145,7 @@ class Venue:
         def meet() -> None:
             if order.is_final or order.held or waits_for_trigger(order):
                 return
-            if order.request.tif == "OPG":
+            if order.request.tif in OPENING_TIFS or order.algo is not None:
                 return
             board = self._feed.board(order.contract)
             liquidity = Liquidity()
@@ -146,13 +163,14 @@ class Venue:
         if not willing:
             return
         request = order.request
-        whole = request.allOrNone or request.tif == "FOK"
-        if not whole or liquidity.available(buy=order.is_buy) >= order.remaining:
-            match = liquidity.take(order, limit)
-            if match is None and limit is not None:
-                match = liquidity.rest(order, limit)
-            if match is not None:
-                self._fill(order, match)
+        match = liquidity.take(order, limit)
+        if match is None and limit is not None:
+            match = liquidity.rest(order, resting_limit(order, limit))
+        if match is not None:
+            self._fill(order, match)
+            if request.sweepToFill and match.liquidity == REMOVED:
+                for deeper in liquidity.sweep(order, limit, float(board.contract.min_tick)):
+                    self._fill(order, deeper)
         if request.tif in {"IOC", "FOK"} and not order.is_final:
             self._lifecycle.end(order, "")
 
@@ -163,6 +181,7 @@ class Venue:
         self._after_fill(order, fill)
 
     def _after_fill(self, order: SimOrder, fill: Fill) -> None:
+        self._followers.after_fill(order, fill)
         if order.is_final:
             for child in list(self._registry.children(order)):
                 if child.held == "parent":

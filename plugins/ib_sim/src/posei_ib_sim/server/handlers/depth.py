@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim import wire
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.market import Quote
+from posei_ib_sim.market.book import ASK, BID, Change, Row, book_rows, changes
 from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
@@ -16,58 +16,12 @@ if TYPE_CHECKING:
     from posei_ib_sim.server.server import Server
     from posei_ib_sim.server.session import Session
 
-__all__ = ["DepthHandlers", "book_rows", "changes"]
+__all__ = ["DepthHandlers"]
 
 _KIND: Final = "depth"
 _MAX_SUBSCRIPTIONS: Final = 3
 _MAX_ROWS: Final = 60
-_INSERT, _UPDATE, _DELETE = 0, 1, 2
-_ASK, _BID = 0, 1
 _MAKERS: Final = ("NSDQ", "ARCA", "BATS", "NYSE", "IEX", "EDGX", "MEMX")
-
-Row = tuple[float, float]
-Change = tuple[int, int, float, float]
-
-
-def book_rows(quote: Quote, tick: float, count: int, *, bid: bool) -> list[Row]:
-    """Return price and size of the first rows of one side.
-
-    The best row is the quote; behind it, sizes are a repeatable function of the price.
-    """
-    best, amount = (quote.bid, quote.bid_size) if bid else (quote.ask, quote.ask_size)
-    if best <= 0:
-        return []
-    rows = [(best, amount)]
-    for level in range(1, count):
-        price = round(best - level * tick if bid else best + level * tick, 10)
-        if price <= 0:
-            break
-        digest = hashlib.blake2b(f"{price!r}{bid}".encode(), digest_size=2).digest()
-        rows.append((price, float(max(1, int(amount * (1 + digest[0] / 64))))))
-    return rows
-
-
-def changes(old: list[Row], new: list[Row], count: int) -> list[Change]:
-    """Return position, operation, price and size of what turns one side into another.
-
-    A client that applies them in order, shifting rows at inserts and deletes, ends with `new`.
-    """
-    book = list(old)
-    wanted = {price for price, _ in new}
-    found: list[Change] = []
-    for position in range(len(book) - 1, -1, -1):
-        if book[position][0] not in wanted:
-            found.append((position, _DELETE, 0.0, 0.0))
-            del book[position]
-    for position, row in enumerate(new):
-        if position < len(book) and book[position][0] == row[0]:
-            if book[position][1] != row[1]:
-                found.append((position, _UPDATE, *row))
-                book[position] = row
-        else:
-            found.append((position, _INSERT, *row))
-            book.insert(position, row)
-    return [change for change in found if change[0] < count]
 
 
 @final
@@ -90,7 +44,7 @@ class _Depth:
         self._count = count
         self._level2 = level2
         self._smart = smart
-        self._rows: dict[int, list[Row]] = {_ASK: [], _BID: []}
+        self._rows: dict[int, list[Row]] = {ASK: [], BID: []}
 
     def show(self, board: Board) -> None:
         """Bring the client's book up to the present quote."""
@@ -98,8 +52,8 @@ class _Depth:
         if quote is None or not self._server.connectivity:
             return
         tick = float(board.contract.min_tick)
-        for side in (_BID, _ASK):
-            rows = book_rows(quote, tick, self._count, bid=side == _BID)
+        for side in (BID, ASK):
+            rows = book_rows(quote, tick, self._count, bid=side == BID)
             for change in changes(self._rows[side], rows, self._count):
                 self._send(side, change)
             self._rows[side] = rows
