@@ -15,7 +15,7 @@ from posei_trader.model.enums import GreeksBasis, PriceType
 from posei_trader.model.values import Price
 
 if TYPE_CHECKING:
-    from posei_trader.model.accounts import AccountState
+    from posei_trader.model.accounts import AccountPnl, AccountState
     from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.derivatives import OpenInterest, OptionGreeks
     from posei_trader.model.enums import OrderSide
@@ -69,6 +69,7 @@ class Cache:
         self._positions: dict[PositionId, Position] = {}
         self._positions_of: dict[InstrumentId, dict[PositionId, Position]] = {}
         self._accounts: dict[AccountId, AccountState] = {}
+        self._account_pnls: dict[AccountId, AccountPnl] = {}
 
     # -- instruments ----------------------------------------------------------------------------
 
@@ -326,6 +327,14 @@ class Cache:
     def account(self, account_id: AccountId) -> AccountState | None:
         """Return an account's newest state, None before the first."""
         return self._accounts.get(account_id)
+
+    def set_account_pnl(self, pnl: AccountPnl) -> None:
+        """Keep the newest profit that a venue counts."""
+        self._account_pnls[pnl.account_id] = pnl
+
+    def account_pnl(self, account_id: AccountId) -> AccountPnl | None:
+        """Return the profit that the venue counts, None before it has told."""
+        return self._account_pnls.get(account_id)
 
     def accounts(self) -> list[AccountState]:
         """Return the newest state of every account."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from posei_trader.engine.reconciliation import Reconciliation
     from posei_trader.engine.risk import RiskEngine
     from posei_trader.engine.store import OrderStore
-    from posei_trader.model.accounts import AccountState
+    from posei_trader.model.accounts import AccountPnl, AccountState
     from posei_trader.model.identifiers import (
         AccountId,
         ClientId,
@@ -67,7 +67,7 @@ class ExecutionEngine:
     Args:
         trader_id: The node.
         bus: Where events are published: ``events.order.STRATEGY``, ``events.position.STRATEGY``,
-            ``events.account``.
+            ``events.account``, ``events.account_pnl``.
         cache: Where orders, positions and accounts are kept.
         clock: Time.
         risk: Checks orders before they are stored.
@@ -95,6 +95,7 @@ class ExecutionEngine:
         self._positions = PositionKeeper(cache, clock)
         self._outbox = Outbox(clock)
         self._account_topic = bus.topic("events.account")
+        self._pnl_topic = bus.topic("events.account_pnl")
         self._order_topics: dict[StrategyId, Topic] = {}
         self._position_topics: dict[StrategyId, Topic] = {}
         self._oms_types: dict[StrategyId, OmsType] = {}
@@ -290,6 +291,11 @@ class ExecutionEngine:
             self.account_of(client)
         self._cache.set_account(state)
         self._outbox.publish((self._account_topic, state))
+
+    def account_pnl(self, pnl: AccountPnl) -> None:
+        """Deliver the account's profit as the venue counts it."""
+        self._cache.set_account_pnl(pnl)
+        self._outbox.publish((self._pnl_topic, pnl))
 
     def reconciliation_wanted(self, client_id: ClientId, reason: str) -> None:
         """Compare with the venue again: something happened that no order explains."""

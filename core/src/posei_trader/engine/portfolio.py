@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from posei_trader.engine.cache import Cache
-    from posei_trader.model.accounts import AccountBalance, AccountState
+    from posei_trader.model.accounts import AccountBalance, AccountPnl, AccountState
     from posei_trader.model.currencies import Currency
     from posei_trader.model.identifiers import AccountId, InstrumentId, Venue
     from posei_trader.model.positions import Position
@@ -72,6 +72,15 @@ class Portfolio:
             InvalidRequest: no state of the account has come yet; unknown is not empty.
         """
         return self._known_account(venue).equity
+
+    def reported_pnl(self, venue: Venue) -> AccountPnl | None:
+        """Return the profit of a venue's account as the venue counts it, None before it has told.
+
+        It counts by the venue's own day and marks, and everything the account holds; the other
+        methods count what this node's positions earned.
+        """
+        account_id = self._account_of_venue(self._specific_venue or venue)
+        return None if account_id is None else self._cache.account_pnl(account_id)
 
     def _known_account(self, venue: Venue) -> AccountState:
         account = self.account(venue)

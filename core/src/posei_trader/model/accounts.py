@@ -56,6 +56,29 @@ class MarginBalance(msgspec.Struct, frozen=True):
     instrument_id: InstrumentId | None = None
 
 
+class AccountPnl(msgspec.Struct, frozen=True, kw_only=True):
+    """The profit of an account as its venue counts it, which need not be how a portfolio does.
+
+    IB counts by its own day, from the prices of its own close, and everything that the account
+    holds, whoever bought it (`reqPnL`).
+
+    Attributes:
+        account_id: The account.
+        daily: Since the venue's day began, None while the venue does not know.
+        unrealized: Of what is held, likewise.
+        realized: Of what was closed since the venue's day began, likewise.
+        ts_event: When it was true, UNIX ns UTC.
+        ts_init: When the object was made, UNIX ns UTC.
+    """
+
+    account_id: AccountId
+    daily: Money | None
+    unrealized: Money | None
+    realized: Money | None
+    ts_event: int
+    ts_init: int
+
+
 class AccountState(msgspec.Struct, frozen=True, kw_only=True):
     """A consistent snapshot of an account.
 

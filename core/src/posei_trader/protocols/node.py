@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from posei_trader.model.accounts import AccountState
+    from posei_trader.model.accounts import AccountPnl, AccountState
     from posei_trader.model.bars import Bar
     from posei_trader.model.book import OrderBookDeltas
     from posei_trader.model.derivatives import OpenInterest, OptionGreeks
@@ -149,6 +149,9 @@ class ExecSink(Protocol):
 
     def account_state(self, state: AccountState) -> None:
         """Deliver a consistent snapshot of the account."""
+
+    def account_pnl(self, pnl: AccountPnl) -> None:
+        """Deliver the account's profit as the venue counts it."""
 
     def reconciliation_wanted(self, client_id: ClientId, reason: str) -> None:
         """Say that the account changed by something that no order or execution explains."""

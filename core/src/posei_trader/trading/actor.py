@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from posei_trader.engine.bus import Handler
     from posei_trader.engine.messages import ConnectionChange, DataGap, DataSilence
-    from posei_trader.model.accounts import AccountState
+    from posei_trader.model.accounts import AccountPnl, AccountState
     from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.book import OrderBookDeltas
     from posei_trader.model.derivatives import OpenInterest, OptionGreeks
@@ -75,6 +75,9 @@ class Actor(RequestsHistory):
 
     def on_account_state(self, state: AccountState) -> None:
         """Be given every new state of every account."""
+
+    def on_account_pnl(self, pnl: AccountPnl) -> None:
+        """Be given the profit of every account as its venue counts it, about once a second."""
 
     def on_data_gap(self, gap: DataGap) -> None:
         """Be told that a part of a stream is missing and will not come.
@@ -298,6 +301,7 @@ class Actor(RequestsHistory):
     def _connect(self) -> None:
         bus = self._wired("start").bus
         bus.subscribe("events.account", self.on_account_state, self._failed)
+        bus.subscribe("events.account_pnl", self.on_account_pnl, self._failed)
         bus.subscribe("data.connection", self.on_connection_changed, self._failed)
         bus.subscribe("exec.connection", self.on_connection_changed, self._failed)
 
@@ -305,6 +309,7 @@ class Actor(RequestsHistory):
         if self._wiring is not None:
             bus = self._wiring.bus
             bus.unsubscribe("events.account", self.on_account_state)
+            bus.unsubscribe("events.account_pnl", self.on_account_pnl)
             bus.unsubscribe("data.connection", self.on_connection_changed)
             bus.unsubscribe("exec.connection", self.on_connection_changed)
 

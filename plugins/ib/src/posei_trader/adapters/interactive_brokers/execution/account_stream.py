@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, final
 
 from posei_trader.adapters.interactive_brokers.execution.accounts import account_state
+from posei_trader.adapters.interactive_brokers.execution.pnl_stream import PnlStream
 from posei_trader.errors import PoseiError, RequestTimeout
 from posei_trader.logs import get_logger
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
         Subscription,
     )
     from posei_trader.adapters.interactive_brokers.client.messages import AccountSnapshot
+    from posei_trader.model.currencies import Currency
     from posei_trader.protocols import Clock, ExecSink
 
 _log = get_logger("InteractiveBrokersExecutionClient")
@@ -40,6 +42,8 @@ class AccountStream:
         self._clock = clock
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._subscription: Subscription | None = None
+        self._base: Currency | None = None
+        self._pnl: PnlStream | None = None
 
     async def open(self, limit_s: float) -> None:
         """Follow the account; returns when its first state has been published.
@@ -58,9 +62,14 @@ class AccountStream:
                 remedy="check that the login may see the account, or raise request_timeout",
             )
         self._first.result()
+        if self._base is not None:
+            self._pnl = PnlStream(self._client, self._number, self._base, self._sink, self._clock)
 
     def close(self) -> None:
         """Follow it no longer. Idempotent."""
+        if self._pnl is not None:
+            self._pnl.close()
+            self._pnl = None
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
@@ -79,6 +88,7 @@ class AccountStream:
             if not self._first.done():
                 self._first.set_exception(error)
             return
+        self._base = state.base_currency
         self._sink.account_state(state)
         if not self._first.done():
             self._first.set_result(None)
