@@ -46,7 +46,17 @@ digits = st.integers(min_value=0, max_value=9)
 stamps = st.integers(min_value=0, max_value=5).map(lambda n: T0 + n)
 
 quotes = st.builds(
-    QuoteTick, st.sampled_from([EURUSD, SPX]), raw, raw, size, size, digits, digits, stamps, stamps
+    QuoteTick,
+    st.sampled_from([EURUSD, SPX]),
+    raw,
+    raw,
+    size,
+    size,
+    digits,
+    digits,
+    stamps,
+    stamps,
+    st.booleans(),
 )
 trades = st.builds(
     TradeTick, st.just(SPX), raw, size, digits, digits, st.sampled_from(AggressorSide),
@@ -54,7 +64,19 @@ trades = st.builds(
     st.sampled_from([TradeFlag.NONE, TradeFlag.UNREPORTED | TradeFlag.PAST_LIMIT]),
 )  # fmt: skip
 bars = st.builds(
-    Bar, st.just(BAR_TYPE), raw, raw, raw, raw, size, digits, digits, stamps, stamps, st.booleans()
+    Bar,
+    st.just(BAR_TYPE),
+    raw,
+    raw,
+    raw,
+    raw,
+    size,
+    digits,
+    digits,
+    stamps,
+    stamps,
+    st.booleans(),
+    st.booleans(),
 )
 
 
@@ -193,8 +215,8 @@ def test_other_readers_see_exact_numbers_and_utc_times(tmp_path):
     table = ds.dataset(tmp_path / "bars", partitioning="hive").to_table()
     assert table["instrument_id"].to_pylist() == ["EUR/USD.IDEALPRO"] * 3
     assert catalog.to_polars("bars", BAR_TYPE)["volume"].to_list() == [Decimal(5)] * 3
-    assert catalog.to_duckdb("bars", str(BAR_TYPE)).shape == (3, 10)
-    assert catalog.to_pandas("bars", BAR_TYPE).shape == (3, 10)
+    assert catalog.to_duckdb("bars", str(BAR_TYPE)).shape == (3, 11)
+    assert catalog.to_pandas("bars", BAR_TYPE).shape == (3, 11)
     assert catalog.table("bars", BAR_TYPE).schema.metadata[b"posei.schema_version"] == b"1"
 
 

@@ -9,7 +9,7 @@ in the rows. The schema carries its version and units in its metadata.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -43,11 +43,18 @@ _METADATA: Final = {
 }
 
 T = TypeVar("T")
+Record: TypeAlias = Bar | QuoteTick | TradeTick | OrderBookDelta
+"""What the rows of a table are as objects."""
 
 
 def raw_to_arrow(values: Sequence[int]) -> pa.Array:
     """Turn raw values into decimals: the same digits, read with nine of them behind the point."""
-    whole = pa.array(values, pa.int64()).cast(_WHOLE)
+    return int64_to_arrow(pa.array(values, pa.int64()))
+
+
+def int64_to_arrow(values: pa.Array) -> pa.Array:
+    """Turn an Arrow array of raw values into decimals."""
+    whole = values.cast(_WHOLE)
     return pa.Array.from_buffers(RAW, len(whole), whole.buffers(), whole.null_count)
 
 
@@ -87,6 +94,23 @@ class CatalogTable(NamedTuple):
     kind: str
     key: InstrumentId | BarType
     table: pa.Table
+
+    def records(self) -> list[Record]:
+        """Return the rows as objects.
+
+        Raises:
+            InvalidRequest: rows of this kind have no objects.
+        """
+        kind = named(self.kind)
+        if not isinstance(kind, Kind):
+            raise InvalidRequest(
+                "rows of this kind have no objects",
+                field="kind",
+                value=self.kind,
+                remedy="use the table",
+            )
+        found: list[Record] = kind.decode(self.table, self.key)
+        return found
 
 
 class Columns:
@@ -142,6 +166,7 @@ class Kind(Columns, Generic[T]):
 
 
 _TIMES: Final = [("ts_event", TIME), ("ts_init", TIME)]
+_FILLED: Final = ("is_backfilled", pa.bool_())
 _PRECISIONS: Final = [("price_precision", pa.uint8()), ("size_precision", pa.uint8())]
 
 
@@ -159,6 +184,7 @@ def _encode_quotes(items: Sequence[QuoteTick]) -> list[pa.Array]:
         raw_to_arrow([t.ask_size_raw for t in items]),
         _small([t.price_precision for t in items]),
         _small([t.size_precision for t in items]),
+        pa.array([t.is_backfilled for t in items], pa.bool_()),
     ]
 
 
@@ -173,6 +199,7 @@ def _decode_quotes(table: pa.Table, key: InstrumentId | BarType) -> list[QuoteTi
         table["size_precision"].to_pylist(),
         arrow_to_time(table["ts_event"]),
         arrow_to_time(table["ts_init"]),
+        table["is_backfilled"].to_pylist(),
         strict=True,
     )
     return [QuoteTick(instrument_id, *row) for row in columns]
@@ -221,6 +248,7 @@ def _encode_bars(items: Sequence[Bar]) -> list[pa.Array]:
         _small([b.price_precision for b in items]),
         _small([b.size_precision for b in items]),
         pa.array([b.is_revision for b in items], pa.bool_()),
+        pa.array([b.is_backfilled for b in items], pa.bool_()),
     ]
 
 
@@ -237,6 +265,7 @@ def _decode_bars(table: pa.Table, key: InstrumentId | BarType) -> list[Bar]:
         arrow_to_time(table["ts_event"]),
         arrow_to_time(table["ts_init"]),
         table["is_revision"].to_pylist(),
+        table["is_backfilled"].to_pylist(),
         strict=True,
     )
     return [Bar(bar_type, *row) for row in columns]
@@ -280,7 +309,15 @@ def _decode_deltas(table: pa.Table, key: InstrumentId | BarType) -> list[OrderBo
 QUOTE_TICKS: Final = Kind(
     "quote_ticks",
     QuoteTick,
-    [*_TIMES, ("bid", RAW), ("ask", RAW), ("bid_size", RAW), ("ask_size", RAW), *_PRECISIONS],
+    [
+        *_TIMES,
+        ("bid", RAW),
+        ("ask", RAW),
+        ("bid_size", RAW),
+        ("ask_size", RAW),
+        *_PRECISIONS,
+        _FILLED,
+    ],
     ("ts_event", "bid", "ask", "bid_size", "ask_size"),
     _encode_quotes,
     _decode_quotes,
@@ -313,6 +350,7 @@ BARS: Final = Kind(
         ("volume", RAW),
         *_PRECISIONS,
         ("is_revision", pa.bool_()),
+        _FILLED,
     ],
     ("ts_event", "open", "high", "low", "close", "volume"),
     _encode_bars,

@@ -20,7 +20,7 @@ from posei_trader.adapters.interactive_brokers.historical.segmentation import (
 )
 from posei_trader.errors import InvalidRequest, Unsupported
 from posei_trader.model.bars import BarSpecification
-from posei_trader.model.enums import PriceType
+from posei_trader.model.enums import BarAggregation, PriceType
 
 SECOND = 10**9
 UNIT_SECONDS = {"S": 1, "D": 86_400, "W": 7 * 86_400, "M": 28 * 86_400, "Y": 365 * 86_400}
@@ -54,12 +54,34 @@ def test_neighbours_meet_exactly_and_cover_the_span(spec, start_s, seconds):
             assert covered <= max(86_400, 30) * SECOND
 
 
+@given(
+    st.sampled_from(["1-DAY-LAST", "1-WEEK-MID", "1-MONTH-ASK"]),
+    st.integers(1_000_000_000, 1_700_000_000),
+    st.integers(300 * 86_400, 4_000 * 86_400),
+)
+def test_calendar_bars_are_cut_between_bars_and_asked_for_past_the_cut(text, start_s, seconds):
+    """A day that goes on after the cut would come as half of a bar."""
+    spec = BarSpecification.from_str(text)
+    start, end = start_s * SECOND, (start_s + seconds) * SECOND
+    parts = segments(start, end, spec)
+    assert parts[0].ask_until_ns == end
+    for older in parts[1:]:
+        cut = dt.datetime.fromtimestamp(older.end_ns // SECOND, dt.UTC)
+        assert (cut.hour, cut.minute, cut.second) == (0, 0, 0)
+        assert cut.weekday() == 0 or spec.aggregation is not BarAggregation.WEEK
+        assert cut.day == 1 or spec.aggregation is not BarAggregation.MONTH
+        assert 0 < older.ask_until_ns - older.end_ns <= 3 * 86_400 * SECOND
+    for part in parts:
+        assert part.ask_until_ns - part.start_ns <= 365 * 86_400 * SECOND
+        assert length(part.duration) * SECOND >= part.ask_until_ns - part.start_ns
+
+
 @pytest.mark.parametrize(
     ("days", "spec", "durations"),
     [
         (10, "30-MINUTE-LAST", ["10 D"]),
         (40, "1-HOUR-LAST", ["4 W", "12 D"]),
-        (400, "1-DAY-LAST", ["1 Y", "5 W"]),
+        (400, "1-DAY-LAST", ["1 Y", "39 D"]),
         (1.5, "5-MINUTE-LAST", ["2 D"]),
         (1, "1-MINUTE-LAST", ["86400 S"]),
         (3, "1-MINUTE-LAST", ["86400 S"] * 3),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, final
 from posei_trader.errors import ResourceExhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable, Sequence
 
 __all__ = [
     "HistoricalBudget",
@@ -101,6 +101,18 @@ class _Window:
     def spend(self, now_ns: int, units: int) -> None:
         self._spent.append((now_ns, units))
         self.used += units
+
+    def finish_ns(self, now_ns: int, weights: Iterable[int]) -> int:
+        """Return when the last of some units could be spent, each as soon as it fits."""
+        window = _Window(self.limit, 0)
+        window._length = self._length
+        window._spent = deque(self._spent)
+        window.used = self.used
+        at = now_ns
+        for weight in weights:
+            at += window.delay_ns(at, weight, max(window.limit, weight))
+            window.spend(at, weight)
+        return at
 
     def _forget(self, now_ns: int) -> None:
         spent = self._spent
@@ -213,6 +225,25 @@ class HistoricalBudget:
     def hold(self, until_ns: int) -> None:
         """Send nothing until a moment: IB complained about the pace."""
         self._held_until = max(self._held_until, until_ns)
+
+    def finish_ns(self, costs: Sequence[HistoricalCost], now_ns: int) -> int:
+        """Return when the last of some requests could be sent, at the earliest.
+
+        The rules are looked at one by one, so this is a bound and not a plan.
+        """
+        ends = [now_ns, self._held_until if costs else now_ns]
+        small = [cost.weight for cost in costs if cost.is_small]
+        if small:
+            ends.append(self._small.finish_ns(now_ns, small))
+        groups: dict[Hashable, list[int]] = {}
+        for cost in costs:
+            groups.setdefault(cost.group, []).append(cost.weight)
+        for group, weights in groups.items():
+            window = self._groups.get(group)
+            if window is None:
+                window = _Window(self._limits.burst, self._limits.burst_s)
+            ends.append(window.finish_ns(now_ns, weights))
+        return max(ends)
 
     def small_used(self, now_ns: int) -> int:
         """Return how much of the ten-minute budget is used."""

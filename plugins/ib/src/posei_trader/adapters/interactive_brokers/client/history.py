@@ -22,6 +22,7 @@ from posei_trader.adapters.interactive_brokers.wire.records import (
 from posei_trader.errors import RequestRejected
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from posei_trader.adapters.interactive_brokers.client.session import Session
@@ -58,6 +59,16 @@ class HistoryRequests(ClientPart):
             headTimestamp=self._head_timestamp,
             historicalSchedule=self._historical_schedule,
         )
+
+    def history_forecast_s(self, further: Iterable[HistoricalCost] = ()) -> float:
+        """Return in how many seconds IB's rules let the last historical request go.
+
+        A bound from below: how long IB takes to answer comes on top.
+
+        Args:
+            further: Requests that will be made, besides those that wait already.
+        """
+        return self._session.scheduler.historical_forecast_s(further)
 
     async def get_historical_bars(
         self,

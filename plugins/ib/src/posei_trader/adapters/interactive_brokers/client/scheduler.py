@@ -22,7 +22,7 @@ from posei_trader.adapters.interactive_brokers.pacing import (
 from posei_trader.errors import ResourceExhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from posei_trader.errors import PoseiError
     from posei_trader.protocols import Clock, TimerHandle
@@ -147,6 +147,16 @@ class Scheduler:
             next_historical_s=None if next_ns is None else max(0, next_ns - now) / _SECOND,
             lines={kind: (self.lines.used.get(kind, 0), self.lines.limit(kind)) for kind in kinds},
         )
+
+    def historical_forecast_s(self, further: Iterable[HistoricalCost] = ()) -> float:
+        """Return in how many seconds the last historical request could be sent, at the earliest.
+
+        Args:
+            further: Requests that will be made, besides those that wait here.
+        """
+        waiting = [command.cost for command in self._historical if command.cost is not None]
+        now = self._clock.timestamp_ns()
+        return (self._history.finish_ns([*waiting, *further], now) - now) / _SECOND
 
     # --- how it is decided ------------------------------------------------------------------------
 

@@ -4,48 +4,64 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Final, Self, final
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, final, overload
 
 from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
 from posei_trader.adapters.interactive_brokers.client.clock import LoopClock
 from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersInstrumentProviderConfig,
 )
-from posei_trader.adapters.interactive_brokers.historical.downloads import (
-    HistoryDownloads,
-    all_or_nothing,
+from posei_trader.adapters.interactive_brokers.historical.asking import (
+    Skips,
+    check_form,
+    need_something,
+    set_level,
+    tick_kinds,
 )
+from posei_trader.adapters.interactive_brokers.historical.catalog_download import CatalogDownload
+from posei_trader.adapters.interactive_brokers.historical.collecting import Wanted, collect
 from posei_trader.adapters.interactive_brokers.historical.progress import ProgressTracker
-from posei_trader.adapters.interactive_brokers.historical.results import HistoryResult, Skipped
+from posei_trader.adapters.interactive_brokers.historical.results import HistoryResult
+from posei_trader.adapters.interactive_brokers.historical.side_by_side import all_or_nothing
 from posei_trader.adapters.interactive_brokers.historical.spans import span_of
+from posei_trader.adapters.interactive_brokers.historical.streams import (
+    HistorySource,
+    HistoryStream,
+)
 from posei_trader.adapters.interactive_brokers.providers import (
     InteractiveBrokersInstrumentProvider,
 )
 from posei_trader.adapters.interactive_brokers.traded import Traded
-from posei_trader.config import LoggingConfig
-from posei_trader.errors import InvalidRequest, NotConnected, Unsupported
-from posei_trader.logs import configure_logging, get_logger
+from posei_trader.adapters.interactive_brokers.venue_time import localized, to_nanos
+from posei_trader.errors import NotConnected, Unsupported
 from posei_trader.model.bars import BarSpecification, BarType
 from posei_trader.model.identifiers import InstrumentId
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from types import TracebackType
 
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.historical.asking import Form
+    from posei_trader.adapters.interactive_brokers.historical.download_report import (
+        DownloadProgress,
+        DownloadReport,
+    )
+    from posei_trader.adapters.interactive_brokers.historical.downloads import (
+        HistoryDownloads,
+        HistoryTable,
+    )
     from posei_trader.adapters.interactive_brokers.historical.results import HistoryProgress
     from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
     from posei_trader.model.bars import Bar
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.ticks import QuoteTick, TradeTick
+    from posei_trader.persistence.catalog import ParquetDataCatalog
+    from posei_trader.persistence.schemas import CatalogTable
 
-_log = get_logger("HistoricInteractiveBrokersClient")
-
-_TREE: Final = "posei"
 _REALTIME: Final = 1
-_TICK_TYPES: Final = ("TRADES", "BID_ASK")
 _TIMEOUT_S: Final = 120.0
 
 
@@ -82,7 +98,7 @@ class HistoricInteractiveBrokersClient:
         instrument_provider: InteractiveBrokersInstrumentProviderConfig | None = None,
         limits: PacingLimits | None = None,
     ) -> None:
-        _set_level(log_level)
+        set_level(log_level)
         self._clock = LoopClock()
         self._client = InteractiveBrokersClient(
             host,
@@ -99,7 +115,7 @@ class HistoricInteractiveBrokersClient:
             gateway=f"{host}:{port}",
         )
         self._market_data_type = int(market_data_type)
-        self._history = HistoryDownloads(self._client, self._clock)
+        self._source = HistorySource(self._client, self._clock)
         self._known: dict[IBContract, Instrument] = {}
 
     # -- life -----------------------------------------------------------------------------------
@@ -117,7 +133,7 @@ class HistoricInteractiveBrokersClient:
     @property
     def downloads(self) -> HistoryDownloads:
         """What fetches single spans: for programs that store as they go."""
-        return self._history
+        return self._source.downloads
 
     async def connect(self) -> None:
         """Connect. Idempotent.
@@ -168,7 +184,7 @@ class HistoricInteractiveBrokersClient:
             RetryLater: the answer did not come.
         """
         self._need_connection()
-        _need_something(contracts, instrument_ids)
+        need_something(contracts, instrument_ids)
         found = await self._provider.load_ids(map(InstrumentId, instrument_ids or ()))
         for contract in contracts or ():
             loaded = await self._provider.load_contracts([contract])
@@ -181,7 +197,7 @@ class HistoricInteractiveBrokersClient:
         self, contracts: Sequence[IBContract] | None, instrument_ids: Sequence[str] | None
     ) -> list[Traded]:
         self._need_connection()
-        _need_something(contracts, instrument_ids)
+        need_something(contracts, instrument_ids)
         found = await self._provider.load_ids(map(InstrumentId, instrument_ids or ()))
         found += await all_or_nothing(self._loaded(contract) for contract in contracts or ())
         unique = {instrument.id: instrument for instrument in found}
@@ -196,6 +212,42 @@ class HistoricInteractiveBrokersClient:
 
     # -- bars -----------------------------------------------------------------------------------
 
+    @overload
+    async def request_bars(
+        self,
+        bar_specifications: Sequence[str],
+        end_date_time: dt.datetime | None = ...,
+        start_date_time: dt.datetime | None = ...,
+        duration: str | None = ...,
+        tz_name: str = ...,
+        contracts: Sequence[IBContract] | None = ...,
+        instrument_ids: Sequence[str] | None = ...,
+        use_rth: bool = ...,
+        timeout: float = ...,
+        progress: Callable[[HistoryProgress], None] | None = ...,
+        *,
+        to: Literal["objects"] = ...,
+        check_gaps: bool = ...,
+    ) -> HistoryResult[Bar]: ...
+
+    @overload
+    async def request_bars(
+        self,
+        bar_specifications: Sequence[str],
+        end_date_time: dt.datetime | None = ...,
+        start_date_time: dt.datetime | None = ...,
+        duration: str | None = ...,
+        tz_name: str = ...,
+        contracts: Sequence[IBContract] | None = ...,
+        instrument_ids: Sequence[str] | None = ...,
+        use_rth: bool = ...,
+        timeout: float = ...,
+        progress: Callable[[HistoryProgress], None] | None = ...,
+        *,
+        to: Literal["arrow"],
+        check_gaps: bool = ...,
+    ) -> HistoryResult[CatalogTable]: ...
+
     async def request_bars(
         self,
         bar_specifications: Sequence[str],
@@ -208,7 +260,10 @@ class HistoricInteractiveBrokersClient:
         use_rth: bool = True,
         timeout: float = _TIMEOUT_S,
         progress: Callable[[HistoryProgress], None] | None = None,
-    ) -> HistoryResult[Bar]:
+        *,
+        to: Form = "objects",
+        check_gaps: bool = True,
+    ) -> HistoryResult[Any]:
         """Fetch bars, in the order of the moment at which each was complete, each once.
 
         Args:
@@ -223,46 +278,111 @@ class HistoricInteractiveBrokersClient:
             use_rth: Regular trading hours only.
             timeout: Seconds for each request to IB, not for the call.
             progress: Called after each answer; else progress is logged.
+            to: ``"objects"`` for bars; ``"arrow"`` for one `CatalogTable` for each bar type,
+                without an object a bar, which `ParquetDataCatalog.write_data` takes as it is.
+            check_gaps: Ask IB when the market was open and fill the result's `gaps`; that is one
+                more request for each contract and year.
 
         Raises:
             Unsupported: IB has nothing of what was asked for.
             InvalidRequest: a specification, the span or the zone cannot be.
             MarketDataNotPermitted: the account lacks the subscription.
-            FixRequest: IB refused.
+            RequestRejected: IB's history begins after the span, or IB refused.
+            FixRequest: IB refused for another reason.
             RetryLater: an answer did not come; nothing is returned.
         """
+        as_tables = check_form(to)
         specs = [BarSpecification.from_str(text) for text in bar_specifications]
-        start, end = self._span(start_date_time, end_date_time, duration, tz_name)
+        span = self._span(start_date_time, end_date_time, duration, tz_name)
         subjects = await self._traded(contracts, instrument_ids)
-        tracker = ProgressTracker("bars", progress)
-        work: list[Coroutine[object, object, list[Bar]]] = []
-        skips = _Skips()
-        for traded in subjects:
-            for spec in specs:
-                bar_type = BarType(traded.instrument.id, spec)
-                try:
-                    plan = self._history.plan(traded, bar_type, start, end)
-                except Unsupported as error:
-                    skips.add(traded.instrument.id, str(spec), error)
-                    continue
-                tracker.expect(len(plan))
-                work.append(
-                    self._history.bars(
-                        traded,
-                        bar_type,
-                        start,
-                        end,
-                        use_rth=use_rth,
-                        timeout=timeout,
-                        on_segment=tracker.answered,
-                    )
-                )
-        skips.check(has_work=bool(work))
-        parts = await all_or_nothing(work)
-        bars = sorted((bar for part in parts for bar in part), key=lambda bar: bar.ts_init)
-        return HistoryResult(bars, skips.skipped)
+        skips, tracker = Skips(), self._tracker("bars", progress)
+        streams = self._bar_streams(subjects, specs, span, skips, tracker)
+        found = await collect(
+            self._source,
+            streams,
+            Wanted(*span, use_rth, timeout, as_tables, check_gaps, tracker.answered),
+        )
+        bars = sorted(found.records, key=lambda bar: bar.ts_init)
+        return HistoryResult(
+            found.tables if as_tables else bars, skips.skipped, found.gaps, found.unchecked
+        )
+
+    async def iter_bars(
+        self,
+        bar_specifications: Sequence[str],
+        end_date_time: dt.datetime | None = None,
+        start_date_time: dt.datetime | None = None,
+        duration: str | None = None,
+        tz_name: str = "UTC",
+        contracts: Sequence[IBContract] | None = None,
+        instrument_ids: Sequence[str] | None = None,
+        use_rth: bool = True,
+        timeout: float = _TIMEOUT_S,
+    ) -> AsyncGenerator[HistoryTable, None]:
+        """Fetch bars piece by piece: stream after stream, ascending, with bounded memory.
+
+        Each piece is everything there is in its span. A few requests are made ahead.
+
+        Args:
+            bar_specifications: As in `request_bars`, like all others.
+            end_date_time: End, not included.
+            start_date_time: First moment.
+            duration: Instead of a start.
+            tz_name: The zone of times without one.
+            contracts: IB's contracts.
+            instrument_ids: Our names.
+            use_rth: Regular trading hours only.
+            timeout: Seconds for each request to IB.
+
+        Raises:
+            As :meth:`request_bars`, while iterating; what was yielded before is whole.
+        """
+        specs = [BarSpecification.from_str(text) for text in bar_specifications]
+        span = self._span(start_date_time, end_date_time, duration, tz_name)
+        subjects = await self._traded(contracts, instrument_ids)
+        for stream in self._bar_streams(subjects, specs, span, Skips(), None):
+            pieces = self._source.tables(stream, *span, use_rth=use_rth, timeout=timeout)
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
 
     # -- ticks ----------------------------------------------------------------------------------
+
+    @overload
+    async def request_ticks(
+        self,
+        tick_types: Sequence[str] | str | None = ...,
+        end_date_time: dt.datetime | None = ...,
+        start_date_time: dt.datetime | None = ...,
+        tz_name: str = ...,
+        contracts: Sequence[IBContract] | None = ...,
+        instrument_ids: Sequence[str] | None = ...,
+        use_rth: bool = ...,
+        timeout: float = ...,
+        progress: Callable[[HistoryProgress], None] | None = ...,
+        *,
+        tick_type: str | None = ...,
+        to: Literal["objects"] = ...,
+        check_gaps: bool = ...,
+    ) -> HistoryResult[QuoteTick | TradeTick]: ...
+
+    @overload
+    async def request_ticks(
+        self,
+        tick_types: Sequence[str] | str | None = ...,
+        end_date_time: dt.datetime | None = ...,
+        start_date_time: dt.datetime | None = ...,
+        tz_name: str = ...,
+        contracts: Sequence[IBContract] | None = ...,
+        instrument_ids: Sequence[str] | None = ...,
+        use_rth: bool = ...,
+        timeout: float = ...,
+        progress: Callable[[HistoryProgress], None] | None = ...,
+        *,
+        tick_type: str | None = ...,
+        to: Literal["arrow"],
+        check_gaps: bool = ...,
+    ) -> HistoryResult[CatalogTable]: ...
 
     async def request_ticks(
         self,
@@ -277,7 +397,9 @@ class HistoricInteractiveBrokersClient:
         progress: Callable[[HistoryProgress], None] | None = None,
         *,
         tick_type: str | None = None,
-    ) -> HistoryResult[QuoteTick | TradeTick]:
+        to: Form = "objects",
+        check_gaps: bool = True,
+    ) -> HistoryResult[Any]:
         """Fetch ticks, in the order of time.
 
         IB stamps ticks to the second.
@@ -293,41 +415,186 @@ class HistoricInteractiveBrokersClient:
             timeout: Seconds for each request to IB, not for the call.
             progress: Called after each answer; else progress is logged.
             tick_type: One tick type, instead of `tick_types`.
+            to: ``"objects"`` or ``"arrow"``, as in `request_bars`.
+            check_gaps: Report the sessions without any tick, as in `request_bars`.
 
         Raises:
             As :meth:`request_bars`.
         """
-        kinds = _tick_kinds(tick_types, tick_type)
-        start, end = self._span(start_date_time, end_date_time, None, tz_name)
+        as_tables = check_form(to)
+        kinds = tick_kinds(tick_types, tick_type)
+        span = self._span(start_date_time, end_date_time, None, tz_name)
         subjects = await self._traded(contracts, instrument_ids)
-        tracker = ProgressTracker("ticks", progress)
-        work: list[Coroutine[object, object, Sequence[QuoteTick | TradeTick]]] = []
-        skips = _Skips()
+        skips, tracker = Skips(), self._tracker("ticks", progress)
+        streams = self._tick_streams(subjects, kinds, skips)
+        tracker.expect(len(streams))
+        found = await collect(
+            self._source,
+            streams,
+            Wanted(*span, use_rth, timeout, as_tables, check_gaps, tracker.answered),
+        )
+        ticks = sorted(found.records, key=lambda tick: tick.ts_event)
+        return HistoryResult(
+            found.tables if as_tables else ticks, skips.skipped, found.gaps, found.unchecked
+        )
+
+    async def iter_ticks(
+        self,
+        tick_types: Sequence[str] | str,
+        end_date_time: dt.datetime | None = None,
+        start_date_time: dt.datetime | None = None,
+        tz_name: str = "UTC",
+        contracts: Sequence[IBContract] | None = None,
+        instrument_ids: Sequence[str] | None = None,
+        use_rth: bool = True,
+        timeout: float = _TIMEOUT_S,
+    ) -> AsyncGenerator[HistoryTable, None]:
+        """Fetch ticks piece by piece: stream after stream, ascending, with bounded memory.
+
+        Args:
+            tick_types: As in `request_ticks`, like all others.
+            end_date_time: End, not included.
+            start_date_time: First moment.
+            tz_name: The zone of times without one.
+            contracts: IB's contracts.
+            instrument_ids: Our names.
+            use_rth: Regular trading hours only.
+            timeout: Seconds for each request to IB.
+
+        Raises:
+            As :meth:`request_bars`, while iterating; what was yielded before is whole.
+        """
+        kinds = tick_kinds(tick_types, None)
+        span = self._span(start_date_time, end_date_time, None, tz_name)
+        subjects = await self._traded(contracts, instrument_ids)
+        for stream in self._tick_streams(subjects, kinds, Skips()):
+            pieces = self._source.tables(stream, *span, use_rth=use_rth, timeout=timeout)
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+
+    # -- for a catalog --------------------------------------------------------------------------
+
+    async def download(
+        self,
+        catalog: ParquetDataCatalog,
+        *,
+        bar_specifications: Sequence[str] = (),
+        tick_types: Sequence[str] | str = (),
+        end_date_time: dt.datetime | None = None,
+        start_date_time: dt.datetime | None = None,
+        duration: str | None = None,
+        tz_name: str = "UTC",
+        contracts: Sequence[IBContract] | None = None,
+        instrument_ids: Sequence[str] | None = None,
+        use_rth: bool = True,
+        timeout: float = _TIMEOUT_S,
+        progress: Callable[[DownloadProgress], None] | None = None,
+    ) -> DownloadReport:
+        """Bring what a catalog does not have yet of some bars and ticks, and note what it has.
+
+        Each piece is on disk before the next is awaited for: after a kill, call it again. What is
+        not complete yet (a bar of today) is left for the next time. The instruments and their
+        trading hours are stored too.
+
+        Args:
+            catalog: Where to.
+            bar_specifications: Which bars.
+            tick_types: Which ticks, besides or instead.
+            end_date_time: End, not included; None for now.
+            start_date_time: First moment; None, without a `duration`, goes on where the catalog
+                ends.
+            duration: Instead of a start.
+            tz_name: The zone of times without one.
+            contracts: IB's contracts.
+            instrument_ids: Our names.
+            use_rth: Regular trading hours only.
+            timeout: Seconds for each request to IB.
+            progress: Called after each piece.
+
+        Returns:
+            What was done, stream by stream. A stream that failed is there with its error; the
+            others are unharmed.
+
+        Raises:
+            Unsupported: IB has nothing of what was asked for.
+            InvalidRequest: a specification, the span or the zone cannot be.
+            DataFileError: the catalog cannot be written.
+            RetryLater: there is no connection.
+        """
+        specs = [BarSpecification.from_str(text) for text in bar_specifications]
+        kinds = tick_kinds(tick_types, None) if tick_types or not specs else []
+        now = await self._client.server_time(timeout=timeout)
+        end_ns = now
+        start_ns: int | None = None
+        if start_date_time is not None or duration is not None:
+            start_ns, end_ns = span_of(start_date_time, end_date_time, duration, tz_name, now)
+        elif end_date_time is not None:
+            end_ns = to_nanos(localized(end_date_time, tz_name))
+        subjects = await self._traded(contracts, instrument_ids)
+        skips = Skips()
+        asked = (start_ns if start_ns is not None else end_ns - 1, end_ns)
+        streams = [
+            *self._bar_streams(subjects, specs, asked, skips, None, must=False),
+            *self._tick_streams(subjects, kinds, skips, must=False),
+        ]
+        skips.check(has_work=bool(streams))
+        download = CatalogDownload(
+            self._client, self._source, catalog, use_rth=use_rth, timeout=timeout
+        )
+        catalog.write_data(traded.instrument for traded in subjects)
+        return await download.run(
+            streams, start_ns, min(end_ns, now), now, progress=progress, skipped=skips.skipped
+        )
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _bar_streams(
+        self,
+        subjects: Sequence[Traded],
+        specs: Sequence[BarSpecification],
+        span: tuple[int, int],
+        skips: Skips,
+        tracker: ProgressTracker | None,
+        *,
+        must: bool = True,
+    ) -> list[HistoryStream]:
+        streams: list[HistoryStream] = []
+        for traded in subjects:
+            for spec in specs:
+                bar_type = BarType(traded.instrument.id, spec)
+                try:
+                    plan = self._source.downloads.plan(traded, bar_type, *span)
+                except Unsupported as error:
+                    skips.add(traded.instrument.id, str(spec), error)
+                    continue
+                if tracker is not None:
+                    tracker.expect(len(plan))
+                streams.append(HistoryStream(traded, bar_type))
+        if must:
+            skips.check(has_work=bool(streams))
+        return streams
+
+    def _tick_streams(
+        self, subjects: Sequence[Traded], kinds: Sequence[str], skips: Skips, *, must: bool = True
+    ) -> list[HistoryStream]:
+        streams: list[HistoryStream] = []
         for traded in subjects:
             for kind in kinds:
                 try:
-                    self._history.check_ticks(traded, kind)
+                    self._source.downloads.check_ticks(traded, kind)
                 except Unsupported as error:
                     skips.add(traded.instrument.id, f"{kind} ticks", error)
                     continue
-                tracker.expect(1)
-                fetch = self._history.trades if kind == "TRADES" else self._history.quotes
-                work.append(
-                    fetch(
-                        traded,
-                        start,
-                        end,
-                        use_rth=use_rth,
-                        timeout=timeout,
-                        on_page=tracker.answered,
-                    )
-                )
-        skips.check(has_work=bool(work))
-        parts = await all_or_nothing(work)
-        ticks = sorted((tick for part in parts for tick in part), key=lambda tick: tick.ts_event)
-        return HistoryResult(ticks, skips.skipped)
+                streams.append(HistoryStream(traded, None, kind))
+        if must:
+            skips.check(has_work=bool(streams))
+        return streams
 
-    # -- inside ---------------------------------------------------------------------------------
+    def _tracker(
+        self, what: str, progress: Callable[[HistoryProgress], None] | None
+    ) -> ProgressTracker:
+        return ProgressTracker(what, progress, forecast=self._client.history_forecast_s)
 
     def _span(
         self,
@@ -345,73 +612,3 @@ class HistoricInteractiveBrokersClient:
                 field="client",
                 remedy="await client.connect() first",
             )
-
-
-@final
-class _Skips:
-    """Collects what IB does not have, and raises when that is everything."""
-
-    def __init__(self) -> None:
-        self._found: list[Skipped] = []
-        self._first: Unsupported | None = None
-
-    def add(self, instrument_id: InstrumentId, what: str, error: Unsupported) -> None:
-        self._first = self._first or error
-        _log.warning(
-            "skipped: IB does not have it",
-            instrument=str(instrument_id),
-            what=what,
-            reason=error.message,
-            remedy=error.remedy,
-        )
-        self._found.append(Skipped(str(instrument_id), what, error.message, error.remedy or ""))
-
-    def check(self, *, has_work: bool) -> None:
-        if not has_work and self._first is not None:
-            raise self._first
-
-    @property
-    def skipped(self) -> tuple[Skipped, ...]:
-        return tuple(self._found)
-
-
-def _tick_kinds(tick_types: Sequence[str] | str | None, tick_type: str | None) -> list[str]:
-    wanted: Iterable[str] = [tick_types] if isinstance(tick_types, str) else tick_types or ()
-    kinds = list(dict.fromkeys([*wanted, *([tick_type] if tick_type is not None else [])]))
-    for kind in kinds or [""]:
-        if kind not in _TICK_TYPES:
-            raise InvalidRequest(
-                "unknown kind of ticks" if kind else "no kind of ticks was given",
-                field="tick_types",
-                value=kind or None,
-                remedy=f"give a list of {', '.join(_TICK_TYPES)}",
-            )
-    return kinds
-
-
-def _need_something(
-    contracts: Sequence[IBContract] | None, instrument_ids: Sequence[str] | None
-) -> None:
-    if not contracts and not instrument_ids:
-        raise InvalidRequest(
-            "nothing to ask about",
-            field="contracts, instrument_ids",
-            value=(contracts, instrument_ids),
-            remedy="give contracts=[IBContract(...)], or instrument_ids=['AAPL.NASDAQ']",
-        )
-
-
-def _set_level(log_level: str) -> None:
-    """Let through what is wanted; a program that set up no logging gets it on the console."""
-    if log_level.upper() not in logging.getLevelNamesMapping():
-        raise InvalidRequest(
-            "unknown log level",
-            field="log_level",
-            value=log_level,
-            remedy="give DEBUG, INFO, WARNING, ERROR or CRITICAL",
-        )
-    logger = logging.getLogger(_TREE)
-    if logger.hasHandlers():
-        logger.setLevel(log_level.upper())
-    else:
-        configure_logging(LoggingConfig.model_validate({"log_level": log_level}))

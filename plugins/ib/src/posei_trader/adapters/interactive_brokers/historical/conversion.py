@@ -59,7 +59,11 @@ class Discarded(msgspec.Struct):
 
 
 def convert_bars(
-    history: HistoricalBars, bar_type: BarType, scale: Scale, discarded: Discarded
+    history: HistoricalBars,
+    bar_type: BarType,
+    scale: Scale,
+    discarded: Discarded,
+    opened: list[int] | None = None,
 ) -> list[Bar]:
     """Return the bars of an answer, in its order.
 
@@ -72,7 +76,7 @@ def convert_bars(
     spec = bar_type.spec
     is_calendar = spec.aggregation in CALENDAR_BARS
     length = spec.nanos or 0
-    opens = open_times(history.dates, spec)
+    opens = open_times(history.dates, spec) if opened is None else opened
     factor, unit, size_unit = scale.factor, scale.unit, scale.size_unit
     precision, size_precision = scale.precision, scale.size_precision
     bars: list[Bar] = []

@@ -8,8 +8,10 @@ module only says what is needed.
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, final
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+
+import pyarrow as pa
 
 from posei_trader.adapters.interactive_brokers.historical import bar_times
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
@@ -17,12 +19,15 @@ from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
     check_has,
     what_to_show,
 )
+from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
 from posei_trader.adapters.interactive_brokers.historical.conversion import (
     Discarded,
     convert_bars,
     convert_quotes,
     convert_trades,
 )
+from posei_trader.adapters.interactive_brokers.historical.discarded import report_discarded
+from posei_trader.adapters.interactive_brokers.historical.pages import PAGE, walk
 from posei_trader.adapters.interactive_brokers.historical.scales import Scale
 from posei_trader.adapters.interactive_brokers.historical.segmentation import (
     Segment,
@@ -30,43 +35,55 @@ from posei_trader.adapters.interactive_brokers.historical.segmentation import (
     open_ended,
     segments,
 )
+from posei_trader.adapters.interactive_brokers.historical.side_by_side import (
+    all_or_nothing,
+    in_turn,
+)
+from posei_trader.adapters.interactive_brokers.historical.tables import (
+    bars_table,
+    quotes_table,
+    trades_table,
+)
 from posei_trader.adapters.interactive_brokers.venue_time import (
     format_utc_dashed,
     parse_time,
 )
-from posei_trader.logs import get_logger
-from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import PriceType
+from posei_trader.persistence import schemas
+from posei_trader.persistence.schemas import CatalogTable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
-    from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars
+    from posei_trader.adapters.interactive_brokers.client.messages import (
+        HistoricalBars,
+        HistoricalQuote,
+        HistoricalTrade,
+    )
+    from posei_trader.adapters.interactive_brokers.historical.pages import Page
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.bars import Bar, BarType
     from posei_trader.model.ticks import QuoteTick, TradeTick
     from posei_trader.protocols import Clock
 
-_log = get_logger("InteractiveBrokersHistory")
+__all__ = ["HistoryDownloads", "HistoryTable"]
 
-PAGE: Final = 1_000
-"""How many ticks IB sends at most for one request."""
-
-_DAY_S: Final = 86_400
-
-_ResultT = TypeVar("_ResultT")
+_ROWS_OF_A_PIECE: Final = 20_000
 
 
-class _Row(Protocol):
-    """A tick of the past."""
+class HistoryTable(NamedTuple):
+    """A piece of history that is whole.
 
-    @property
-    def time_s(self) -> int:
-        """Return its second."""
+    Attributes:
+        rows: Everything there is in its span; may be empty.
+        start_ns: First moment, UNIX ns UTC.
+        end_ns: End, UNIX ns UTC, not included.
+    """
 
-
-_RowT = TypeVar("_RowT", bound=_Row)
+    rows: CatalogTable
+    start_ns: int
+    end_ns: int
 
 
 @final
@@ -109,7 +126,7 @@ class HistoryDownloads:
         *,
         use_rth: bool,
         timeout: float | None = None,
-        on_segment: Callable[[], None] | None = None,
+        on_segment: Callable[[int], None] | None = None,
     ) -> list[Bar]:
         """Fetch the bars of a span, ascending, each once: all of them, or it raises.
 
@@ -122,54 +139,119 @@ class HistoryDownloads:
             end_ns: End, UNIX ns UTC, not included.
             use_rth: Leave out what happened outside regular trading hours.
             timeout: Seconds for each request to IB; None for the connection's own.
-            on_segment: Called after each request that was planned.
+            on_segment: Called after each request that was planned, with the number of its bars.
 
         Raises:
             Unsupported: IB has no such bars.
             PoseiError: as the connection's `get_historical_bars`.
         """
-        plan = self.plan(traded, bar_type, start_ns, end_ns)
+        columns = await self._bar_columns(
+            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment
+        )
         discarded = Discarded()
+        found = convert_bars(columns.bars, bar_type, Scale(traded), discarded, columns.opened)
+        report_discarded(discarded, str(bar_type))
+        return found
 
-        async def fetch(segment: Segment) -> list[Bar]:
-            found = await self._segment(
-                traded, bar_type, segment, discarded, use_rth=use_rth, timeout=timeout
+    async def bars_table(
+        self,
+        traded: Traded,
+        bar_type: BarType,
+        start_ns: int,
+        end_ns: int,
+        *,
+        use_rth: bool,
+        timeout: float | None = None,
+        on_segment: Callable[[int], None] | None = None,
+    ) -> CatalogTable:
+        """Fetch the bars of a span as an Arrow table. Otherwise as `bars`."""
+        columns = await self._bar_columns(
+            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment
+        )
+        discarded = Discarded()
+        table = bars_table(columns, bar_type.spec, Scale(traded), discarded)
+        report_discarded(discarded, str(bar_type))
+        return CatalogTable(schemas.BARS.name, bar_type, table)
+
+    async def bar_tables(
+        self,
+        traded: Traded,
+        bar_type: BarType,
+        start_ns: int,
+        end_ns: int,
+        *,
+        use_rth: bool,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[HistoryTable, None]:
+        """Fetch the bars of a span piece by piece, ascending: what is yielded is whole.
+
+        Some requests are made ahead, so that waiting for IB and using the bars overlap.
+
+        Raises:
+            As :meth:`bars`, while iterating; what was yielded before is right.
+        """
+        plan = self.plan(traded, bar_type, start_ns, end_ns)
+
+        async def fetch(segment: Segment) -> HistoryTable:
+            columns = await self._segment(
+                traded, bar_type, segment, use_rth=use_rth, timeout=timeout
             )
+            end = segment.end_ns or end_ns
+            # A bar of a day or longer that began before the span belongs to its first piece.
+            start = bar_times.floor_to_period(segment.start_ns, bar_type.spec)
+            first = start if segment.start_ns == start_ns else segment.start_ns
+            discarded = Discarded()
+            kept = columns.in_order().clipped(first, end)
+            table = bars_table(kept, bar_type.spec, Scale(traded), discarded)
+            report_discarded(discarded, str(bar_type))
+            rows = CatalogTable(schemas.BARS.name, bar_type, table)
+            return HistoryTable(rows, segment.start_ns, end)
+
+        async with contextlib.aclosing(in_turn(map(fetch, reversed(plan)))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _bar_columns(
+        self,
+        traded: Traded,
+        bar_type: BarType,
+        start_ns: int,
+        end_ns: int,
+        use_rth: bool,
+        timeout: float | None,
+        on_segment: Callable[[int], None] | None,
+    ) -> BarColumns:
+        plan = self.plan(traded, bar_type, start_ns, end_ns)
+
+        async def fetch(segment: Segment) -> BarColumns:
+            found = await self._segment(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)
             if on_segment is not None:
-                on_segment()
+                on_segment(len(found.opened))
             return found
 
         parts = await all_or_nothing(fetch(segment) for segment in plan)
-        _report(discarded, str(bar_type))
         first = bar_times.floor_to_period(start_ns, bar_type.spec)
-        unique = {
-            bar.ts_event: bar
-            for part in reversed(parts)
-            for bar in part
-            if first <= bar.ts_event < end_ns
-        }
-        return [unique[moment] for moment in sorted(unique)]
+        return BarColumns.joined(parts[::-1]).clipped(first, end_ns)
 
     async def _segment(
         self,
         traded: Traded,
         bar_type: BarType,
         segment: Segment,
-        discarded: Discarded,
         *,
         use_rth: bool,
         timeout: float | None,
-    ) -> list[Bar]:
+    ) -> BarColumns:
         answer = await self._ask(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)
-        found = convert_bars(answer, bar_type, Scale(traded), discarded)
+        found = BarColumns.of(answer, bar_type.spec)
         reached = self._reached(answer)
         if segment.end_ns and segment.start_ns < reached < segment.end_ns:
             # A day of IB's is a session: an end inside one leaves less than a whole day.
-            for rest in segments(segment.start_ns, reached, bar_type.spec):
-                older = await self._segment(
-                    traded, bar_type, rest, discarded, use_rth=use_rth, timeout=timeout
-                )
-                found = older + found
+            older = [
+                await self._segment(traded, bar_type, rest, use_rth=use_rth, timeout=timeout)
+                for rest in segments(segment.start_ns, reached, bar_type.spec)
+            ]
+            found = BarColumns.joined([*older[::-1], found])
         return found
 
     async def _ask(
@@ -183,7 +265,7 @@ class HistoryDownloads:
     ) -> HistoricalBars:
         return await self._client.get_historical_bars(
             traded.contract,
-            end=format_utc_dashed(segment.end_ns) if segment.end_ns else "",
+            end=format_utc_dashed(segment.ask_until_ns) if segment.ask_until_ns else "",
             duration=segment.duration,
             bar_size=bar_size(bar_type.spec),
             what_to_show=what_to_show(bar_type.spec.price_type, traded.contract.secType),
@@ -220,24 +302,14 @@ class HistoryDownloads:
         on_page: Callable[[int], None] | None = None,
     ) -> list[QuoteTick]:
         """Fetch the quotes of a span, ascending: all of them, or it raises. See `bars`."""
-        self.check_ticks(traded, "BID_ASK")
-        check_span(start_ns, end_ns)
-        rows = await self._pages(
-            lambda start: self._client.get_historical_ticks(
-                traded.contract,
-                "BID_ASK",
-                start=start,
-                count=PAGE,
-                use_rth=use_rth,
-                timeout=timeout,
-            ),
-            start_ns,
-            end_ns,
-            on_page,
-        )
+        rows: list[HistoricalQuote] = []
+        async for page in self._quote_pages(traded, start_ns, end_ns, use_rth, timeout):
+            rows += page.rows
+            if on_page is not None:
+                on_page(len(page.rows))
         discarded = Discarded()
         ticks = convert_quotes(rows, traded.instrument.id, Scale(traded), discarded)
-        _report(discarded, f"quotes of {traded.instrument.id}")
+        report_discarded(discarded, f"quotes of {traded.instrument.id}")
         return ticks
 
     async def trades(
@@ -251,9 +323,115 @@ class HistoryDownloads:
         on_page: Callable[[int], None] | None = None,
     ) -> list[TradeTick]:
         """Fetch the trades of a span, ascending: all of them, or it raises. See `bars`."""
+        rows: list[HistoricalTrade] = []
+        async for page in self._trade_pages(traded, start_ns, end_ns, use_rth, timeout):
+            rows += page.rows
+            if on_page is not None:
+                on_page(len(page.rows))
+        discarded = Discarded()
+        ticks = convert_trades(rows, traded.instrument.id, Scale(traded), discarded)
+        report_discarded(discarded, f"trades of {traded.instrument.id}")
+        return ticks
+
+    async def tick_tables(
+        self,
+        traded: Traded,
+        kind: str,
+        start_ns: int,
+        end_ns: int,
+        *,
+        use_rth: bool,
+        timeout: float | None = None,
+        on_page: Callable[[int], None] | None = None,
+        rows_at_least: int = _ROWS_OF_A_PIECE,
+    ) -> AsyncGenerator[HistoryTable, None]:
+        """Fetch the ticks of a span piece by piece, ascending: what is yielded is whole.
+
+        Args:
+            traded: Of what.
+            kind: ``TRADES`` or ``BID_ASK``.
+            start_ns: First moment, UNIX ns UTC.
+            end_ns: End, UNIX ns UTC, not included.
+            use_rth: Regular trading hours only.
+            timeout: Seconds for each request to IB.
+            on_page: Called after each answer with the number of its ticks.
+            rows_at_least: How many ticks a piece has before it is yielded; the last has the rest.
+
+        Raises:
+            As :meth:`bars`, while iterating; what was yielded before is right.
+        """
+        scale = Scale(traded)
+        instrument_id = traded.instrument.id
+        is_trades = kind == "TRADES"
+        name = schemas.TRADE_TICKS.name if is_trades else schemas.QUOTE_TICKS.name
+
+        def piece(rows: list[Any], first: int, end: int) -> HistoryTable:
+            discarded = Discarded()
+            make = trades_table if is_trades else quotes_table
+            table = make(rows, scale, discarded)
+            report_discarded(discarded, f"{name} of {instrument_id}")
+            return HistoryTable(CatalogTable(name, instrument_id, table), first, end)
+
+        rows: list[Any] = []
+        first = known = start_ns
+        pages = self._trade_pages if is_trades else self._quote_pages
+        async for page in pages(traded, start_ns, end_ns, use_rth, timeout):
+            rows += page.rows
+            known = min(page.until_ns, end_ns)
+            if on_page is not None:
+                on_page(len(page.rows))
+            if len(rows) >= rows_at_least and known < end_ns:
+                yield piece(rows, first, known)
+                rows, first = [], known
+        if first < end_ns:
+            yield piece(rows, first, end_ns)
+
+    async def tick_table(
+        self,
+        traded: Traded,
+        kind: str,
+        start_ns: int,
+        end_ns: int,
+        *,
+        use_rth: bool,
+        timeout: float | None = None,
+        on_page: Callable[[int], None] | None = None,
+    ) -> CatalogTable:
+        """Fetch the ticks of a span as an Arrow table. Otherwise as `tick_tables`."""
+        pieces = [
+            piece.rows
+            async for piece in self.tick_tables(
+                traded, kind, start_ns, end_ns, use_rth=use_rth, timeout=timeout, on_page=on_page
+            )
+        ]
+        table = pa.concat_tables([piece.table for piece in pieces])
+        return CatalogTable(pieces[0].kind, pieces[0].key, table)
+
+    def _quote_pages(
+        self, traded: Traded, start_ns: int, end_ns: int, use_rth: bool, timeout: float | None
+    ) -> AsyncIterator[Page[HistoricalQuote]]:
+        self.check_ticks(traded, "BID_ASK")
+        check_span(start_ns, end_ns)
+        return walk(
+            lambda start: self._client.get_historical_ticks(
+                traded.contract,
+                "BID_ASK",
+                start=start,
+                count=PAGE,
+                use_rth=use_rth,
+                timeout=timeout,
+            ),
+            start_ns,
+            end_ns,
+            self._clock.timestamp_ns(),
+        )
+
+    def _trade_pages(
+        self, traded: Traded, start_ns: int, end_ns: int, use_rth: bool, timeout: float | None
+    ) -> AsyncIterator[Page[HistoricalTrade]]:
         self.check_ticks(traded, "TRADES")
         check_span(start_ns, end_ns)
-        rows = await self._pages(
+        return walk(
             lambda start: self._client.get_historical_ticks(
                 traded.contract,
                 "TRADES",
@@ -264,66 +442,5 @@ class HistoryDownloads:
             ),
             start_ns,
             end_ns,
-            on_page,
-        )
-        discarded = Discarded()
-        ticks = convert_trades(rows, traded.instrument.id, Scale(traded), discarded)
-        _report(discarded, f"trades of {traded.instrument.id}")
-        return ticks
-
-    async def _pages(
-        self,
-        ask: Callable[[str], Awaitable[Sequence[_RowT]]],
-        start_ns: int,
-        end_ns: int,
-        on_page: Callable[[int], None] | None,
-    ) -> list[_RowT]:
-        """Walk forward, a page at a time.
-
-        IB's ticks are stamped to the second and a page may end inside one, so the last second of a
-        full page is asked for again. After a short page there may be more on a later day.
-        """
-        second, last = start_ns // NANOS_PER_SECOND, -(-end_ns // NANOS_PER_SECOND)
-        last = min(last, self._clock.timestamp_ns() // NANOS_PER_SECOND + 1)
-        rows: list[_RowT] = []
-        while second < last:
-            answer = await ask(format_utc_dashed(second * NANOS_PER_SECOND))
-            page = [row for row in answer if second <= row.time_s < last]
-            if on_page is not None:
-                on_page(len(page))
-            if answer and answer[-1].time_s >= last:
-                rows.extend(page)
-                break
-            newest = page[-1].time_s if page else second
-            if len(answer) >= PAGE and newest > second:
-                rows.extend(row for row in page if row.time_s < newest)
-                second = newest
-            elif page:
-                rows.extend(page)
-                second = newest + 1
-            else:
-                second = (second // _DAY_S + 1) * _DAY_S
-        return rows
-
-
-async def all_or_nothing(work: Iterable[Coroutine[object, object, _ResultT]]) -> list[_ResultT]:
-    """Run coroutines side by side; when one fails, cancel the others and raise its error."""
-    tasks = [asyncio.ensure_future(part) for part in work]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _report(discarded: Discarded, what: str) -> None:
-    if discarded:
-        _log.warning(
-            "records that cannot be were left out",
-            what=what,
-            bars=discarded.bars,
-            quotes=discarded.quotes,
-            trades=discarded.trades,
-            example=discarded.example,
+            self._clock.timestamp_ns(),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Final, final
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _log = get_logger("HistoricInteractiveBrokersClient")
 
 LOG_EVERY_S: Final = 5.0
+_FORECAST_EVERY_S: Final = 1.0
 
 
 @final
@@ -24,6 +26,7 @@ class ProgressTracker:
         what: What is fetched, for people.
         callback: Called after every answer; None logs every few seconds.
         now: Seconds of a clock that never goes backwards.
+        forecast: Seconds that IB's pacing rules demand still.
     """
 
     def __init__(
@@ -31,7 +34,10 @@ class ProgressTracker:
         what: str,
         callback: Callable[[HistoryProgress], None] | None,
         now: Callable[[], float] = time.monotonic,
+        forecast: Callable[[], float] | None = None,
     ) -> None:
+        self._forecast = forecast
+        self._finish = self._forecast_at = -math.inf
         self._what = what
         self._callback = callback
         self._now = now
@@ -70,10 +76,15 @@ class ProgressTracker:
         """Return how far it has come."""
         elapsed = self._now() - self._started
         left = self._total - self._done
-        return HistoryProgress(
-            self._done,
-            self._total,
-            self._records,
-            elapsed,
-            elapsed / self._done * left if self._done else None,
-        )
+        eta = elapsed / self._done * left if self._done else None
+        if eta is not None and left:
+            eta = max(eta, self._paced_s())
+        return HistoryProgress(self._done, self._total, self._records, elapsed, eta)
+
+    def _paced_s(self) -> float:
+        """Return how long the rules demand, looked at once a second: it costs a walk of a queue."""
+        now = self._now()
+        if self._forecast is not None and now >= self._forecast_at + _FORECAST_EVERY_S:
+            self._forecast_at = now
+            self._finish = now + self._forecast()
+        return self._finish - now

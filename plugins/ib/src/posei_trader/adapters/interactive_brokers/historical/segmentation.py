@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS, bar_size
+from posei_trader.adapters.interactive_brokers.historical.bar_times import floor_to_period
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import NANOS_PER_SECOND, BarSpecification
 from posei_trader.model.enums import BarAggregation
@@ -20,6 +21,13 @@ _DAY: Final = 86_400
 _WEEK: Final = 7 * _DAY
 _YEAR: Final = 365 * _DAY
 _SHORTEST: Final = 30
+# A trading day ends at most a day after the midnight (UTC) that ends its date, weekends apart.
+_OVERLAP: Final = 3 * _DAY * NANOS_PER_SECOND
+_LONGEST_PERIOD: Final = {
+    BarAggregation.DAY: _DAY * NANOS_PER_SECOND,
+    BarAggregation.WEEK: _WEEK * NANOS_PER_SECOND,
+    BarAggregation.MONTH: 31 * _DAY * NANOS_PER_SECOND,
+}
 
 LONGEST_SECONDS: Final[dict[str, int]] = {
     "1 secs": 1_800,
@@ -55,17 +63,21 @@ class Segment(msgspec.Struct, frozen=True):
         start_ns: Where what is wanted of it starts; IB may send more.
         end_ns: Where it ends; 0 for now, which is the only end a continuous future may have.
         duration: IB's text, for example ``5 D``; at least as long as the segment.
+        ask_until_ns: The end to give IB, not before `end_ns`: a bar of a day that goes on after it
+            would come as half of a bar.
     """
 
     start_ns: int
     end_ns: int
     duration: str
+    ask_until_ns: int
 
 
 def segments(start_ns: int, end_ns: int, spec: BarSpecification) -> list[Segment]:
     """Return the requests that cover a span, newest first, each as long as IB allows.
 
-    Neighbours meet exactly: the start of one is the end of the next.
+    Neighbours meet exactly: the start of one is the end of the next. Bars of a day and longer are
+    cut where a bar begins.
 
     Raises:
         InvalidRequest: the span is empty.
@@ -74,13 +86,26 @@ def segments(start_ns: int, end_ns: int, spec: BarSpecification) -> list[Segment
     size = bar_size(spec)
     check_span(start_ns, end_ns)
     longest = LONGEST_SECONDS[size] * NANOS_PER_SECOND
+    is_calendar = spec.aggregation in CALENDAR_BARS
     parts: list[Segment] = []
     end = end_ns
     while end > start_ns:
-        start = max(start_ns, end - longest)
-        parts.append(Segment(start, end, duration_text(_seconds(end - start), spec)))
+        ask_until = min(end_ns, end + _OVERLAP) if is_calendar else end
+        start = max(start_ns, ask_until - longest)
+        if is_calendar and start > start_ns:
+            start = _next_period(start, spec)
+        duration = duration_text(_seconds(ask_until - start), spec)
+        parts.append(Segment(start, end, duration, ask_until))
         end = start
     return parts
+
+
+def _next_period(moment_ns: int, spec: BarSpecification) -> int:
+    """Return the first moment, not before another, at which a bar begins."""
+    begun = floor_to_period(moment_ns, spec)
+    if begun == moment_ns:
+        return begun
+    return floor_to_period(begun + _LONGEST_PERIOD[spec.aggregation], spec)
 
 
 def open_ended(start_ns: int, now_ns: int, spec: BarSpecification) -> Segment:
@@ -101,7 +126,7 @@ def open_ended(start_ns: int, now_ns: int, spec: BarSpecification) -> Segment:
             remedy=f"ask for {LONGEST_SECONDS[size] // _DAY or 1} days at most, for longer bars, "
             "or for the single contracts",
         )
-    return Segment(start_ns, 0, duration_text(seconds, spec))
+    return Segment(start_ns, 0, duration_text(seconds, spec), 0)
 
 
 def check_span(start_ns: int, end_ns: int) -> None:

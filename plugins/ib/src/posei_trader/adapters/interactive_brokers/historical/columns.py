@@ -1,0 +1,85 @@
+"""Bars of several answers as columns: joined, in order, each once, clipped to a span."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars
+from posei_trader.adapters.interactive_brokers.historical.bar_times import open_times
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from posei_trader.model.bars import BarSpecification
+
+__all__ = ["BarColumns"]
+
+_T = TypeVar("_T")
+
+
+class BarColumns(NamedTuple):
+    """Bars without an object a bar.
+
+    Attributes:
+        opened: When each bar opened, UNIX ns UTC, in the order of `bars`.
+        bars: IB's columns.
+    """
+
+    opened: list[int]
+    bars: HistoricalBars
+
+    @classmethod
+    def of(cls, bars: HistoricalBars, spec: BarSpecification) -> BarColumns:
+        """Read IB's times.
+
+        Raises:
+            InvalidRequest: one of IB's texts is no time.
+        """
+        return cls(open_times(bars.dates, spec), bars)
+
+    @classmethod
+    def joined(cls, parts: Sequence[BarColumns]) -> BarColumns:
+        """Return the bars of several answers; of the same bar the one of the last part stays."""
+        if len(parts) == 1:
+            return parts[0].in_order()
+        opened = list(itertools.chain.from_iterable(part.opened for part in parts))
+
+        def chained(name: str) -> list[Any]:
+            return list(itertools.chain.from_iterable(getattr(part.bars, name) for part in parts))
+
+        return cls(opened, _made(chained)).in_order()
+
+    def in_order(self) -> BarColumns:
+        """Return the bars ascending, each once."""
+        if all(map(operator.lt, self.opened, itertools.islice(self.opened, 1, None))):
+            return self
+        rows = {moment: row for row, moment in enumerate(self.opened)}
+        return self._rows([rows[moment] for moment in sorted(rows)])
+
+    def clipped(self, start_ns: int, end_ns: int) -> BarColumns:
+        """Return the bars that opened in a span, its end not included."""
+        opened = self.opened
+        if not opened or (min(opened) >= start_ns and max(opened) < end_ns):
+            return self
+        return self._rows([row for row, at in enumerate(opened) if start_ns <= at < end_ns])
+
+    def _rows(self, rows: list[int]) -> BarColumns:
+        def picked(values: list[_T]) -> list[_T]:
+            return [values[row] for row in rows]
+
+        return BarColumns(picked(self.opened), _made(lambda name: picked(getattr(self.bars, name))))
+
+
+def _made(column: Callable[[str], list[Any]]) -> HistoricalBars:
+    return HistoricalBars(
+        column("dates"),
+        column("opens"),
+        column("highs"),
+        column("lows"),
+        column("closes"),
+        column("volumes"),
+        column("waps"),
+        column("counts"),
+    )

@@ -1,0 +1,164 @@
+"""IB's history as Arrow tables with the columns of the catalog, without an object a row.
+
+The numbers are those of `conversion`: the same rounding, the same rows left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
+from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns
+from posei_trader.adapters.interactive_brokers.historical.conversion import (
+    TRADE_FLAGS,
+    is_absent,
+)
+from posei_trader.model.bars import NANOS_PER_SECOND
+from posei_trader.model.enums import AggressorSide
+from posei_trader.persistence import schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from posei_trader.adapters.interactive_brokers.client.messages import (
+        HistoricalQuote,
+        HistoricalTrade,
+    )
+    from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
+    from posei_trader.adapters.interactive_brokers.historical.conversion import Discarded
+    from posei_trader.adapters.interactive_brokers.historical.scales import Scale
+    from posei_trader.model.bars import BarSpecification
+
+__all__ = ["bars_table", "quotes_table", "trades_table"]
+
+
+def bars_table(
+    columns: BarColumns, spec: BarSpecification, scale: Scale, discarded: Discarded
+) -> pa.Table:
+    """Return bars as a table; see :func:`convert_bars`."""
+    bars = columns.bars
+    opens, highs, lows, closes = (
+        _raw(values, scale) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
+    )
+    volumes = pc.max_element_wise(pc.fill_null(pa.array(bars.volumes, pa.int64()), 0), 0)
+    opened = pa.array(columns.opened, pa.int64())
+    if spec.aggregation in CALENDAR_BARS:
+        known = pa.array([close_ns(date, spec) for date in bars.dates], pa.int64())
+    else:
+        known = pc.add(opened, spec.nanos or 0)
+    arrays = [
+        opened.cast(schemas.TIME),
+        known.cast(schemas.TIME),
+        *(schemas.int64_to_arrow(values) for values in (opens, highs, lows, closes, volumes)),
+        _precisions((opens, highs, lows, closes), scale.precision),
+        _precisions((volumes,), scale.size_precision),
+        _false(len(opened)),
+        _false(len(opened)),
+    ]
+    table = pa.Table.from_arrays(arrays, schema=schemas.BARS.schema)
+    inside = pc.and_(
+        pc.and_(pc.less_equal(lows, opens), pc.less_equal(opens, highs)),
+        pc.and_(pc.less_equal(lows, closes), pc.less_equal(closes, highs)),
+    )
+    if pc.all(inside, min_count=0).as_py():
+        return table
+    wrong = [row for row, is_right in enumerate(inside.to_pylist()) if not is_right]
+    discarded.bars += len(wrong)
+    row = wrong[0]
+    discarded.note(
+        (bars.dates[row], bars.opens[row], bars.highs[row], bars.lows[row], bars.closes[row])
+    )
+    return table.filter(inside)
+
+
+def quotes_table(rows: Iterable[HistoricalQuote], scale: Scale, discarded: Discarded) -> pa.Table:
+    """Return quotes as a table; see :func:`convert_quotes`."""
+    kept: list[HistoricalQuote] = []
+    for row in rows:
+        if is_absent(row.bid, row.bid_size or 0) or is_absent(row.ask, row.ask_size or 0):
+            discarded.quotes += 1
+            discarded.note(row)
+        else:
+            kept.append(row)
+    bids, asks = _raw([row.bid for row in kept], scale), _raw([row.ask for row in kept], scale)
+    times = _times([row.time_s for row in kept])
+    arrays = [
+        times,
+        times,
+        schemas.int64_to_arrow(bids),
+        schemas.int64_to_arrow(asks),
+        schemas.raw_to_arrow([row.bid_size or 0 for row in kept]),
+        schemas.raw_to_arrow([row.ask_size or 0 for row in kept]),
+        _precisions((bids, asks), scale.precision),
+        _constant(scale.size_precision, len(kept)),
+        _false(len(kept)),
+    ]
+    return pa.Table.from_arrays(arrays, schema=schemas.QUOTE_TICKS.schema)
+
+
+def trades_table(rows: Sequence[HistoricalTrade], scale: Scale, discarded: Discarded) -> pa.Table:
+    """Return trades as a table; see :func:`convert_trades`."""
+    kept: list[HistoricalTrade] = []
+    ids: list[str] = []
+    second = number = 0
+    for row in rows:
+        number = number + 1 if row.time_s == second else 0
+        second = row.time_s
+        if (row.size or 0) <= 0:
+            discarded.trades += 1
+            discarded.note(row)
+            continue
+        kept.append(row)
+        ids.append(f"{second}-{number}")
+    prices = _raw([row.price for row in kept], scale)
+    times = _times([row.time_s for row in kept])
+    arrays = [
+        times,
+        times,
+        schemas.int64_to_arrow(prices),
+        schemas.raw_to_arrow([row.size or 0 for row in kept]),
+        _precisions((prices,), scale.precision),
+        _constant(scale.size_precision, len(kept)),
+        _constant(int(AggressorSide.NO_AGGRESSOR), len(kept)),
+        pa.array(ids, pa.string()),
+        pa.array([int(TRADE_FLAGS[row.mask & 3]) for row in kept], pa.uint8()),
+    ]
+    return pa.Table.from_arrays(arrays, schema=schemas.TRADE_TICKS.schema)
+
+
+def _raw(prices: list[float], scale: Scale) -> pa.Array:
+    """Return prices in units of 10^-9, rounded as Python rounds."""
+    return pc.round(pc.multiply(pa.array(prices, pa.float64()), scale.factor)).cast(pa.int64())
+
+
+def _precisions(columns: tuple[pa.Array, ...], least: int) -> pa.Array:
+    """Return how many decimals show the values of each row without loss, at least `least`."""
+    digits = None
+    unit = 10 ** (9 - least)
+    for more in range(least, 9):
+        needs = None
+        for column in columns:
+            rest = pc.subtract(column, pc.multiply(pc.divide(column, unit), unit))
+            some = pc.not_equal(rest, 0)
+            needs = some if needs is None else pc.or_(needs, some)
+        if not pc.any(needs, min_count=0).as_py():
+            break
+        deeper = pc.if_else(needs, more + 1, least)
+        digits = deeper if digits is None else pc.max_element_wise(digits, deeper)
+        unit //= 10
+    return _constant(least, len(columns[0])) if digits is None else digits.cast(pa.uint8())
+
+
+def _constant(value: int, rows: int) -> pa.Array:
+    return pa.nulls(rows, pa.uint8()).fill_null(value)
+
+
+def _false(rows: int) -> pa.Array:
+    return pa.nulls(rows, pa.bool_()).fill_null(False)
+
+
+def _times(seconds: list[int]) -> pa.Array:
+    return pc.multiply(pa.array(seconds, pa.int64()), NANOS_PER_SECOND).cast(schemas.TIME)
