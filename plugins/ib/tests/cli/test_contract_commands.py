@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
+import re
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +16,11 @@ from typer.testing import CliRunner
 from posei_ib_sim.config import SimulatedIBGatewayConfig
 from posei_ib_sim.gateway import SimulatedIBGateway
 from posei_trader.adapters.interactive_brokers.cli import app
+from posei_trader.adapters.interactive_brokers.cli.searching import find_matches
+from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
 from posei_trader.adapters.interactive_brokers.common import IBContract
-from posei_trader.errors import InstrumentNotFound
+from posei_trader.adapters.interactive_brokers.instruments.resolver import distinct
+from posei_trader.errors import InstrumentNotFound, RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,6 +76,73 @@ async def test_a_number_or_an_id_is_looked_up(
     assert result.exit_code == 0, result.output
     (match,) = json.loads(result.output)
     assert match["simplified"] == name
+
+
+async def test_types_that_the_search_leaves_out_are_found_by_their_symbol(
+    gateway: SimulatedIBGateway,
+) -> None:
+    names = {}
+    for text in ("ES", "BTC", "ibus30", "XAUUSD", "AAPL"):
+        result = await run(gateway, "contract", text, "--json")
+        assert result.exit_code == 0, result.output
+        names[text] = [match["simplified"] for match in json.loads(result.output)]
+    assert names["ES"][0] == "ES.CME"  # before ^ESTX50, which only begins like it
+    assert "BTC/USD.PAXOS" in names["BTC"]
+    assert names["ibus30"] == ["IBUS30.IBCFD"]
+    assert names["XAUUSD"] == ["XAUUSD.IBCMDTY"]
+    assert {"AAPL.NASDAQ", "AAPL.IBCFD"} <= set(names["AAPL"])
+
+
+async def test_every_contract_to_paste_leads_back_to_its_match(
+    gateway: SimulatedIBGateway,
+) -> None:
+    client = InteractiveBrokersClient(host=gateway.host, port=gateway.port, client_id=9)
+    await client.connect()
+    try:
+        texts = (
+            "AAPL", "ES", "BTC", "XAUUSD", "ESTX50", "BF-B.NYSE", "EUR/USD.IDEALPRO",
+            "912828XE8.SMART", "IBUS30.IBCFD", "VFIAX",
+        )  # fmt: skip
+        kinds = set()
+        for text in texts:
+            for match in await find_matches(client, text):
+                rows = distinct(await client.get_contract_details(match.contract))
+                assert [row.conId for row in rows] == [match.con_id], match
+                kinds.add(match.contract.secType)
+    finally:
+        await client.disconnect()
+    assert kinds >= {"STK", "IND", "CASH", "CRYPTO", "CMDTY", "CFD", "BOND", "CONTFUT"}
+
+
+async def test_what_almost_exists_is_an_error_with_candidates(gateway: SimulatedIBGateway) -> None:
+    result = await run(gateway, "contract", "SPYX.ARCA")
+    assert isinstance(result.exception, InstrumentNotFound)
+    assert result.exception.remedy == "did you mean SPY.ARCA?"
+
+
+async def test_days_without_expiries_are_an_error_that_names_some(
+    gateway: SimulatedIBGateway,
+) -> None:
+    today = dt.datetime.now(dt.UTC)
+    for symbol in ("AAPL", "ES"):
+        # No strike is that low.
+        result = await run(gateway, "chain", symbol, "--max-days", "90", "--max-strike", "0.01")
+        assert isinstance(result.exception, InstrumentNotFound)
+        named = re.findall(r"\b20\d{6}\b", result.exception.remedy or "")
+        assert named
+        assert min(named) >= f"{today:%Y%m%d}"
+
+
+async def test_a_refused_connection_is_one_error_and_logged_only_when_asked_for(
+    gateway: SimulatedIBGateway,
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = ["contract", "AAPL", "--port", str(unused.getsockname()[1])]
+        for more, said in (([], False), (["--verbose"], True)):
+            result = await asyncio.to_thread(CliRunner().invoke, app, [*closed, *more])
+            assert isinstance(result.exception, RetryLater)
+            assert ("a connection attempt failed" in result.output) is said
 
 
 async def test_what_does_not_exist_is_an_error(gateway: SimulatedIBGateway) -> None:

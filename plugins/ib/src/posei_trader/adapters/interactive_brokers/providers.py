@@ -15,13 +15,13 @@ from posei_trader.adapters.interactive_brokers.instruments.chain_requests import
 from posei_trader.adapters.interactive_brokers.instruments.chains import ChainWalker
 from posei_trader.adapters.interactive_brokers.instruments.contract_cache import (
     CachedContractSource,
-    ContractCache,
-    default_cache_directory,
+    cache_of,
 )
 from posei_trader.adapters.interactive_brokers.instruments.raw_details import (
     contract_of,
     details_of,
 )
+from posei_trader.adapters.interactive_brokers.instruments.refusals import together
 from posei_trader.adapters.interactive_brokers.instruments.registration import Registration
 from posei_trader.adapters.interactive_brokers.instruments.resolver import Resolver
 from posei_trader.adapters.interactive_brokers.instruments.sessions import today_in
@@ -29,7 +29,7 @@ from posei_trader.adapters.interactive_brokers.instruments.source import (
     ContractSource,
     SharedQuestions,
 )
-from posei_trader.adapters.interactive_brokers.instruments.suggestions import suggest
+from posei_trader.adapters.interactive_brokers.instruments.suggestions import with_candidates
 from posei_trader.adapters.interactive_brokers.symbology import (
     RawSymbology,
     SimplifiedSymbology,
@@ -40,14 +40,13 @@ from posei_trader.errors import (
     FixRequest,
     InstrumentNotFound,
     InvalidRequest,
-    PoseiError,
     Unsupported,
 )
 from posei_trader.logs import get_logger
 from posei_trader.model.identifiers import InstrumentId
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable
 
     from posei_trader.adapters.interactive_brokers.config import (
         InteractiveBrokersInstrumentProviderConfig,
@@ -118,7 +117,7 @@ class InteractiveBrokersInstrumentProvider:
         self._config = config
         self._now_ns = time.time_ns if clock is None else clock.timestamp_ns
         self._symbology = make_symbology(config, clock)
-        self._cache = self._make_cache(gateway)
+        self._cache = cache_of(config, gateway, self._now_ns)
         self._source = CachedContractSource(source, self._cache)
         self._resolver = Resolver(self._source, self._symbology, self._utc_today)
         self._policy = ChainPolicy(config)
@@ -261,7 +260,7 @@ class InteractiveBrokersInstrumentProvider:
         for name, result in zip(wanted, results, strict=True):
             if isinstance(result, InstrumentNotFound) and len(refused) < _MOST_EXPLAINED:
                 # Only now is everything loaded that may have been meant.
-                refused.append(await self._with_candidates(name, result))
+                refused.append(await self._explained(name, result))
             elif isinstance(result, FixRequest):
                 refused.append(result)
             elif isinstance(result, BaseException):
@@ -269,7 +268,7 @@ class InteractiveBrokersInstrumentProvider:
             else:
                 loaded.append(result)
         if refused:
-            raise _together(refused, len(wanted))
+            raise together(refused, len(wanted))
         return loaded
 
     async def _load_within_limits(self, instrument_id: InstrumentId) -> Instrument:
@@ -289,7 +288,7 @@ class InteractiveBrokersInstrumentProvider:
         try:
             return await self._load_plainly(name)
         except InstrumentNotFound as error:
-            raise await self._with_candidates(name, error) from error
+            raise await self._explained(name, error) from error
 
     async def _load_plainly(self, name: InstrumentId) -> Instrument:
         found = self._catalogue.find(name)
@@ -304,23 +303,14 @@ class InteractiveBrokersInstrumentProvider:
         details = await self._resolver.resolve_id(instrument_id)
         return await self._registration.add(details, asked=instrument_id)
 
-    async def _with_candidates(
-        self, instrument_id: InstrumentId, error: InstrumentNotFound
-    ) -> InstrumentNotFound:
-        candidates = await suggest(
-            instrument_id,
+    async def _explained(self, name: InstrumentId, error: InstrumentNotFound) -> InstrumentNotFound:
+        return await with_candidates(
+            error,
+            name,
             source=self._source,
             symbology=self._symbology,
-            loaded=(instrument.id for instrument in self._catalogue.list_all()),
             today=self._utc_today(),
-        )
-        if not candidates:
-            return error
-        return InstrumentNotFound(
-            error.message,
-            field=error.field,
-            value=error.value,
-            remedy=f"did you mean {' or '.join(candidates)}?",
+            loaded=(instrument.id for instrument in self._catalogue.list_all()),
         )
 
     # -- loading by contract --
@@ -396,40 +386,5 @@ class InteractiveBrokersInstrumentProvider:
         async for instrument in self._chains.stream(contract, plan):
             yield instrument
 
-    # -- time and disk --
-
     def _utc_today(self) -> dt.date:
         return today_in("UTC", self._now_ns())
-
-    def _make_cache(self, gateway: str) -> ContractCache | None:
-        config = self._config
-        if not config.cache_validity_days:
-            return None
-        meaning = {
-            "symbology": config.symbology_method.value,
-            "mic": config.convert_exchange_to_mic_venue,
-            "overrides": dict(config.symbol_to_mic_venue),
-            "gateway": gateway,
-        }
-        return ContractCache(
-            config.cache_path or default_cache_directory(),
-            meaning=meaning,
-            validity_days=config.cache_validity_days,
-            now_ns=self._now_ns,
-        )
-
-
-def _together(refused: Sequence[FixRequest], asked: int) -> PoseiError:
-    """Return one error for all that could not be loaded."""
-    if len(refused) == 1:
-        return refused[0]
-    lines = [
-        f"{error.value}: {error.message}{f' ({error.remedy})' if error.remedy else ''}"
-        for error in refused
-    ]
-    return InstrumentNotFound(
-        f"{len(refused)} of {asked} instruments cannot be loaded:\n    " + "\n    ".join(lines),
-        field="instrument ids",
-        value=[error.value for error in refused],
-        remedy="correct or remove them; the others are loaded",
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from posei_trader.adapters.interactive_brokers.cli.contracts import chain, contract
+from posei_trader.adapters.interactive_brokers.cli.download import download
 
 __all__ = ["app"]
 
@@ -13,3 +14,4 @@ app = typer.Typer(
 )
 app.command()(contract)
 app.command()(chain)
+app.command()(download)

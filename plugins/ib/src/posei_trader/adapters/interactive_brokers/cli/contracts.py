@@ -13,35 +13,31 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 import typer
 
-from posei_trader.adapters.interactive_brokers.cli.listing import (
-    Match,
-    chain_summary,
-    match_block,
-)
+from posei_trader.adapters.interactive_brokers.cli.listing import chain_summary, match_block
+from posei_trader.adapters.interactive_brokers.cli.searching import find_matches
 from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
 from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersInstrumentProviderConfig,
 )
-from posei_trader.adapters.interactive_brokers.contract_types import (
-    IBContract,
-    IBContractDetails,
-)
-from posei_trader.adapters.interactive_brokers.instruments.resolver import Resolver, distinct
+from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+from posei_trader.adapters.interactive_brokers.instruments import contract_of
+from posei_trader.adapters.interactive_brokers.instruments.resolver import distinct
 from posei_trader.adapters.interactive_brokers.instruments.sessions import today_in
 from posei_trader.adapters.interactive_brokers.providers import (
     InteractiveBrokersInstrumentProvider,
 )
-from posei_trader.adapters.interactive_brokers.symbology import SimplifiedSymbology
-from posei_trader.errors import InstrumentNotFound, InvalidRequest
-from posei_trader.model.identifiers import InstrumentId
+from posei_trader.config import LoggingConfig
+from posei_trader.errors import InstrumentNotFound
+from posei_trader.logs import configure_logging
 from posei_trader.model.instruments import OptionContract
 
-__all__ = ["chain", "contract", "find_matches", "stream_chain"]
+__all__ = ["chain", "contract", "stream_chain"]
 
 T = TypeVar("T")
 
 # Away from the ids that people give their strategies.
 _CLIENT_ID: Final = 9751
+_SHOWN: Final = 5
 _UNDERLYINGS: Final = ("IND", "STK", "CONTFUT")
 
 Host = Annotated[str, typer.Option(help="Where TWS or IB Gateway runs.")]
@@ -50,6 +46,7 @@ Port = Annotated[
 ]
 ClientId = Annotated[int, typer.Option(help="The API client id to use.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log to standard error.")]
 
 
 def contract(
@@ -59,9 +56,10 @@ def contract(
     port: Port = 7497,
     client_id: ClientId = _CLIENT_ID,
     as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Search contracts: ids in both symbologies and with MIC, and the IBContract to paste."""
-    matches = _run(host, port, client_id, lambda client: find_matches(client, text))
+    matches = _run(host, port, client_id, verbose, lambda client: find_matches(client, text))
     if as_json:
         print(json.dumps([match.as_data() for match in matches], indent=2))
     else:
@@ -85,6 +83,7 @@ def chain(
     port: Port = 7497,
     client_id: ClientId = _CLIENT_ID,
     as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """List an underlying's options by class and expiry."""
     wanted = IBContract(
@@ -109,7 +108,7 @@ def chain(
                 print(f"\r{len(options):,} options", end="", file=sys.stderr)
         return options
 
-    options = _run(host, port, client_id, collect)
+    options = _run(host, port, client_id, verbose, collect)
     if sys.stderr.isatty() and not ids:
         print(file=sys.stderr)
     if as_json:
@@ -118,73 +117,51 @@ def chain(
         print(chain_summary(options))
 
 
-async def find_matches(client: InteractiveBrokersClient, text: str) -> list[Match]:
-    """Return the contracts that a text means: a conId, an instrument id, or a search.
-
-    Raises:
-        InstrumentNotFound: nothing matches.
-        RetryLater: IB did not answer.
-    """
-    rows = await _details(client, text.strip())
-    if not rows:
-        raise InstrumentNotFound(
-            "IB knows nothing of that name",
-            field="text",
-            value=text,
-            remedy="try the beginning of the symbol or of the company's name",
-        )
-    return [Match.of(row) for row in rows]
-
-
-async def _details(client: InteractiveBrokersClient, text: str) -> list[IBContractDetails]:
-    if text.isdigit() and len(text) > 4:
-        return distinct(await client.get_contract_details(IBContract(conId=int(text))))
-    if named := await _by_id(client, text):
-        return [named]
-    found = await client.get_matching_contracts(text)
-    asked = [
-        # IB describes a bond's issuer by a number that is no contract.
-        client.get_contract_details(IBContract(conId=row.contract.conId))
-        for row in found
-        if row.contract.conId > 0
-    ]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    rows = []
-    for answer in answers:
-        if isinstance(answer, InstrumentNotFound):
-            continue
-        if isinstance(answer, BaseException):
-            raise answer
-        rows += distinct(answer)
-    return rows
-
-
-async def _by_id(client: InteractiveBrokersClient, text: str) -> IBContractDetails | None:
-    try:
-        name = InstrumentId(text)
-        symbology = SimplifiedSymbology()
-        symbology.candidates(name)
-    except InvalidRequest:
-        return None
-    resolver = Resolver(client, symbology, lambda: today_in("UTC", time.time_ns()))
-    return await resolver.resolve_id(name)
-
-
 async def stream_chain(
     client: InteractiveBrokersClient, wanted: IBContract
 ) -> AsyncIterator[OptionContract]:
     """Yield the options of a chain as IB answers; the underlying's type may be left out.
 
     Raises:
-        InstrumentNotFound: there is no such underlying.
+        InstrumentNotFound: there is no such underlying, or it has no such options.
         RetryLater: IB did not answer.
     """
     config = InteractiveBrokersInstrumentProviderConfig()
     provider = InteractiveBrokersInstrumentProvider(client, config)
     underlying = await _underlying(client, wanted)
+    count = 0
     async for instrument in provider.stream(underlying):
         if isinstance(instrument, OptionContract):
+            count += 1
             yield instrument
+    if not count:
+        raise await _nothing_fits(client, provider, wanted)
+
+
+async def _nothing_fits(
+    client: InteractiveBrokersClient,
+    provider: InteractiveBrokersInstrumentProvider,
+    wanted: IBContract,
+) -> InstrumentNotFound:
+    """Return an error that tells which expiries there are."""
+    expiries: set[str] = set()
+    for instrument in provider.list_all()[:1]:
+        base = contract_of(instrument)
+        at = ""
+        if base.secType == "CONTFUT":
+            base, at = msgspec.structs.replace(base, secType="FUT"), base.exchange
+        for row in await client.get_option_chains(base, exchange=at):
+            expiries.update(row.expirations)
+    today = f"{today_in('UTC', time.time_ns()):%Y%m%d}"
+    first = ", ".join(sorted(expiry for expiry in expiries if expiry >= today)[:_SHOWN])
+    return InstrumentNotFound(
+        "no options fit the days, strikes and right that are asked for",
+        field="min_days, max_days",
+        value=(wanted.min_expiry_days, wanted.max_expiry_days),
+        remedy=f"the first expiries are {first}; raise --max-days or widen the strikes"
+        if first
+        else f"IB lists no options on {wanted.symbol}",
+    )
 
 
 async def _underlying(client: InteractiveBrokersClient, wanted: IBContract) -> IBContract:
@@ -224,14 +201,24 @@ async def _connected(host: str, port: int, client_id: int) -> AsyncIterator[Any]
         await client.disconnect()
 
 
+def _logging(verbose: bool) -> LoggingConfig:
+    if verbose:
+        return LoggingConfig(log_level="INFO")
+    # A connection that fails is the command's own error: once is enough.
+    quiet = {"InteractiveBrokersClient": "ERROR"}
+    return LoggingConfig.model_validate({"log_level": "WARNING", "log_component_levels": quiet})
+
+
 def _run(
     host: str,
     port: int,
     client_id: int,
+    verbose: bool,
     ask: Callable[[InteractiveBrokersClient], Awaitable[T]],
 ) -> T:
     async def connected() -> T:
         async with _connected(host, port, client_id) as client:
             return await ask(client)
 
-    return asyncio.run(connected())
+    with configure_logging(_logging(verbose)):
+        return asyncio.run(connected())

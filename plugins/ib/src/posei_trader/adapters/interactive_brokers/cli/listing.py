@@ -34,8 +34,10 @@ _PASTED = (
     "secIdType",
     "secId",
 )
-_ONLY_FOR_DERIVATIVES = frozenset({"strike", "right", "lastTradeDateOrContractMonth"})
-_DERIVATIVES = frozenset({"OPT", "FOP", "FUT", "WAR", "IOPT", "FWD"})
+_DATED = frozenset({"OPT", "FOP", "FUT", "WAR", "IOPT", "FWD"})
+_STRUCK = frozenset({"OPT", "FOP", "WAR", "IOPT"})
+_ONLY_FOR = {"lastTradeDateOrContractMonth": _DATED, "strike": _STRUCK, "right": _STRUCK}
+_EXCHANGES_SHOWN = 6
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,9 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
         mic: The same with MIC conversion.
         raw: Its id in the raw method.
         contract: What to paste.
+        min_tick: Smallest price step, in the unit that IB quotes.
+        exchanges: Where orders can go.
+        derivatives: IB's types of what can be traded on it, as far as the search tells.
     """
 
     con_id: int
@@ -54,9 +59,12 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     mic: str
     raw: str
     contract: IBContract
+    min_tick: float
+    exchanges: tuple[str, ...]
+    derivatives: tuple[str, ...]
 
     @classmethod
-    def of(cls, details: IBContractDetails) -> Self:
+    def of(cls, details: IBContractDetails, derivatives: tuple[str, ...] = ()) -> Self:
         """Name a contract in every way."""
         contract = named_contract(details)
         return cls(
@@ -66,6 +74,9 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
             mic=_named(SimplifiedSymbology(convert_exchange_to_mic_venue=True), contract),
             raw=_named(RawSymbology(), contract),
             contract=_to_paste(contract),
+            min_tick=details.minTick,
+            exchanges=tuple(filter(None, details.validExchanges.split(","))),
+            derivatives=derivatives,
         )
 
     def as_data(self) -> dict[str, object]:
@@ -83,22 +94,39 @@ def _named(symbology: SimplifiedSymbology | RawSymbology, contract: IBContract) 
 
 def _to_paste(contract: IBContract) -> IBContract:
     """Return what names the contract, without what IB adds for its own use."""
-    skipped = frozenset() if contract.secType in _DERIVATIVES else _ONLY_FOR_DERIVATIVES
+    kind = contract.secType
     return IBContract.from_mapping(
-        {name: getattr(contract, name) for name in _PASTED if name not in skipped}
+        {
+            name: getattr(contract, name)
+            for name in _PASTED
+            if name not in _ONLY_FOR or kind in _ONLY_FOR[name]
+        }
     )
 
 
 def match_block(match: Match) -> str:
     """Return a match as lines for people."""
+    contract = match.contract
     lines = (
         ("simplified", match.simplified),
         ("with MIC", match.mic),
         ("raw", match.raw),
-        ("contract", str(match.contract)),
+        ("contract", str(contract)),
+        ("trades", _trading(match)),
     )
-    head = f"{match.name or match.contract.symbol}  (conId {match.con_id})"
+    head = f"{match.name or contract.symbol}  ({contract.secType}, conId {match.con_id})"
     return "\n".join([head, *(f"  {label:<11} {text}" for label, text in lines)])
+
+
+def _trading(match: Match) -> str:
+    parts = [f"tick {match.min_tick:g}"] if match.min_tick else []
+    if match.exchanges:
+        more = len(match.exchanges) - _EXCHANGES_SHOWN
+        shown = ", ".join(match.exchanges[:_EXCHANGES_SHOWN])
+        parts.append(f"at {shown}{f' and {more} more' if more > 0 else ''}")
+    if match.derivatives:
+        parts.append(f"has {', '.join(match.derivatives)}")
+    return "; ".join(parts) or "not said by IB"
 
 
 def chain_summary(options: Iterable[OptionContract]) -> str:

@@ -31,13 +31,16 @@ from posei_trader.logs import get_logger
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from posei_trader.adapters.interactive_brokers.config import (
+        InteractiveBrokersInstrumentProviderConfig,
+    )
     from posei_trader.adapters.interactive_brokers.contract_types import (
         ContractDescription,
         IBContract,
     )
     from posei_trader.adapters.interactive_brokers.instruments.source import ContractSource
 
-__all__ = ["CachedContractSource", "ContractCache", "default_cache_directory"]
+__all__ = ["CachedContractSource", "ContractCache", "cache_of", "default_cache_directory"]
 
 T = TypeVar("T")
 
@@ -59,6 +62,32 @@ def default_cache_directory() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "").strip()
     root = Path(base) if base else Path.home() / ".cache"
     return root / "posei-trader" / "ib-contracts"
+
+
+def cache_of(
+    config: InteractiveBrokersInstrumentProviderConfig, gateway: str, now_ns: Callable[[], int]
+) -> ContractCache | None:
+    """Return the cache that a configuration asks for; None where answers are not to be kept.
+
+    Args:
+        config: How long answers count, where they are, and what gives questions another meaning.
+        gateway: Name of who is asked.
+        now_ns: Tells the time, UNIX ns UTC.
+    """
+    if not config.cache_validity_days:
+        return None
+    meaning = {
+        "symbology": config.symbology_method.value,
+        "mic": config.convert_exchange_to_mic_venue,
+        "overrides": dict(config.symbol_to_mic_venue),
+        "gateway": gateway,
+    }
+    return ContractCache(
+        config.cache_path or default_cache_directory(),
+        meaning=meaning,
+        validity_days=config.cache_validity_days,
+        now_ns=now_ns,
+    )
 
 
 @final

@@ -10,7 +10,7 @@ from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.symbology.futures_codes import (
     parse_futures_symbol,
 )
-from posei_trader.errors import PoseiError
+from posei_trader.errors import InstrumentNotFound, PoseiError
 from posei_trader.logs import get_logger
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     )
     from posei_trader.model.identifiers import InstrumentId
 
-__all__ = ["suggest"]
+__all__ = ["suggest", "with_candidates"]
 
 _MOST: Final = 5
+_SHORTEST: Final = 2
 _ROOT: Final = re.compile(r"[A-Z0-9.]+")
 _LOG: Final = get_logger("InteractiveBrokersInstrumentProvider")
 
@@ -52,6 +53,29 @@ async def suggest(
     return difflib.get_close_matches(str(instrument_id), sorted(set(found)), n=_MOST, cutoff=0.4)
 
 
+async def with_candidates(
+    error: InstrumentNotFound,
+    instrument_id: InstrumentId,
+    *,
+    source: ContractSource,
+    symbology: SimplifiedSymbology | RawSymbology,
+    today: dt.date,
+    loaded: Iterable[InstrumentId] = (),
+) -> InstrumentNotFound:
+    """Return an error that names what may have been meant; the same where nothing is like it."""
+    candidates = await suggest(
+        instrument_id, source=source, symbology=symbology, loaded=loaded, today=today
+    )
+    if not candidates:
+        return error
+    return InstrumentNotFound(
+        error.message,
+        field=error.field,
+        value=error.value,
+        remedy=f"did you mean {' or '.join(candidates)}?",
+    )
+
+
 async def _asked(
     instrument_id: InstrumentId,
     source: ContractSource,
@@ -72,6 +96,9 @@ async def _asked(
     if match is None:
         return []
     matches = await source.get_matching_contracts(match[0])
+    if not matches and len(match[0]) > _SHORTEST:
+        # IB searches by beginnings: a wrong last letter finds nothing.
+        matches = await source.get_matching_contracts(match[0][:-1])
     return [name for row in matches for name in _names(row, symbology)]
 
 
