@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from posei_trader.config import LoggingConfig
 from posei_trader.errors import ConfigError
 from posei_trader.logs import configure_logging, get_logger
+from posei_trader.secrecy import conceal, concealed
 
 
 @pytest.fixture
@@ -204,3 +205,25 @@ async def test_what_a_task_binds_is_on_its_events_only(configured, console):
     lines = console.getvalue().splitlines()
     assert "task=a" in next(line for line in lines if "from a" in line)
     assert "task=b" in next(line for line in lines if "from b" in line)
+
+
+def test_a_concealed_account_number_is_short_in_every_output(configured, console):
+    conceal("ZU7654321", "ZU..21")
+    setup = configured(log_level_file="DEBUG", log_file_format="json")
+    log = get_logger("X")
+    log.info("an order of ZU7654321", account="ZU7654321", id="EXT-ZU7654321-5")
+    logging.getLogger("posei.Y").warning("fill for %s", "ZU7654321")
+    log.error("failed", exc_info=ValueError("no such account: ZU7654321"))
+    for text in (console.getvalue(), setup.file.read_text()):
+        assert "ZU7654321" not in text
+        assert "EXT-ZU..21-5" in text
+        assert "fill for ZU..21" in text
+        assert "no such account: ZU..21" in text
+
+
+def test_what_is_concealed_is_bounded_and_never_a_short_word():
+    for number in range(1_500):
+        conceal(f"DX{number:07}", "DX..")
+    assert concealed("DX0000001 DX0001499") == "DX0000001 DX.."
+    conceal("at", "!")
+    assert concealed("at") == "at"

@@ -5,7 +5,8 @@
 
 Only the logger tree ``posei`` (and ``asyncio``, for what tasks lose) is touched: an application
 that embeds a node keeps its own logging. Before `configure_logging`, events go where the
-application sends its records. Values that look like secrets are masked in every output.
+application sends its records. Values that look like secrets are masked in every output, and account
+numbers that a venue told of are shortened (see `posei_trader.secrecy`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pydantic import SecretBytes, SecretStr
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 
 from posei_trader.errors import ConfigError
-from posei_trader.secrecy import looks_secret
+from posei_trader.secrecy import concealed, looks_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,7 +199,7 @@ def _dressed(
     handler.set_name(_HANDLER_NAME)
     handler.addFilter(_Threshold(_number(level), config.log_component_levels))
     handler.setFormatter(
-        ProcessorFormatter(
+        _Concealing(
             processors=[
                 _Identified(trader_id),
                 ProcessorFormatter.remove_processors_meta,
@@ -208,6 +209,14 @@ def _dressed(
         )
     )
     return handler
+
+
+@final
+class _Concealing(ProcessorFormatter):
+    """Show the short form of account numbers, wherever in a line or a traceback they stand."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return concealed(super().format(record))
 
 
 @final
@@ -271,4 +280,6 @@ def _safe(key: str, value: object) -> object:
         return _MASK
     if isinstance(value, Mapping):
         return {name: _safe(str(name), item) for name, item in value.items()}
-    return _MASK if isinstance(value, str) and looks_secret(key) else value
+    if isinstance(value, str):
+        return _MASK if looks_secret(key) else concealed(value)
+    return value

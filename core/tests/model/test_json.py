@@ -83,7 +83,7 @@ def value_of(kind):
             return st.lists(value_of(arguments[0]), max_size=3).map(tuple)
         return st.tuples(*(value_of(a) for a in arguments))
     if origin is dict:
-        return st.dictionaries(words, words, max_size=2)
+        return st.dictionaries(words, value_of(arguments[1]), max_size=2)
     if kind in SPECIAL:
         return SPECIAL[kind]
     if issubclass(kind, Identifier):

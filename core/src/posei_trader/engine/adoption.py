@@ -50,8 +50,11 @@ class Adopter(NamedTuple):
 
 
 def external_name(report: OrderStatusReport | FillReport) -> ClientOrderId:
-    """Return our name of an order that is not ours: the same after every restart."""
-    return ClientOrderId(f"EXT-{report.account_id}-{report.venue_order_id}")
+    """Return our name of an order that is not ours: the same after every restart.
+
+    It is logged and shown, so it holds no whole account number.
+    """
+    return ClientOrderId(f"EXT-{report.account_id.shortened}-{report.venue_order_id}")
 
 
 def order_of_report(adopter: Adopter, report: OrderStatusReport) -> Order:

@@ -7,13 +7,16 @@ exist for the type checker and for validation; two identifiers are equal when th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+import re
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from posei_trader.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
+
+_LONG_NUMBER: Final = re.compile(r"\d{3,}(?=\d{2}(?!\d))")
 
 
 class Identifier(str):
@@ -188,6 +191,15 @@ class AccountId(Identifier):
                     remedy="give something like 'IB-DU123456'",
                 )
         return super().__new__(cls, value)
+
+    def __repr__(self) -> str:
+        """Show the short form: representations end up in logs."""
+        return f"AccountId({self.shortened!r})"
+
+    @property
+    def shortened(self) -> str:
+        """Return what can be shown, with two digits of a long number: ``IB-DU..56``."""
+        return _LONG_NUMBER.sub("..", self)
 
     @property
     def issuer(self) -> str:

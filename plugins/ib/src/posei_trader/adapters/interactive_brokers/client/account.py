@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from ibapi.account_summary_tags import AccountSummaryTags
 
 from posei_trader.adapters.interactive_brokers.client.base import ClientPart
+from posei_trader.adapters.interactive_brokers.client.describe import masked
 from posei_trader.adapters.interactive_brokers.client.messages import (
     AccountSnapshot,
     AccountValue,
@@ -24,6 +25,7 @@ from posei_trader.adapters.interactive_brokers.client.scheduler import Command, 
 from posei_trader.adapters.interactive_brokers.client.streams import StreamPlan, Subscription
 from posei_trader.adapters.interactive_brokers.contract_conversion import contract_from_ibapi
 from posei_trader.errors import ResourceExhausted
+from posei_trader.secrecy import conceal
 
 if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.handlers import (
@@ -246,6 +248,9 @@ class InteractiveBrokersClientAccountMixin(ClientPart):
         self._accounts.accounts = tuple(
             name for name in (part.strip() for part in accounts.split(",")) if name
         )
+        for name in self._accounts.accounts:
+            if (shown := masked(name)) != name:
+                conceal(name, shown)
         if self._accounts.accounts and self._session.handshake is not None:
             self._session.handshake.got("managed accounts")
 

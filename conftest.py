@@ -1,0 +1,129 @@
+"""Nothing that the tests log may show a secret or a whole account number.
+
+Every record that any logger handles in the run is looked at, in every worker. What is found fails
+the run at its end, with the test that logged it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])(?:D[UFI]|[UFI])\d{6,}(?![A-Za-z0-9])")
+"""Account numbers of IB: U1234567, F1234567 for advisors, I1234567; with a D for paper."""
+
+SHORTEST_SECRET: Final = 7
+"""Shorter ones are words that stand in texts for other reasons."""
+
+KEPT: Final = 40
+KEY: Final = "log_secrecy"
+
+
+class LogWatch:
+    """Looks at every record, and knows every secret that was made."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.found: list[str] = []
+        self.secrets: set[str] = set()
+        self._undo: list[tuple[type, str, Any]] = []
+
+    def start(self) -> None:
+        """Begin to look."""
+        watch, handle, make = self, logging.Logger.handle, SecretStr.__init__
+
+        def looked_at(logger: logging.Logger, record: logging.LogRecord) -> None:
+            watch.look(record)
+            handle(logger, record)
+
+        def remembered(secret: SecretStr, value: str) -> None:
+            if isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+                watch.secrets.add(value)
+            make(secret, value)
+
+        self._replace(logging.Logger, "handle", looked_at)
+        self._replace(SecretStr, "__init__", remembered)
+
+    def _replace(self, owner: type, name: str, method: object) -> None:
+        self._undo.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, method)
+
+    def stop(self) -> None:
+        """Put everything back."""
+        for owner, name, method in self._undo:
+            setattr(owner, name, method)
+        self._undo.clear()
+
+    def look(self, record: logging.LogRecord) -> None:
+        """Look at one record."""
+        self.records += 1
+        text = shown(record)
+        leak = ACCOUNT.search(text)
+        what = f"account number {leak[0]}" if leak else self._secret(text)
+        if what and len(self.found) < KEPT:
+            test = os.environ.get("PYTEST_CURRENT_TEST", "between tests")
+            self.found.append(f"{test}: {record.name} logged the {what}: {text[:300]!r}")
+
+    def _secret(self, text: str) -> str | None:
+        return next((f"secret {one!r}" for one in tuple(self.secrets) if one in text), None)
+
+
+def shown(record: logging.LogRecord) -> str:
+    """Return all that a handler could print of a record."""
+    text = record.getMessage()
+    if record.exc_info and record.exc_info[1] is not None:
+        text += "".join(traceback.format_exception(record.exc_info[1]))
+    return text
+
+
+WATCH: Final = pytest.StashKey[LogWatch]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with the run."""
+    watch = config.stash[WATCH] = LogWatch()
+    watch.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End with the run."""
+    config.stash[WATCH].stop()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """Fail a run that logged what must not be shown; a worker tells the run's end."""
+    yield
+    found = session.config.stash[WATCH].found
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[KEY] = found  # a worker of xdist: the run's end is elsewhere
+    elif found and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker found."""
+    found = getattr(node, "workeroutput", {}).get(KEY, [])
+    node.config.stash[WATCH].found.extend(found)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was found."""
+    found = config.stash[WATCH].found
+    if found:
+        terminalreporter.section("secrets in the log", red=True, bold=True)
+        for line in found:
+            terminalreporter.line(line)
