@@ -81,7 +81,7 @@ class SimulatedIBGateway:
         self.replay_finished.clear()
         server = Server(self.config)
         try:
-            simulation = await asyncio.to_thread(Simulation, self.config, server)
+            simulation = await asyncio.to_thread(Simulation, self.config, server.reports)
             server.attach(simulation)
             driver = Driver(simulation.clock, server, self.config)
             simulation.on_replay_end = lambda: self._replay_ended(driver)

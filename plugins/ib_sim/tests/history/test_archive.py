@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posei_ib_sim.contracts.hours import HoursBook
-from posei_ib_sim.history import HistoryService, parse_bar_size
+from posei_ib_sim.history import Bar, HistoryService, parse_bar_size
 from posei_ib_sim.history.archive import BarArchive
+from posei_ib_sim.history.table import BarTable
 from posei_ib_sim.market.events import Quote, Trade
 from posei_ib_sim.market.tape import TickTape
 
@@ -16,6 +17,7 @@ SECOND = 1_000_000_000
 START = int(dt.datetime(2024, 3, 4, 14, 0, tzinfo=dt.UTC).timestamp()) * SECOND
 SPAN = 4 * 86_400
 HOURS = HoursBook()
+THIRTY = BarTable.of([Bar(n, dt.date(2024, 3, 4), *[1.0] * 6, 1) for n in range(30)])
 
 
 class Contract:
@@ -73,8 +75,8 @@ def test_the_archive_keeps_a_bounded_number_of_bars(tape, monkeypatch):
     monkeypatch.setattr("posei_ib_sim.history.archive._MOST_BARS", 50)
     archive = BarArchive()
     for series in range(10):
-        archive.shelf(series, 0).append([object()] * 30, 30)
+        archive.shelf(series, 0).append(THIRTY, 30)
         archive.tidy()
-    assert archive._count() <= 50
-    assert archive.shelf(9, 0).bars
-    assert not archive.shelf(0, 0).bars
+    assert archive.held <= 50
+    assert len(archive.shelf(9, 0).bars) == 30
+    assert len(archive.shelf(0, 0).bars) == 0

@@ -5,6 +5,7 @@ from posei_ib_sim.history.bar_sizes import (
     BAR_SIZES,
     WHAT_TO_SHOW,
     BarSize,
+    Duration,
     format_time,
     parse_bar_size,
     parse_duration,
@@ -12,6 +13,7 @@ from posei_ib_sim.history.bar_sizes import (
 )
 from posei_ib_sim.history.derived import DERIVED
 from posei_ib_sim.history.service import HistoryService
+from posei_ib_sim.history.table import BarTable
 
 __all__ = [
     "BAR_SIZES",
@@ -20,6 +22,8 @@ __all__ = [
     "Bar",
     "BarBuilder",
     "BarSize",
+    "BarTable",
+    "Duration",
     "HistoryService",
     "format_time",
     "parse_bar_size",

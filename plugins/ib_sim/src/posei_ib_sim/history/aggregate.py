@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
+from posei_ib_sim.history.intervals import interval_of
 from posei_ib_sim.market.events import MarketEvent, Quote
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from posei_ib_sim.contracts.hours import HoursBook, Session
     from posei_ib_sim.history.bar_sizes import BarSize
 
-__all__ = ["Bar", "BarBuilder"]
+__all__ = ["Bar", "BarBuilder", "Sums"]
 
 _SECOND_NS: Final = 1_000_000_000
 _PRICE_DIGITS: Final = 10
@@ -45,6 +46,8 @@ class Bar(msgspec.Struct, gc=False):
 
 
 Sample = tuple[float, float, float, float, float]
+Sums = tuple[float, float, float, int]
+"""What a growing bar keeps besides its prices: turnover, sums of bids and asks, their number."""
 
 
 def _trade(event: MarketEvent) -> Sample | None:
@@ -137,6 +140,12 @@ class BarBuilder:
         """Return the start of the intraday bar that a moment lies in; longer bars keep it."""
         return self._interval(ts_ns)[0] if self._size.is_intraday else ts_ns
 
+    def resume(self, bar: Bar, until_ns: int, sums: Sums) -> None:
+        """Go on from a bar that others built, instead of from nothing."""
+        self.current = bar
+        self._until_ns = until_ns
+        self._turnover, self._bid_sum, self._ask_sum, self._samples = sums
+
     def add(self, event: MarketEvent) -> Bar | None:
         """Take an event in; return the bar that it completed, if it began a new one."""
         if self._sides:
@@ -164,12 +173,14 @@ class BarBuilder:
         finished = None
         if current is None or event.ts_ns >= self._until_ns:
             prices = (event.bid, event.ask, event.bid, event.ask)
+            before = current
             finished = self._begin(event.ts_ns, prices, 0.0)
             current = self.current
             if current is None or event.ts_ns >= self._until_ns:
                 return finished
-            self._bid_sum = self._ask_sum = 0.0
-            self._samples = 0
+            if current is not before:
+                self._bid_sum = self._ask_sum = 0.0
+                self._samples = 0
         self._samples += 1
         self._bid_sum += event.bid
         self._ask_sum += event.ask
@@ -241,11 +252,7 @@ class BarBuilder:
         return start, until, date
 
     def _interval(self, ts_ns: int) -> tuple[int, int]:
-        second = ts_ns // _SECOND_NS
-        offset = dt.datetime.fromtimestamp(second, self._zone).utcoffset()
-        shift = int(offset.total_seconds()) if offset is not None else 0
-        start = (second + shift) // self._size.seconds * self._size.seconds - shift
-        return start * _SECOND_NS, (start + self._size.seconds) * _SECOND_NS
+        return interval_of(ts_ns, self._size.seconds, self._zone)
 
     def _session(self, ts_ns: int) -> Session | None:
         if ts_ns >= self._known_until:

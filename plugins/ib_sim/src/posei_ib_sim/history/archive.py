@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, final
+
+from posei_ib_sim.history.table import BarTable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from posei_ib_sim.history.aggregate import Bar
-
 __all__ = ["BarArchive", "Shelf"]
 
-_MOST_BARS: Final = 100_000
+_MOST_BARS: Final = 500_000
 
 
 @final
@@ -27,18 +26,13 @@ class Shelf:
     """
 
     def __init__(self, start_ns: int) -> None:
-        self.bars: list[Bar] = []
+        self.bars = BarTable.of([])
         self.from_ns = start_ns
         self.until_ns = start_ns
 
-    def take(self, start_ns: int, end_ns: int) -> list[Bar]:
-        """Return the bars that begin at or after a moment and before another."""
-        low = bisect_left(self.bars, start_ns, key=_start)
-        return self.bars[low : bisect_left(self.bars, end_ns, key=_start)]
-
-    def append(self, bars: list[Bar], until_ns: int) -> None:
+    def append(self, bars: BarTable, until_ns: int) -> None:
         """Add the bars that follow."""
-        self.bars += bars
+        self.bars = self.bars.with_more(bars)
         self.until_ns = max(self.until_ns, until_ns)
 
 
@@ -59,12 +53,10 @@ class BarArchive:
 
     def tidy(self) -> None:
         """Throw the oldest shelves away until few enough bars are left."""
-        while len(self._shelves) > 1 and self._count() > _MOST_BARS:
+        while len(self._shelves) > 1 and self.held > _MOST_BARS:
             self._shelves.popitem(last=False)
 
-    def _count(self) -> int:
+    @property
+    def held(self) -> int:
+        """Bars on all shelves."""
         return sum(len(shelf.bars) for shelf in self._shelves.values())
-
-
-def _start(bar: Bar) -> int:
-    return bar.start_ns

@@ -1,31 +1,39 @@
 """Answers about the past: bars, ticks, head timestamps, schedules, histograms.
 
-Everything is read from the same tape that is streamed, and never beyond the simulated now.
+Everything is read from the same tape that is streamed, and never beyond the simulated now. What
+takes long is a generator that yields after every few milliseconds of work and returns its result.
 """
 
 from __future__ import annotations
 
 import bisect
-import datetime as dt
-from collections import defaultdict
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, TypeVar, final
+
+import numpy as np
 
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history.aggregate import Bar, BarBuilder
 from posei_ib_sim.history.archive import BarArchive
 from posei_ib_sim.history.bar_sizes import parse_bar_size
+from posei_ib_sim.history.bulk import BulkBuilder, OutsideSessions
 from posei_ib_sim.history.derived import DERIVED, WINDOW, derive, realized_volatility
-from posei_ib_sim.market.events import MarketEvent, Quote, Trade
+from posei_ib_sim.history.past_ticks import TRADE_KINDS, PastTicks
+from posei_ib_sim.history.ranges import Ranges
+from posei_ib_sim.history.table import BarTable
+from posei_ib_sim.market.columns import ColumnTape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from posei_ib_sim.contracts.hours import HoursBook, Session
     from posei_ib_sim.contracts.model import SimContract
     from posei_ib_sim.history.bar_sizes import BarSize, Duration
+    from posei_ib_sim.market.events import MarketEvent
     from posei_ib_sim.market.tape import Tape
 
-__all__ = ["HistoryService"]
+    Steps = Generator[None, None, "Result"]
+
+__all__ = ["HistoryService", "run_through"]
 
 _NO_DATA: Final = 162
 _NO_DATA_TEXT: Final = (
@@ -36,8 +44,25 @@ _DAY_NS: Final = 86_400_000_000_000
 _SECOND_NS: Final = 1_000_000_000
 _VOLATILITIES: Final = frozenset({"HISTORICAL_VOLATILITY", "OPTION_IMPLIED_VOLATILITY"})
 _PAGE: Final = 1000
+_EVENTS_A_STEP: Final = 2_000
+# About what fits into a frame that clients accept.
+_MOST_BARS: Final = 250_000
 # Synthetic prices have no beginning; IB's head timestamps have one.
 _SYNTHETIC_HEAD_NS: Final = 1_104_762_600 * _SECOND_NS
+# A range may begin this long before the first event, so that its session is in it.
+_MARGIN_NS: Final = 7 * _DAY_NS
+
+Result = TypeVar("Result")
+
+
+def run_through(steps: Steps[Result]) -> Result:
+    """Do all the work of a generator at once and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
 
 
 @final
@@ -60,6 +85,7 @@ class HistoryService:
         self._now_ns = now_ns
         self._tape_for = tape_for
         self._archive = BarArchive()
+        self._ranges = Ranges(hours, now_ns)
 
     def check(self, contract: SimContract, what: str) -> None:
         """Refuse data that IB does not have for a class of contracts.
@@ -67,10 +93,12 @@ class HistoryService:
         Raises:
             RequestRefused: 162 with IB's text for a combination without data.
         """
-        trades = {"TRADES", "ADJUSTED_LAST", "AGGTRADES"}
         wrong = (
-            (what in trades and not contract.has_trades)
-            or (what not in trades | _VOLATILITIES | {"SCHEDULE"} and contract.sec_type == "IND")
+            (what in TRADE_KINDS and not contract.has_trades)
+            or (
+                what not in TRADE_KINDS | _VOLATILITIES | {"SCHEDULE"}
+                and contract.sec_type == "IND"
+            )
             or (what == "AGGTRADES" and contract.sec_type != "CRYPTO")
             or (what == "ADJUSTED_LAST" and contract.sec_type != "STK")
             or (what in _VOLATILITIES and contract.sec_type not in {"STK", "IND"})
@@ -85,32 +113,23 @@ class HistoryService:
             )
 
     def range_of(
-        self, contract: SimContract, end_ns: int | None, duration: Duration, *, use_rth: bool
+        self,
+        contract: SimContract,
+        end_ns: int | None,
+        duration: Duration,
+        what: str = "",
+        *,
+        use_rth: bool,
     ) -> tuple[int, int]:
         """Return the start and end that a duration means, in UNIX nanoseconds.
 
-        Days count trading sessions back from the end; weeks, months and years are calendar time;
-        seconds end with the last moment of trading.
+        A schedule reaches back to where synthetic prices begin, prices to about their own begin.
         """
-        now = self._now_ns()
-        end = min(end_ns, now + 1) if end_ns is not None else now + 1
-        if duration.unit == "S":
-            session = self._last_session(contract, end)
-            if session is not None:
-                end = min(end, _close(session, use_rth=use_rth))
-            return end - duration.count * _SECOND_NS, end
-        if duration.unit == "D":
-            return self._days_back(contract, end, duration.count, use_rth=use_rth), end
-        zone = self._hours.zone(contract.hours)
-        local = dt.datetime.fromtimestamp((end - 1) // _SECOND_NS, zone)
-        if duration.unit == "W":
-            first = local.date() - dt.timedelta(days=7 * duration.count - 1)
-        else:
-            months = duration.count * (12 if duration.unit == "Y" else 1)
-            first = _months_before(local.date(), months) + dt.timedelta(days=1)
-        sessions = self._hours.between(contract.hours, first, first + dt.timedelta(days=15))
-        start = _open(sessions[0], use_rth=use_rth) if sessions else end
-        return min(start, end), end
+        first = None if what == "SCHEDULE" else self._tape_for(contract).first_ns
+        floor = _SYNTHETIC_HEAD_NS if first is None else first - _MARGIN_NS
+        return self._ranges.range_of(
+            contract, end_ns, duration, use_rth=use_rth, floor_ns=min(floor, self._now_ns())
+        )
 
     def bars(
         self,
@@ -127,42 +146,100 @@ class HistoryService:
         The range is widened to the start of its first bar: IB does not send halves of bars.
         The last bar is the builder's current one; it may still be growing.
         """
+        steps = self.table(contract, start_ns, end_ns, size, what, use_rth=use_rth)
+        table, builder = run_through(steps)
+        bars = table.bars()
+        if bars and builder.current is not None:
+            bars[-1] = builder.current
+        return bars, builder
+
+    def table(
+        self,
+        contract: SimContract,
+        start_ns: int,
+        end_ns: int,
+        size: BarSize,
+        what: str,
+        *,
+        use_rth: bool,
+    ) -> Steps[tuple[BarTable, BarBuilder]]:
+        """Do in steps what `bars` does at once; the bars are a table."""
         kind = DERIVED.get(what, what)
         builder = BarBuilder(self._hours, contract.hours, size, kind, use_rth=use_rth)
         start_ns = builder.bar_start(start_ns)
         if what in DERIVED:
             before: Callable[[int], float] = _never
             if what == "HISTORICAL_VOLATILITY":
-                before = self._volatility(contract, start_ns, end_ns)
+                before = yield from self._volatility(contract, start_ns, end_ns)
             events = self._tape_for(contract).events(start_ns, end_ns)
-            return _bars_of(builder, derive(what, contract, events, before)), builder
+            derived = derive(what, contract, events, before)
+            return (yield from self._one_by_one(builder, derived)), builder
         if not size.is_intraday or end_ns <= start_ns:
-            return self._build(contract, builder, start_ns, end_ns), builder
+            bulk = self._bulk(contract, size, what, use_rth=use_rth)
+            return (yield from self._build(contract, builder, bulk, start_ns, end_ns)), builder
         # A bar that ended before the interval of the last moment asked for can never change.
         series = (contract.con_id, size.name, what, use_rth)
         shelf = self._archive.shelf(series, start_ns)
         last_ns = builder.bar_start(end_ns - 1)
         resume_ns = min(shelf.until_ns, last_ns)
-        kept = shelf.take(start_ns, resume_ns)
-        fresh = self._build(contract, builder, resume_ns, end_ns)
+        kept = shelf.bars.between(start_ns, resume_ns)
+        bulk = self._bulk(contract, size, what, use_rth=use_rth)
+        fresh = yield from self._build(contract, builder, bulk, resume_ns, end_ns)
+        # Others may have gone further while this one worked.
         if resume_ns == shelf.until_ns:
-            shelf.append([bar for bar in fresh if bar.start_ns < last_ns], last_ns)
+            shelf.append(fresh.between(resume_ns, last_ns), last_ns)
             self._archive.tidy()
-        return kept + fresh, builder
+        return kept.with_more(fresh), builder
+
+    def _bulk(
+        self, contract: SimContract, size: BarSize, what: str, *, use_rth: bool
+    ) -> BulkBuilder:
+        return BulkBuilder(self._hours, contract.hours, size, what, use_rth=use_rth)
 
     def _build(
-        self, contract: SimContract, builder: BarBuilder, start_ns: int, end_ns: int
-    ) -> list[Bar]:
-        return _bars_of(builder, self._tape_for(contract).events(start_ns, end_ns))
+        self,
+        contract: SimContract,
+        builder: BarBuilder,
+        bulk: BulkBuilder,
+        start_ns: int,
+        end_ns: int,
+    ) -> Steps[BarTable]:
+        tape = self._tape_for(contract)
+        if isinstance(tape, ColumnTape):
+            try:
+                for ticks in tape.blocks(start_ns, end_ns):
+                    bulk.add(ticks)
+                    if bulk.parts > _MOST_BARS:
+                        raise self.too_much()
+                    yield
+                return bulk.finish(builder)
+            except OutsideSessions:
+                pass  # an off-hours tick: only event by event its bar can be told
+        return (yield from self._one_by_one(builder, tape.events(start_ns, end_ns)))
+
+    def _one_by_one(self, builder: BarBuilder, events: Iterator[MarketEvent]) -> Steps[BarTable]:
+        bars: list[Bar] = []
+        for number, event in enumerate(events, 1):
+            finished = builder.add(event)
+            if finished is not None:
+                bars.append(finished)
+            if number % _EVENTS_A_STEP == 0:
+                if len(bars) > _MOST_BARS:
+                    raise self.too_much()
+                yield
+        if builder.current is not None:
+            bars.append(builder.current)
+        return BarTable.of(bars)
 
     def _volatility(
         self, contract: SimContract, start_ns: int, end_ns: int
-    ) -> Callable[[int], float]:
+    ) -> Steps[Callable[[int], float]]:
         """Return what tells the volatility of the dates before a moment, from daily closes."""
         what = "TRADES" if contract.has_trades else "MIDPOINT"
         first = start_ns - 2 * WINDOW * _DAY_NS
         size = parse_bar_size("1 day")
-        daily, _ = self.bars(contract, first, end_ns, size, what, use_rth=True)
+        table, _ = yield from self.table(contract, first, end_ns, size, what, use_rth=True)
+        daily = table.bars()
         dates = [bar.date for bar in daily]
         known: dict[int, float] = {}
 
@@ -175,6 +252,23 @@ class HistoryService:
             return known[number]
 
         return before
+
+    def caught_up(
+        self, contract: SimContract, builder: BarBuilder, table: BarTable, since_ns: int
+    ) -> BarTable:
+        """Return a builder's table with what has happened since a moment until now."""
+        known = table.cut(0, len(table) - (builder.current is not None))
+        events = self._tape_for(contract).events(since_ns, self._now_ns() + 1)
+        bars = [bar for bar in map(builder.add, events) if bar is not None]
+        if builder.current is not None:
+            bars.append(builder.current)
+        return known.with_more(BarTable.of(bars))
+
+    def too_much(self) -> RequestRefused:
+        """Return IB's refusal of an answer that would be too long."""
+        return RequestRefused(
+            _NO_DATA, "Historical Market Data Service error message:Time length exceed max."
+        )
 
     def no_data(self, contract: SimContract, what: str) -> RequestRefused:
         """Return IB's refusal for a range in which nothing happened."""
@@ -198,14 +292,12 @@ class HistoryService:
         As IB does: at most 1,000, plus the rest of the last whole second reached.
         """
         count = min(max(count, 1), _PAGE)
-        tape = self._tape_for(contract)
         now = self._now_ns() + 1
-        if start_ns is not None:
-            limit = min(end_ns, now) if end_ns is not None else now
-            stream = self._wanted(contract, tape.events(start_ns, limit), what, use_rth=use_rth)
-            return _first(stream, count)
         limit = min(end_ns, now) if end_ns is not None else now
-        return self._last(contract, tape, limit, count, what, use_rth=use_rth)
+        past = self._past(contract, what, use_rth=use_rth)
+        if start_ns is not None:
+            return past.first(start_ns, limit, count)
+        return past.last(limit, count)
 
     def head(self, contract: SimContract, what: str, *, use_rth: bool) -> int:
         """Return the time of the first event of a kind.
@@ -213,17 +305,15 @@ class HistoryService:
         Raises:
             RequestRefused: There is none.
         """
-        tape = self._tape_for(contract)
-        first = tape.first_ns
+        first = self._tape_for(contract).first_ns
         if first is None:
             return _SYNTHETIC_HEAD_NS
         if what in DERIVED:
             return first
-        for event in self._wanted(
-            contract, tape.events(first, self._now_ns() + 1), what, use_rth=use_rth
-        ):
-            return event.ts_ns
-        raise self.no_data(contract, what)
+        found = self._past(contract, what, use_rth=use_rth).first(first, self._now_ns() + 1, 1)
+        if not found:
+            raise self.no_data(contract, what)
+        return found[0].ts_ns
 
     def sessions(self, contract: SimContract, start_ns: int, end_ns: int) -> list[Session]:
         """Return the sessions that overlap a range."""
@@ -237,102 +327,19 @@ class HistoryService:
 
     def histogram(
         self, contract: SimContract, start_ns: int, end_ns: int, *, use_rth: bool
-    ) -> dict[float, float]:
-        """Return traded size by price, lowest price first."""
-        sizes: dict[float, float] = defaultdict(float)
-        events = self._tape_for(contract).events(start_ns, end_ns)
-        for event in self._wanted(contract, events, "TRADES", use_rth=use_rth):
-            if isinstance(event, Trade):
-                sizes[event.price] += event.size
+    ) -> Steps[dict[float, float]]:
+        """Return traded size by price, lowest price first, in steps."""
+        sizes: dict[float, float] = {}
+        for ticks in self._past(contract, "TRADES", use_rth=use_rth).blocks(start_ns, end_ns):
+            prices, places = np.unique(ticks.price, return_inverse=True)
+            traded = np.bincount(places, ticks.size)
+            for price, amount in zip(prices.tolist(), traded.tolist(), strict=True):
+                sizes[price] = round(sizes.get(price, 0.0) + amount, 8)
+            yield
         return dict(sorted(sizes.items()))
 
-    def _wanted(
-        self, contract: SimContract, events: Iterator[MarketEvent], what: str, *, use_rth: bool
-    ) -> Iterator[MarketEvent]:
-        trades = what in {"TRADES", "ADJUSTED_LAST", "AGGTRADES"}
-        for event in events:
-            if isinstance(event, Quote) == trades:
-                continue
-            if not use_rth or self._hours.is_open(contract.hours, event.ts_ns, liquid=True):
-                yield event
-
-    def _last(
-        self,
-        contract: SimContract,
-        tape: Tape,
-        end_ns: int,
-        count: int,
-        what: str,
-        *,
-        use_rth: bool,
-    ) -> list[MarketEvent]:
-        span = 3600 * _SECOND_NS
-        floor = tape.first_ns if tape.first_ns is not None else end_ns - 30 * _DAY_NS
-        while True:
-            start = max(floor, end_ns - span)
-            stream = self._wanted(contract, tape.events(start, end_ns), what, use_rth=use_rth)
-            found = list(stream)
-            if len(found) >= count or start <= floor:
-                break
-            span *= 4
-        if len(found) <= count:
-            return found
-        second = found[-count].ts_ns // _SECOND_NS
-        position = len(found) - count
-        while position > 0 and found[position - 1].ts_ns // _SECOND_NS == second:
-            position -= 1
-        return found[position:]
-
-    def _last_session(self, contract: SimContract, end_ns: int) -> Session | None:
-        sessions = self._hours.around(contract.hours, end_ns, 10)
-        begun = [session for session in sessions if session.open_ns < end_ns]
-        return begun[-1] if begun else None
-
-    def _days_back(self, contract: SimContract, end_ns: int, count: int, *, use_rth: bool) -> int:
-        last = self._hours.local_date(contract.hours, end_ns) + dt.timedelta(days=1)
-        first = last - dt.timedelta(days=count * 2 + 15)
-        begun = [
-            session
-            for session in self._hours.between(contract.hours, first, last)
-            if _open(session, use_rth=use_rth) < end_ns
-        ]
-        return _open(begun[-min(count, len(begun))], use_rth=use_rth) if begun else end_ns
-
-
-def _open(session: Session, *, use_rth: bool) -> int:
-    return session.liquid[0][0] if use_rth and session.liquid else session.open_ns
-
-
-def _close(session: Session, *, use_rth: bool) -> int:
-    return session.liquid[-1][1] if use_rth and session.liquid else session.close_ns
-
-
-def _months_before(date: dt.date, months: int) -> dt.date:
-    total = date.year * 12 + date.month - 1 - months
-    year, month = divmod(total, 12)
-    after = dt.date(year + (month == 11), (month + 1) % 12 + 1, 1)
-    last_day = (after - dt.timedelta(days=1)).day
-    return dt.date(year, month + 1, min(date.day, last_day))
-
-
-def _first(stream: Iterator[MarketEvent], count: int) -> list[MarketEvent]:
-    found: list[MarketEvent] = []
-    for event in stream:
-        if len(found) >= count and event.ts_ns // _SECOND_NS != found[-1].ts_ns // _SECOND_NS:
-            break
-        found.append(event)
-    return found
-
-
-def _bars_of(builder: BarBuilder, events: Iterator[MarketEvent]) -> list[Bar]:
-    bars = []
-    for event in events:
-        finished = builder.add(event)
-        if finished is not None:
-            bars.append(finished)
-    if builder.current is not None:
-        bars.append(builder.current)
-    return bars
+    def _past(self, contract: SimContract, what: str, *, use_rth: bool) -> PastTicks:
+        return PastTicks(self._hours, contract, self._tape_for(contract), what, use_rth=use_rth)
 
 
 def _never(_: int) -> float:

@@ -1,4 +1,4 @@
-"""Turning a bar into plausible ticks whose aggregate is the bar, exactly.
+"""Turning bars into plausible ticks whose aggregate is the bars, exactly.
 
 Everything is a function of the bar, its place in time and a seed: the same bar gives the same
 ticks whether it is streamed, asked for as history, or replayed tomorrow.
@@ -6,19 +6,31 @@ ticks whether it is streamed, asked for as history, or replayed tomorrow.
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 import msgspec
+import numpy as np
 
-from posei_ib_sim.market.events import MarketEvent, Quote, Trade
+from posei_ib_sim.market.columns import BarColumns, TickColumns, TickMatrix, rounded
+from posei_ib_sim.market.noise import key_of, uniform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy.typing as npt
+
+    from posei_ib_sim.market.columns import Floats, Moments
+    from posei_ib_sim.market.events import MarketEvent
+
+    Flags = npt.NDArray[np.bool_]
+
 __all__ = ["BarExpander", "BaseBar"]
 
-_DENOMINATOR: Final = 2**16
+_SIDES: Final = 4
+# How many numbers are drawn for each tick: with sizes of quotes, and without.
+_ALL: Final = 5
+_UNSIZED: Final = 3
+_SECOND_NS: Final = 1_000_000_000
 
 
 class BaseBar(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +57,17 @@ class BaseBar(msgspec.Struct, frozen=True, gc=False):
         return self.ask_high > 0.0
 
 
+class _Ticks(NamedTuple):
+    """Ticks of bars, one bar a row; `kept` names those that are real, `None` all."""
+
+    noise: Floats
+    bid: Floats
+    ask: Floats
+    price: Floats | None = None
+    size: Floats | None = None
+    kept: Flags | None = None
+
+
 @final
 class BarExpander:
     """Expands bars of one instrument into ticks.
@@ -61,7 +84,7 @@ class BarExpander:
     def __init__(
         self, *, seed: int, con_id: int, tick: float, trades: bool, lot: float, points: int = 4
     ) -> None:
-        self._key: Final = f"{seed}/{con_id}".encode()
+        self._key: Final = key_of(seed, con_id)
         self._tick = tick
         self._trades = trades
         self._lot = lot
@@ -69,113 +92,148 @@ class BarExpander:
 
     def expand(self, bar: BaseBar) -> Iterator[MarketEvent]:
         """Yield the bar's quotes and trades in time order; each trade follows its quote."""
-        noise = self._noise(bar.start_ns)
-        rises = bar.close >= bar.open
-        if bar.has_ask:
-            yield from self._quotes_of_sides(bar, noise, rises=rises)
-            return
-        path = self._path(bar, noise, rises=rises)
-        if not self._trades:
-            for ts_ns, price in zip(self._times(bar, len(path), noise), path, strict=True):
-                half = self._tick
-                yield self._quote(ts_ns, price - half, price + half, noise)
-            return
-        path, sizes = _sized(path, bar.volume, noise)
-        previous = bar.open if rises else bar.close
-        for ts_ns, price, size in zip(self._times(bar, len(path), noise), path, sizes, strict=True):
-            lifted = price > previous or (price == previous and rises)
-            bid, ask = (price - self._tick, price) if lifted else (price, price + self._tick)
-            yield self._quote(ts_ns, bid, ask, noise)
-            yield Trade(ts_ns, price, size)
-            previous = price
+        return self.columns(BarColumns.of([bar])).events()
 
-    def _quotes_of_sides(
-        self, bar: BaseBar, noise: _Noise, *, rises: bool
-    ) -> Iterator[MarketEvent]:
-        lower = (bar.low, bar.ask_low)
-        upper = (bar.high, bar.ask_high)
-        extremes = (lower, upper) if rises else (upper, lower)
-        sides = ((bar.open, bar.ask_open), *extremes, (bar.close, bar.ask_close))
-        for ts_ns, (bid, ask) in zip(self._times(bar, 4, noise), sides, strict=True):
-            yield self._quote(ts_ns, bid, ask, noise)
+    def columns(self, bars: BarColumns) -> TickColumns:
+        """Return the ticks of bars."""
+        points = self._points_of(bars)
+        ticks = self._ticks(bars, points, _ALL)
+        lots = self._lot * (1.0 + np.floor(ticks.noise[:, 3 * points :] * 20.0))
+        return self._rows(bars, ticks, points, (lots[:, :points], lots[:, points:]))
 
-    def _path(self, bar: BaseBar, noise: _Noise, *, rises: bool) -> list[float]:
-        # An up bar usually dips first, a down bar rises first.
-        extremes = (bar.low, bar.high) if rises else (bar.high, bar.low)
-        anchors = (bar.open, *extremes, bar.close)
-        extra = self._points - 4
-        if not extra:
-            return list(anchors)
-        between = (extra // 3, extra // 3, extra - 2 * (extra // 3))
-        path = [anchors[0]]
-        for start, end, count in zip(anchors, anchors[1:], between, strict=False):
-            for step in range(1, count + 1):
-                line = start + (end - start) * (step + noise.next() - 0.5) / (count + 1)
-                snapped = round(round(line / self._tick) * self._tick, 10)
-                path.append(min(max(snapped, bar.low), bar.high))
-            path.append(end)
-        return path
-
-    def _times(self, bar: BaseBar, count: int, noise: _Noise) -> list[int]:
-        length = bar.end_ns - bar.start_ns
-        last = bar.end_ns - max(1, min(length // 60, 1_000_000_000))
-        span = last - bar.start_ns
-        times = [bar.start_ns]
-        for position in range(1, count - 1):
-            share = (position + (noise.next() - 0.5) * 0.6) / (count - 1)
-            times.append(bar.start_ns + int(span * share))
-        if count > 1:
-            times.append(last)
-        return times
-
-    def _quote(self, ts_ns: int, bid: float, ask: float, noise: _Noise) -> Quote:
-        return Quote(
-            ts_ns,
-            round(bid, 10),
-            round(ask, 10),
-            self._lot * (1 + int(noise.next() * 20)),
-            self._lot * (1 + int(noise.next() * 20)),
+    def matrix(self, bars: BarColumns) -> TickMatrix | None:
+        """Return the ticks of bars without sizes of quotes; `None` where bars differ in number."""
+        points = self._points_of(bars)
+        ticks = self._ticks(bars, points, _UNSIZED)
+        if ticks.kept is not None:
+            return None
+        return TickMatrix(
+            (bars.start, _last_moments(bars)),
+            (ticks.bid, ticks.ask),
+            (ticks.price, ticks.size),
+            lambda: self._rows(bars, ticks, points, (None, None)),
         )
 
-    def _noise(self, ts_ns: int) -> _Noise:
-        return _Noise(hashlib.blake2b(ts_ns.to_bytes(8, "big"), key=self._key[:64]).digest())
+    def _points_of(self, bars: BarColumns) -> int:
+        return _SIDES if bars.ask is not None else self._points
+
+    def _ticks(self, bars: BarColumns, points: int, numbers: int) -> _Ticks:
+        # The order of the numbers drawn: path, times, sizes of trades, displayed sizes.
+        noise = uniform(self._key, bars.start, points * numbers)
+        rises = bars.close >= bars.open
+        if bars.ask is not None:
+            return _Ticks(noise, *_sides(bars, bars.ask, rises))
+        path = self._path(bars, noise, rises)
+        if not self._trades:
+            return _Ticks(noise, rounded(path - self._tick), rounded(path + self._tick))
+        kept = _distinct(path, bars.volume)
+        size = _sizes(bars.volume, kept, noise[:, 2 * points : 3 * points])
+        return _Ticks(noise, *self._around_trades(path, bars, rises), path, size, kept)
+
+    def _rows(
+        self,
+        bars: BarColumns,
+        ticks: _Ticks,
+        points: int,
+        shown: tuple[Floats, Floats] | tuple[None, None],
+    ) -> TickColumns:
+        times = _times(bars, ticks.kept, ticks.noise[:, points : 2 * points])
+        columns = (times, ticks.bid, ticks.ask, *shown, ticks.price, ticks.size)
+        flat = ticks.kept
+        return TickColumns(
+            *(
+                None if one is None else one.ravel() if flat is None else one[flat]
+                for one in columns
+            )
+        )
+
+    def _path(self, bars: BarColumns, noise: Floats, rises: Flags) -> Floats:
+        # An up bar usually dips first, a down bar rises first.
+        anchors = (
+            bars.open,
+            np.where(rises, bars.low, bars.high),
+            np.where(rises, bars.high, bars.low),
+            bars.close,
+        )
+        extra = self._points - _SIDES
+        between = (extra // 3, extra // 3, extra - 2 * (extra // 3))
+        path = np.empty((len(bars), self._points))
+        path[:, 0] = anchors[0]
+        column, drawn = 1, 0
+        for start, end, count in zip(anchors, anchors[1:], between, strict=False):
+            if count:
+                steps = np.arange(1, count + 1) - 0.5 + noise[:, drawn : drawn + count]
+                line = start[:, None] + (end - start)[:, None] * steps / (count + 1)
+                snapped = rounded(np.rint(line / self._tick) * self._tick)
+                inside = np.clip(snapped, bars.low[:, None], bars.high[:, None])
+                path[:, column : column + count] = inside
+            path[:, column + count] = end
+            column, drawn = column + count + 1, drawn + count
+        return path
+
+    def _around_trades(self, path: Floats, bars: BarColumns, rises: Flags) -> tuple[Floats, Floats]:
+        before = np.empty_like(path)
+        before[:, 0] = np.where(rises, bars.open, bars.close)
+        before[:, 1:] = path[:, :-1]
+        lifted = (path > before) | ((path == before) & rises[:, None])
+        below, above = rounded(path - self._tick), rounded(path + self._tick)
+        return np.where(lifted, below, path), np.where(lifted, path, above)
 
 
-@final
-class _Noise:
-    """Repeatable numbers in [0, 1) drawn from a digest, extended as needed."""
+def _sides(
+    bars: BarColumns, asks: tuple[Floats, Floats, Floats, Floats], rises: Flags
+) -> tuple[Floats, Floats]:
+    def ordered(open_: Floats, high: Floats, low: Floats, close: Floats) -> Floats:
+        first, second = np.where(rises, low, high), np.where(rises, high, low)
+        return np.column_stack((open_, first, second, close))
 
-    __slots__ = ("_digest", "_position")
-
-    def __init__(self, digest: bytes) -> None:
-        self._digest = digest
-        self._position = 0
-
-    def next(self) -> float:
-        if self._position >= len(self._digest):
-            self._digest = hashlib.blake2b(self._digest).digest()
-            self._position = 0
-        position = self._position
-        self._position = position + 2
-        return int.from_bytes(self._digest[position : position + 2], "big") / _DENOMINATOR
+    return ordered(bars.open, bars.high, bars.low, bars.close), ordered(*asks)
 
 
-def _sized(path: list[float], volume: float, noise: _Noise) -> tuple[list[float], list[float]]:
-    """Split a bar's volume over its prices; equal neighbours merge when it is too small."""
-    if volume < len(path):
-        path = [p for i, p in enumerate(path) if i == 0 or p != path[i - 1]]
-    count = len(path)
-    if volume < count or volume != int(volume):
-        part = round(volume / count, 8)
-        return path, [*([part] * (count - 1)), round(volume - part * (count - 1), 8)]
-    whole = int(volume)
-    sizes = []
-    left = whole
-    for position in range(count - 1):
-        rest = count - 1 - position
-        share = int(whole * (0.5 + noise.next() * 0.5) / count)
-        size = max(1, min(share, left - rest))
-        sizes.append(float(size))
-        left -= size
-    sizes.append(float(left))
-    return path, sizes
+def _distinct(path: Floats, volume: Floats) -> Flags | None:
+    """Merge equal neighbours of bars whose volume is too small for a trade at each point."""
+    if volume.min() >= path.shape[1]:
+        return None
+    kept = np.ones(path.shape, bool)
+    kept[:, 1:] = (path[:, 1:] != path[:, :-1]) | (volume >= path.shape[1])[:, None]
+    return None if kept.all() else kept
+
+
+def _last_moments(bars: BarColumns) -> Moments:
+    length = bars.end - bars.start
+    moments: Moments = bars.end - np.maximum(1, np.minimum(length // 60, _SECOND_NS))
+    return moments
+
+
+def _times(bars: BarColumns, kept: Flags | None, noise: Floats) -> Moments:
+    last = _last_moments(bars)[:, None]
+    begin = bars.start[:, None]
+    points = noise.shape[1]
+    ranks: Moments = np.arange(points)[None, :] if kept is None else kept.cumsum(axis=1) - 1
+    ends: Moments = ranks[:, -1:]
+    share = (ranks + (noise - 0.5) * 0.6) / np.maximum(ends, 1)
+    times: Moments = begin + ((last - begin) * share).astype(np.int64)
+    times = np.where(ranks == ends, last, times)
+    times[:, 0] = bars.start
+    if kept is not None:
+        times = np.where(ranks == 0, begin, times)
+    return times
+
+
+def _sizes(volume: Floats, kept: Flags | None, noise: Floats) -> Floats:
+    """Split volumes over the trades of their bars, so that they add up."""
+    total = volume[:, None]
+    points = noise.shape[1]
+    counts = np.full(total.shape, points) if kept is None else kept.sum(axis=1, keepdims=True)
+    parts: Floats = np.maximum(1.0, np.floor(total * (0.5 + noise * 0.5) / counts))
+    uneven = (total < counts) | (total != np.rint(total))
+    if uneven.any():
+        parts = np.where(uneven, np.round(total / counts, 8), parts)
+    if kept is None:
+        parts[:, -1] = np.round(volume - parts[:, :-1].sum(axis=1), 8)
+        return parts
+    ranks = kept.cumsum(axis=1) - 1
+    is_last = ranks == counts - 1
+    rest = total - np.where(kept & ~is_last, parts, 0.0).sum(axis=1, keepdims=True)
+    sizes: Floats = np.where(is_last, np.round(rest, 8), parts)
+    return sizes

@@ -1,38 +1,34 @@
 """Seeded synthetic prices with random access in time.
 
-The logarithm of the price is a sum of smooth value noise at periods from four years down to one
+The logarithm of the price is a sum of smooth value noise at periods from two years down to one
 minute, each amplitude growing with the square root of its period, as in a random walk. Any moment
 can be evaluated on its own, so history and stream come from one function and agree by construction.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, final
 
-from posei_ib_sim.market.bars_to_ticks import BaseBar
+import numpy as np
+
+from posei_ib_sim.market.columns import BarColumns, rounded
+from posei_ib_sim.market.noise import key_of, lattice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from posei_ib_sim.contracts.hours import HoursBook
     from posei_ib_sim.contracts.model import SimContract
+    from posei_ib_sim.market.columns import Floats, Moments
 
 __all__ = ["SyntheticBars"]
 
 _MINUTE: Final = 60
 _PERIODS: Final = tuple(_MINUTE * 4**power for power in range(11))  # 1 minute ... about 2 years
 _SECOND_NS: Final = 1_000_000_000
-
-
-@lru_cache(maxsize=65_536)
-def _lattice(key: bytes, octave: int, index: int) -> float:
-    raw = hashlib.blake2b(
-        octave.to_bytes(2, "big") + index.to_bytes(8, "big"), key=key, digest_size=8
-    ).digest()
-    return int.from_bytes(raw, "big") / 2**63 - 1.0
+_MINUTE_NS: Final = _MINUTE * _SECOND_NS
+_WIGGLES: Final = 100
 
 
 @final
@@ -56,12 +52,27 @@ class SyntheticBars:
     ) -> None:
         self._contract = contract
         self._hours = hours
-        self._key = f"{seed}/{contract.con_id}".encode()
+        self._key = key_of(seed, contract.con_id)
         self._scale = daily_volatility / math.sqrt(86_400)
         self._tick = float(contract.min_tick)
 
-    def bars(self, start_ns: int, end_ns: int) -> Iterator[BaseBar]:
-        """Yield the minute bars that overlap `start_ns` to `end_ns`, in order."""
+    def columns(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
+        """Yield the minute bars that overlap `start_ns` to `end_ns`, about `block` at a time."""
+        pieces: list[Moments] = []
+        count = 0
+        for first, last in self._spans(start_ns, end_ns):
+            for begin in range(first, last, block * _MINUTE_NS):
+                stop = min(last, begin + block * _MINUTE_NS)
+                pieces.append(np.arange(begin, stop, _MINUTE_NS, dtype=np.int64))
+                count += len(pieces[-1])
+                if count >= block:
+                    yield self._bars(np.concatenate(pieces))
+                    pieces, count = [], 0
+        if pieces:
+            yield self._bars(np.concatenate(pieces))
+
+    def _spans(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, int]]:
+        """Yield the whole minutes of regular trading in a range, as start and end."""
         hours = self._contract.hours
         first = self._hours.local_date(hours, start_ns)
         step = 64
@@ -73,45 +84,69 @@ class SyntheticBars:
                         continue
                     if open_ns >= end_ns:
                         return
-                    yield from self._segment(max(open_ns, start_ns), min(close_ns, end_ns))
+                    begin = max(open_ns, start_ns)
+                    yield begin - begin % _MINUTE_NS, min(close_ns, end_ns)
             first = first.fromordinal(last.toordinal() + 1)
             if self._hours.local_date(hours, end_ns) < first:
                 return
 
-    def price(self, second: float) -> float:
-        """Return the price at a UNIX second, on the contract's tick."""
-        total = 0.0
-        for octave, period in enumerate(_PERIODS):
-            position = second / period
-            index = math.floor(position)
-            share = position - index
-            smooth = share * share * (3.0 - 2.0 * share)
-            left = _lattice(self._key, octave, index)
-            right = _lattice(self._key, octave, index + 1)
-            total += (left + (right - left) * smooth) * math.sqrt(period)
-        return self._snap(self._contract.reference_price * math.exp(self._scale * total))
-
-    def _segment(self, start_ns: int, end_ns: int) -> Iterator[BaseBar]:
-        minute_ns = _MINUTE * _SECOND_NS
-        current = start_ns - start_ns % minute_ns
-        while current < end_ns:
-            yield self._bar(current, current + minute_ns)
-            current += minute_ns
-
-    def _bar(self, start_ns: int, end_ns: int) -> BaseBar:
-        second = start_ns // _SECOND_NS
-        open_, close = self.price(second), self.price(second + _MINUTE - 1)
-        wiggle = [_lattice(self._key, 100 + n, second) for n in range(3)]
-        reach = max(self._tick, open_ * self._scale * 8.0)
-        high = self._snap(max(open_, close) + abs(wiggle[0]) * reach)
-        low = self._snap(min(open_, close) - abs(wiggle[1]) * reach)
-        volume = 0.0
+    def _bars(self, starts: Moments) -> BarColumns:
+        seconds = starts // _SECOND_NS
+        open_, close = self._ends(seconds)
+        wiggle = [self._at(_WIGGLES + n, seconds // _MINUTE) for n in range(3)]
+        reach = np.maximum(self._tick, open_ * self._scale * 8.0)
+        high = self._snap(np.maximum(open_, close) + np.abs(wiggle[0]) * reach)
+        low = self._snap(np.minimum(open_, close) - np.abs(wiggle[1]) * reach)
+        volume = np.zeros(len(starts))
         if self._contract.has_trades and self._contract.sec_type != "IND":
             unit = 1.0 if self._contract.sec_type in {"FUT", "OPT", "FOP"} else 100.0
-            volume = unit * (12 + int((wiggle[2] + 1.0) * 200))
-        return BaseBar(
-            start_ns, end_ns, open_, max(high, open_, close), min(low, open_, close), close, volume
+            volume = unit * (12.0 + np.floor((wiggle[2] + 1.0) * 200.0))
+        return BarColumns(
+            starts,
+            starts + _MINUTE_NS,
+            (
+                open_,
+                np.maximum(high, np.maximum(open_, close)),
+                np.minimum(low, np.minimum(open_, close)),
+                close,
+            ),
+            volume,
         )
 
-    def _snap(self, price: float) -> float:
-        return round(round(price / self._tick) * self._tick, 10)
+    def _ends(self, seconds: Moments) -> tuple[Floats, Floats]:
+        """Return the prices at the begin and the end of minutes; one's end is the next's begin."""
+        last = np.flatnonzero(np.append(seconds[1:] - seconds[:-1] != _MINUTE, [True]))
+        # The end of each unbroken run of minutes stands behind the beginnings.
+        moments = np.insert(seconds, last + 1, seconds[last] + _MINUTE)
+        prices = self._prices(moments)
+        ends = last + 1 + np.arange(len(last))
+        return np.delete(prices, ends), np.delete(prices, np.append([0], ends[:-1] + 1))
+
+    def _prices(self, seconds: Moments) -> Floats:
+        """Return the price at UNIX seconds, on the contract's tick."""
+        total = np.zeros(len(seconds))
+        for octave, period in enumerate(_PERIODS):
+            share = seconds * (1.0 / period)
+            index = np.floor(share)
+            share -= index
+            smooth = share * share * (3.0 - 2.0 * share)
+            left, right = self._neighbours(octave, index.astype(np.int64))
+            total += (left + (right - left) * smooth) * math.sqrt(period)
+        return self._snap(self._contract.reference_price * np.exp(self._scale * total))
+
+    def _neighbours(self, octave: int, index: Moments) -> tuple[Floats, Floats]:
+        first = int(index[0])
+        known = lattice(self._key, octave, first, int(index[-1]) - first + 2)
+        if len(known) == 2:
+            return known[:1], known[1:]
+        places = index - first
+        return known[places], known[places + 1]
+
+    def _at(self, octave: int, index: Moments) -> Floats:
+        # Places repeat in long octaves and lie close together in short ones.
+        first = int(index[0])
+        known = lattice(self._key, octave, first, int(index[-1]) - first + 1)
+        return known[index - first]
+
+    def _snap(self, prices: Floats) -> Floats:
+        return rounded(np.rint(prices / self._tick) * self._tick)

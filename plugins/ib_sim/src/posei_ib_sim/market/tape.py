@@ -7,8 +7,13 @@ That is why a minute bar always equals the aggregate of its ticks.
 from __future__ import annotations
 
 import bisect
+import functools
 import heapq
 from typing import TYPE_CHECKING, Final, Protocol, final
+
+import numpy as np
+
+from posei_ib_sim.market.columns import BarColumns, ColumnTape, TickColumns, TickMatrix, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +21,14 @@ if TYPE_CHECKING:
     from posei_ib_sim.market.bars_to_ticks import BarExpander, BaseBar
     from posei_ib_sim.market.events import MarketEvent
     from posei_ib_sim.market.synthetic import SyntheticBars
+
+# Source bars that are expanded at a time: few while streaming, whose turns must be short, many for
+# history, whose turns they are.
+_STREAM_BLOCK: Final = 32
+_PAGE_BLOCK: Final = 512
+_HISTORY_BLOCK: Final = 4096
+_HISTORY_ROWS: Final = 50_000
+_DAY_NS: Final = 86_400_000_000_000
 
 __all__ = ["BarTape", "EmptyTape", "MergedTape", "SyntheticTape", "Tape", "TickTape"]
 
@@ -83,21 +96,35 @@ class TickTape:
                 return
             yield self._events[position]
 
+    def columns(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+        """Yield the events of a range in blocks."""
+        low, high = np.searchsorted(self._columns.ts, (start_ns, end_ns)).tolist()
+        for first in range(low, high, _HISTORY_ROWS):
+            yield self._columns.take(slice(first, min(high, first + _HISTORY_ROWS)))
+
+    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+        """Yield the same."""
+        return self.columns(start_ns, end_ns)
+
+    @functools.cached_property
+    def _columns(self) -> TickColumns:
+        return TickColumns.of(self._events)
+
 
 @final
 class BarTape:
     """Bars in memory, expanded into ticks on the way out."""
 
     def __init__(self, bars: Sequence[BaseBar], expander: BarExpander) -> None:
-        self._bars = bars
-        self._starts = [bar.start_ns for bar in bars]
+        self._bars = BarColumns.of(bars)
         self._expander = expander
+        self._first: Final = bars[0].start_ns
         self._last: Final = [event.ts_ns for event in expander.expand(bars[-1])][-1]
 
     @property
     def first_ns(self) -> int | None:
         """Time of the first event."""
-        return self._starts[0]
+        return self._first
 
     @property
     def last_ns(self) -> int | None:
@@ -106,15 +133,25 @@ class BarTape:
 
     def events(self, start_ns: int, end_ns: int) -> Iterator[MarketEvent]:
         """Yield the events of a range."""
-        low = max(0, bisect.bisect_right(self._starts, start_ns) - 1)
-        for position in range(low, len(self._bars)):
-            if self._starts[position] >= end_ns:
-                return
-            for event in self._expander.expand(self._bars[position]):
-                if event.ts_ns >= end_ns:
-                    return
-                if event.ts_ns >= start_ns:
-                    yield event
+        for bars in self._source(start_ns, end_ns, _STREAM_BLOCK):
+            yield from self._expander.columns(bars).between(start_ns, end_ns).events()
+
+    def columns(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+        """Yield the events of a range in blocks."""
+        for bars in self._source(start_ns, end_ns, _PAGE_BLOCK):
+            yield self._expander.columns(bars).between(start_ns, end_ns)
+
+    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns | TickMatrix]:
+        """Yield the events of a range in blocks, as matrices where possible."""
+        for bars in self._source(start_ns, end_ns, _HISTORY_BLOCK):
+            yield from _blocks(self._expander, bars, start_ns, end_ns)
+
+    def _source(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
+        starts = self._bars.start
+        low = max(0, int(np.searchsorted(starts, start_ns, "right")) - 1)
+        high = int(np.searchsorted(starts, end_ns))
+        for first in range(low, high, block):
+            yield self._bars.cut(first, min(high, first + block))
 
 
 @final
@@ -137,12 +174,21 @@ class SyntheticTape:
 
     def events(self, start_ns: int, end_ns: int) -> Iterator[MarketEvent]:
         """Yield the events of a range."""
-        for bar in self._bars.bars(start_ns, end_ns):
-            for event in self._expander.expand(bar):
-                if event.ts_ns >= end_ns:
-                    return
-                if event.ts_ns >= start_ns:
-                    yield event
+        for bars in self._source(start_ns, end_ns, _STREAM_BLOCK):
+            yield from self._expander.columns(bars).between(start_ns, end_ns).events()
+
+    def columns(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+        """Yield the events of a range in blocks."""
+        for bars in self._source(start_ns, end_ns, _PAGE_BLOCK):
+            yield self._expander.columns(bars).between(start_ns, end_ns)
+
+    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns | TickMatrix]:
+        """Yield the events of a range in blocks, as matrices where possible."""
+        for bars in self._source(start_ns, end_ns, _HISTORY_BLOCK):
+            yield from _blocks(self._expander, bars, start_ns, end_ns)
+
+    def _source(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
+        return self._bars.columns(start_ns, end_ns, block)
 
 
 @final
@@ -166,3 +212,37 @@ class MergedTape:
         """Yield the events of a range; at equal times the order of the tapes decides."""
         streams = [tape.events(start_ns, end_ns) for tape in self._tapes]
         return heapq.merge(*streams, key=lambda event: event.ts_ns)
+
+    def columns(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+        """Yield the events of a range in blocks of a day."""
+        for begin in range(start_ns, end_ns, _DAY_NS):
+            end = min(end_ns, begin + _DAY_NS)
+            parts = [part for tape in self._tapes for part in _columns_of(tape, begin, end)]
+            if parts:
+                yield merged(parts)
+
+    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+        """Yield the same."""
+        return self.columns(start_ns, end_ns)
+
+
+def _columns_of(tape: Tape, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+    if isinstance(tape, ColumnTape):
+        return tape.columns(start_ns, end_ns)
+    return iter([TickColumns.of(list(tape.events(start_ns, end_ns)))])
+
+
+def _blocks(
+    expander: BarExpander, bars: BarColumns, start_ns: int, end_ns: int
+) -> Iterator[TickColumns | TickMatrix]:
+    """Yield ticks of bars as a matrix, but for bars that reach out of the range."""
+    first = int(np.searchsorted(bars.start, start_ns))
+    last = int(np.searchsorted(bars.end, end_ns, "right"))
+    if first:
+        yield expander.columns(bars.cut(0, first)).between(start_ns, end_ns)
+    if last > first:
+        whole = bars.cut(first, last)
+        yield expander.matrix(whole) or expander.columns(whole)
+    if max(first, last) < len(bars):
+        rest = bars.cut(max(first, last), len(bars))
+        yield expander.columns(rest).between(start_ns, end_ns)

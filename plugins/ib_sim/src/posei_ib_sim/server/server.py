@@ -1,4 +1,4 @@
-"""The server: listener, sessions, dispatch, and reports of orders to the right clients."""
+"""The server: listener, sessions and dispatch."""
 
 from __future__ import annotations
 
@@ -6,32 +6,23 @@ import asyncio
 from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim import wire
-from posei_ib_sim.errors import (
-    AmbiguousContract,
-    ConfigurationError,
-    RequestRefused,
-    UnknownContract,
-)
+from posei_ib_sim.errors import ConfigurationError
 from posei_ib_sim.history.bar_sizes import format_time
 from posei_ib_sim.logs import get_logger
+from posei_ib_sim.server.answers import ident_of, refusals_answered
 from posei_ib_sim.server.handlers import register_all
+from posei_ib_sim.server.jobs import Jobs
 from posei_ib_sim.server.limits import HistoryPacing, MessageRate, check_subscriptions
 from posei_ib_sim.server.mischief import Mischief
+from posei_ib_sim.server.order_reports import OrderReports
 from posei_ib_sim.server.routes import Routes
 from posei_ib_sim.server.session import Session
-from posei_ib_sim.server.translate import (
-    commission_report,
-    execution_details,
-    open_order,
-    order_status,
-)
 from posei_ib_sim.server.wire_log import WireLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from posei_ib_sim.config import SimulatedIBGatewayConfig
-    from posei_ib_sim.orders import Fill, SimOrder
     from posei_ib_sim.server.scenario import Event
     from posei_ib_sim.simulation import Simulation
 
@@ -45,16 +36,15 @@ _RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 @final
 class Server:
-    """Serves one simulation to its clients; also the simulation's `OrderSink`.
+    """Serves one simulation to its clients.
 
     Attributes:
         connectivity: Whether IB's servers are reachable; data flows only then.
         competing_session: Whether another session has the market data (a fault).
-        repeat_executions: Extra reports of each execution (a fault).
         forced_next_id: Order id told to connecting clients instead of the right one (a fault).
         mischief: What is done to single messages (a fault).
-        mute_orders: Whether order reports are withheld from everybody (a fault).
-        untold: Clients from which order reports are withheld (a fault).
+        reports: Tells clients what becomes of their orders.
+        jobs: Work that takes more than a turn of the loop.
         on_event: Told of connections, subscriptions, orders and fills.
         refuse_until: Loop time until which all client ids are refused (a fault).
         last_heard: Loop time of the last message from any client.
@@ -67,11 +57,10 @@ class Server:
         self.wire_log: Final = WireLog(config.log_wire)
         self.connectivity = True
         self.competing_session = False
-        self.repeat_executions = 0
         self.forced_next_id: int | None = None
         self.mischief: Final = Mischief()
-        self.mute_orders = False
-        self.untold: Final[set[int]] = set()
+        self.reports: Final = OrderReports(self)
+        self.jobs: Final = Jobs()
         self.on_event: Callable[[Event], None] | None = None
         self.refuse_until = 0.0
         self.last_heard = 0.0
@@ -88,7 +77,6 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._restart: asyncio.Task[None] | None = None
         self._port = 0
-        self._account_listeners: list[Callable[[str], None]] = []
         self._loop = asyncio.get_running_loop()
         self._all_gone = asyncio.Event()
         self._all_gone.set()
@@ -275,7 +263,8 @@ class Server:
             self.on_event(event)
 
     async def drain(self) -> None:
-        """Return once all that was sent has left for the clients."""
+        """Return once all work is done and all that was sent has left for the clients."""
+        await self.jobs.finished()
         for session in list(self._sessions):
             await session.outgoing.drain()
 
@@ -288,7 +277,7 @@ class Server:
             return
         handler = self._routes.find(type(message))
         if handler is None:
-            session.error(_ident(message), 321, f"{type(message).__name__} is not served")
+            session.error(ident_of(message), 321, f"{type(message).__name__} is not served")
             return
         self._handle(handler, session, message)
         if self.on_event is not None:
@@ -301,99 +290,12 @@ class Server:
         session: Session,
         message: wire.ClientMessage,
     ) -> None:
-        try:
+        with refusals_answered(session, ident_of(message), type(message).__name__):
             if self.config.pacing:
                 lines = self.config.market_data_lines
                 check_subscriptions(session, message, self._sessions, lines)
             handler(session, message)
-        except RequestRefused as refused:
-            session.error(_ident(message), refused.code, refused.text)
-        except (UnknownContract, AmbiguousContract) as error:
-            session.error(_ident(message), 200, str(error))
-        except ConfigurationError as error:
-            session.error(_ident(message), 321, f"Error validating request.-'bY' : cause - {error}")
-        except Exception as error:  # noqa: BLE001 - one client's request must not end the others
-            _log.exception("request failed", message=type(message).__name__)
-            session.error(
-                _ident(message), 322, f"Error processing request: {type(error).__name__}: {error}"
-            )
-
-    # ------------------------------------------------------------------ order reports
-
-    def on_account_change(self, listener: Callable[[str], None]) -> None:
-        """Call `listener` with the account id whenever cash or positions change."""
-        self._account_listeners.append(listener)
-
-    def open_order(self, order: SimOrder) -> None:
-        """Report an order to its client and the master client."""
-        if self.mute_orders:
-            return
-        default = self._by_client.get(order.client_id)
-        if not order.is_bound and default is not None and default.auto_bind:
-            self._bind(default, order)
-        for session in self._interested(order.client_id, is_bound=order.is_bound):
-            session.send(open_order(order))
-
-    def bind_manual_orders(self, session: Session) -> None:
-        """Bind every order that was entered by hand to client 0."""
-        for order in self.simulation.desk.registry.open_orders(session.client_id):
-            if not order.is_bound:
-                self._bind(session, order)
-
-    def _bind(self, session: Session, order: SimOrder) -> None:
-        order_id = self.simulation.desk.registry.bind(order)
-        session.send(
-            wire.OrderBound(permId=order.perm_id, clientId=order.client_id, orderId=order_id)
-        )
-
-    def order_status(self, order: SimOrder) -> None:
-        """Report the state of an order likewise."""
-        if self.mute_orders:
-            return
-        for session in self._interested(order.client_id, is_bound=order.is_bound):
-            session.send(order_status(order))
-
-    def execution(self, fill: Fill) -> None:
-        """Report a fill likewise."""
-        for session in self._interested(fill.client_id, is_bound=fill.order_id > 0):
-            for _ in range(1 + self.repeat_executions):
-                session.send(execution_details(fill, -1, self.simulation.zone))
-
-    def commission(self, fill: Fill) -> None:
-        """Report the cost of a fill likewise."""
-        for session in self._interested(fill.client_id, is_bound=fill.order_id > 0):
-            session.send(commission_report(fill))
-        self.happened("fill")
-
-    def order_error(self, client_id: int, order_id: int, code: int, text: str) -> None:
-        """Report an error about an order to its client."""
-        if self.mute_orders or order_id < 0:
-            return
-        session = self._by_client.get(client_id)
-        if session is not None and client_id not in self.untold:
-            session.error(order_id, code, text)
-
-    def account_changed(self, account_id: str) -> None:
-        """Tell whoever follows accounts."""
-        for listener in self._account_listeners:
-            listener(account_id)
-
-    def _interested(self, client_id: int, *, is_bound: bool) -> Iterable[Session]:
-        own = self._by_client.get(client_id)
-        wanted = {client_id} if is_bound or (own is not None and own.sees_manual) else set()
-        if self.config.master_client_id is not None:
-            wanted.add(self.config.master_client_id)
-        return [self._by_client[one] for one in wanted - self.untold if one in self._by_client]
 
     def _new_session(self) -> Session:
         self._number += 1
         return Session(self, self._number)
-
-
-def _ident(message: wire.ClientMessage) -> int:
-    """Return the request or order id that an error about a message carries."""
-    for name in ("reqId", "orderId"):
-        value = getattr(message, name, None)
-        if isinstance(value, int):
-            return value
-    return -1

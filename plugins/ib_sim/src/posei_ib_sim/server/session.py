@@ -176,6 +176,23 @@ class Session(asyncio.Protocol):
             self._wire_log.sent(self, frame[4:])
         self._send_frame(frame)
 
+    def send_bars(self, req_id: int, start: str, end: str, rows: wire.BarRows) -> None:
+        """Send a HistoricalData answer.
+
+        Raises:
+            FramingError: It is longer than clients accept; nothing was sent.
+        """
+        codec = self._codec
+        if codec is None or not self.is_open:
+            return
+        if self._mischief.is_planned:
+            self.send(rows.message(req_id, start, end))
+            return
+        frame = codec.encode_bars(req_id, start, end, rows)
+        if self._wire_log.is_on:
+            self._wire_log.sent(self, frame[4:])
+        self._send_frame(frame)
+
     def send_raw(self, data: bytes) -> None:
         """Send bytes as they are (a fault)."""
         self.outgoing.write(data)
@@ -234,6 +251,10 @@ class Session(asyncio.Protocol):
             return False
         cancel()
         return True
+
+    def release(self, kind: str, ident: int) -> None:
+        """Take a subscription that has ended by itself off the list."""
+        self._subscriptions.pop((kind, ident), None)
 
     def end_all(self, kind: str) -> list[int]:
         """End all subscriptions of a kind and return their ids."""

@@ -5,6 +5,7 @@ list of names is the only one.
 """
 
 from posei_ib_sim.wire import messages
+from posei_ib_sim.wire.bar_rows import BarRows
 from posei_ib_sim.wire.codec import Codec
 from posei_ib_sim.wire.errors import (
     DecodeError,
@@ -31,6 +32,7 @@ __all__ = [
     "MAX_FRAME",
     "SERVER_MESSAGE_IDS",
     "SUPPORTED_VERSIONS",
+    "BarRows",
     "Codec",
     "DecodeError",
     "EncodeError",

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from posei_ib_sim.wire.bar_rows import BarRows, protobuf_bars, text_bars
 from posei_ib_sim.wire.dialect import Dialect
 from posei_ib_sim.wire.handshake import MAX_TEXT_VERSION, SUPPORTED_VERSIONS
 from posei_ib_sim.wire.messages import ClientMessage, Record, ServerMessage
@@ -46,6 +47,19 @@ class Codec:
             FramingError: the frame would be longer than clients accept.
         """
         return self._dialect.encode_server(message)
+
+    def encode_bars(self, req_id: int, start: str, end: str, rows: BarRows) -> bytes:
+        """Write a HistoricalData answer from columns: the frame that `encode` makes, far sooner.
+
+        Raises:
+            EncodeError: As `encode`.
+            FramingError: As `encode`.
+        """
+        if self.server_version <= MAX_TEXT_VERSION:
+            encoded = text_bars(self.server_version, req_id, start, end, rows)
+        else:
+            encoded = protobuf_bars(req_id, rows)
+        return self.encode(rows.message(req_id, start, end)) if encoded is None else encoded
 
     def decode(self, payload: bytes | memoryview) -> ClientMessage:
         """Read a client's message from a payload without its length prefix.

@@ -43,7 +43,7 @@ class AccountHandlers:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        server.on_account_change(self._changed)
+        server.reports.on_account_change(self._changed)
 
     def register(self, routes: Routes) -> None:
         """Enter the handlers into the table."""

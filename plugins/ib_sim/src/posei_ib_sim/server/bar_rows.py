@@ -1,0 +1,89 @@
+"""A table of bars as the columns of an answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from posei_ib_sim import wire
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from posei_ib_sim.history.table import BarTable
+
+__all__ = ["rows_of"]
+
+_SECOND_NS: Final = 1_000_000_000
+_HOUR: Final = 3_600
+_DAY: Final = 86_400
+
+
+def rows_of(table: BarTable, zone: ZoneInfo, *, intraday: bool, epoch: bool) -> wire.BarRows:
+    """Return bars as history writes them, with dates in a zone or as UNIX seconds."""
+    if not intraday:
+        dates = _days(table.date.tolist())
+    elif epoch:
+        dates = [str(second) for second in (table.start // _SECOND_NS).tolist()]
+    else:
+        dates = _wall_times((table.start // _SECOND_NS).tolist(), zone)
+    counts = table.count.tolist()
+    if len(counts) and counts[0] < 0:
+        volumes = averages = ["-1"] * len(counts)
+    else:
+        volumes = _quantities(table.volume.tolist())
+        averages = _numbers(table.wap.tolist())
+    prices = (
+        table.open.tolist(),
+        table.high.tolist(),
+        table.low.tolist(),
+        table.close.tolist(),
+    )
+    return wire.BarRows(dates, prices, volumes, averages, counts)
+
+
+def _days(ordinals: list[int]) -> list[str]:
+    return [f"{dt.date.fromordinal(ordinal):%Y%m%d}" for ordinal in ordinals]
+
+
+def _wall_times(seconds: list[int], zone: ZoneInfo) -> list[str]:
+    # The hours of a range share few dates, and its seconds few times of day.
+    ahead: dict[int, int] = {}
+    days: dict[int, str] = {}
+    clocks: dict[int, str] = {}
+    suffix = f" {zone.key}"
+    texts = []
+    for second in seconds:
+        hour = second // _HOUR
+        shift = ahead.get(hour)
+        if shift is None:
+            offset = dt.datetime.fromtimestamp(second, zone).utcoffset()
+            shift = ahead[hour] = int(offset.total_seconds()) if offset is not None else 0
+        day, clock = divmod(second + shift, _DAY)
+        date = days.get(day)
+        if date is None:
+            date = days[day] = f"{dt.date.fromordinal(719_163 + day):%Y%m%d} "
+        time = clocks.get(clock)
+        if time is None:
+            minutes, rest = divmod(clock, 60)
+            time = clocks[clock] = f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}{suffix}"
+        texts.append(date + time)
+    return texts
+
+
+def _quantities(values: list[float]) -> list[str]:
+    known = {value: _quantity(value) for value in set(values)}
+    return [known[value] for value in values]
+
+
+def _quantity(value: float) -> str:
+    whole = int(value)
+    return str(whole) if whole == value else _numbers([value])[0]
+
+
+def _numbers(values: list[float]) -> list[str]:
+    texts = list(map(repr, values))
+    if "e" in "".join(texts):
+        texts = [f"{Decimal(text):f}" if "e" in text else text for text in texts]
+    return texts
