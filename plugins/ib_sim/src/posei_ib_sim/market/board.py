@@ -79,6 +79,10 @@ class Board:
         """The day's volume-weighted average price, 0 before the first trade."""
         return self.turnover / self.day_volume if self.day_volume else 0.0
 
+    def is_open(self, ts_ns: int) -> bool:
+        """Tell whether the contract trades at a moment."""
+        return self.hours.is_open(self.contract.hours, ts_ns, liquid=False)
+
     def apply(self, event: MarketEvent) -> None:
         """Take an event in."""
         if event.ts_ns >= self._day_end_ns:

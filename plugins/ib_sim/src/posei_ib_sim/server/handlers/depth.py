@@ -8,6 +8,7 @@ from posei_ib_sim import wire
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.market import Quote
 from posei_ib_sim.market.book import ASK, BID, Change, Row, book_rows, changes
+from posei_ib_sim.server.permissions import Service, check_service
 from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class _Depth:
     def show(self, board: Board) -> None:
         """Bring the client's book up to the present quote."""
         quote = board.quote
-        if quote is None or not self._server.connectivity:
+        if quote is None or not self._server.connectivity or self._server.competing_session:
             return
         tick = float(board.contract.min_tick)
         for side in (BID, ASK):
@@ -101,6 +102,7 @@ class DepthHandlers:
             raise RequestRefused(309, "Max number (3) of market depth requests has been reached")
         simulation = self._server.simulation
         contract = simulation.contract_of(message.contract)
+        check_service(self._server, contract, Service.DEPTH)
         if contract.sec_type == "IND":
             raise RequestRefused(10092, "Deep market data is not supported for this combination")
         count = min(max(message.numRows or 5, 1), _MAX_ROWS)

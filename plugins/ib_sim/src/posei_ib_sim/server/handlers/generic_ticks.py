@@ -5,18 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim import wire
+from posei_ib_sim.market.option_model import model_volatility
 from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
+    from posei_ib_sim.contracts import SimContract
     from posei_ib_sim.market import Board, Trade
     from posei_ib_sim.server.session import Session
+    from posei_ib_sim.simulation import Simulation
 
-__all__ = ["GenericTicks"]
+__all__ = ["GenericTicks", "open_interest"]
 
 _HALTED, _SHORTABLE, _SHORTABLE_SHARES = 49, 46, 89
 _RT_VOLUME, _RT_TRADE_VOLUME = 48, 77
 _MARK, _TRADE_COUNT, _LAST_RTH = 37, 54, 57
 _FUTURES_OPEN_INTEREST, _AVERAGE_VOLUME = 86, 21
+_HISTORICAL_VOLATILITY, _IMPLIED_VOLATILITY, _LIVE_VOLATILITY = 23, 24, 58
+_CALL_INTEREST, _PUT_INTEREST, _CALL_VOLUME, _PUT_VOLUME = 27, 28, 29, 30
+_AVERAGE_OPTION_VOLUME, _DIVIDENDS, _BOND_FACTOR = 87, 59, 60
+_PLENTY: Final = 10_000_000.0
+_EASY: Final = 1_000.0
 _KNOWN: Final = frozenset(
     {
         "100", "101", "104", "105", "106", "162", "165", "221", "225", "232", "233", "236", "256",
@@ -24,6 +32,15 @@ _KNOWN: Final = frozenset(
         "586", "588", "595", "614", "623", "787", "mdoff",
     }
 )  # fmt: skip
+
+
+_OPTIONABLE: Final = frozenset({"STK", "IND", "OPT", "FOP"})
+_MONTH_IN_YEARS: Final = 30 / 365
+
+
+def open_interest(contract: SimContract) -> float:
+    """Return a contract's open interest: a number of its own that never changes."""
+    return float(1_000 + contract.con_id % 9_973)
 
 
 @final
@@ -34,9 +51,11 @@ class GenericTicks:
         session: Where ticks go.
         req_id: The subscription.
         codes: IB's comma-separated list of codes.
+        simulation: Knows which shares can be borrowed, and the time.
     """
 
-    def __init__(self, session: Session, req_id: int, codes: str) -> None:
+    def __init__(self, session: Session, req_id: int, codes: str, simulation: Simulation) -> None:
+        self._simulation = simulation
         self._session = session
         self._req_id = req_id
         self._codes = {code.strip().partition(":")[0] for code in codes.split(",")} - {""}
@@ -54,14 +73,52 @@ class GenericTicks:
         if contract.sec_type in {"STK", "OPT", "FUT", "FOP"}:
             self._generic(_HALTED, 0.0)
         if "236" in self._codes and contract.sec_type == "STK":
-            self._generic(_SHORTABLE, 3.0)
-            self._size(_SHORTABLE_SHARES, 10_000_000.0)
+            self._shortable(contract)
         if self._codes & {"221", "232"}:
             self._price(_MARK, board.mark)
         if "588" in self._codes and contract.sec_type == "FUT":
-            self._size(_FUTURES_OPEN_INTEREST, 100_000.0)
+            self._size(_FUTURES_OPEN_INTEREST, open_interest(contract))
+        if contract.sec_type in _OPTIONABLE:
+            self._options(board)
+        if "456" in self._codes and contract.sec_type == "STK":
+            self._string(_DIVIDENDS, "0.0,0.0,,")
+        if "460" in self._codes and contract.sec_type == "BOND":
+            self._generic(_BOND_FACTOR, 1.0)
         if "165" in self._codes and board.contract.has_trades:
             self._size(_AVERAGE_VOLUME, max(board.day_volume, 1.0))
+
+    def _shortable(self, contract: SimContract) -> None:
+        """Send how easily shares are borrowed: 3 a thousand and more, 2 on request, 1 not."""
+        left = self._simulation.desk.locator.left(contract)
+        shares = _PLENTY if left is None else float(left)
+        self._generic(_SHORTABLE, 3.0 if shares >= _EASY else 2.0 if shares > 0 else 1.0)
+        self._size(_SHORTABLE_SHARES, shares)
+
+    def _options(self, board: Board) -> None:
+        """Send figures about the options on a contract, or about an option itself."""
+        contract, codes = board.contract, self._codes
+        own = contract.sec_type in {"OPT", "FOP"}
+        if "101" in codes:
+            self._pair(contract, _CALL_INTEREST, _PUT_INTEREST, open_interest(contract))
+        if "100" in codes:
+            volume = board.day_volume if own else open_interest(contract) // 10
+            self._pair(contract, _CALL_VOLUME, _PUT_VOLUME, volume)
+        if own:
+            return
+        volatility = model_volatility(board.mark, board.mark, _MONTH_IN_YEARS)
+        if "104" in codes:
+            self._generic(_HISTORICAL_VOLATILITY, volatility)
+        if "411" in codes:
+            self._generic(_LIVE_VOLATILITY, volatility)
+        if "106" in codes:
+            self._generic(_IMPLIED_VOLATILITY, volatility)
+        if "105" in codes:
+            self._size(_AVERAGE_OPTION_VOLUME, open_interest(contract) // 5)
+
+    def _pair(self, contract: SimContract, call: int, put: int, amount: float) -> None:
+        """Send a figure of calls and one of puts; an option has only its own."""
+        self._size(call, 0.0 if contract.right == "P" else amount)
+        self._size(put, 0.0 if contract.right == "C" else amount)
 
     def trade(self, board: Board, trade: Trade) -> None:
         """Send the ticks that follow a trade."""

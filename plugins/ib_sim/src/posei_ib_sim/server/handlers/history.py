@@ -14,6 +14,7 @@ from posei_ib_sim.market import MarketEvent, Quote
 from posei_ib_sim.server.bar_rows import rows_of
 from posei_ib_sim.server.handlers.history_query import HistoryQuery, query_of
 from posei_ib_sim.server.handlers.kept_up import HISTORY, KeptUp
+from posei_ib_sim.server.permissions import Service, check_service
 from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class HistoryHandlers:
             )
         simulation = self._server.simulation
         query = query_of(message, simulation)
+        if query.what != "SCHEDULE":
+            check_service(self._server, query.contract, Service.HISTORY)
         self._pace(session, query)
         history, contract, use_rth = simulation.history, query.contract, message.useRTH
         start, end = history.range_of(
@@ -148,7 +151,8 @@ class HistoryHandlers:
             raise RequestRefused(
                 321, f"Error validating request.-'bY' : cause - whatToShow {what!r} is unknown"
             )
-        contract = self._contract(message.contract)
+        contract = self._server.simulation.contract_of(message.contract)
+        check_service(self._server, contract, Service.PAST_TICKS)
         history = self._server.simulation.history
         history.check(contract, what)
         ticks = history.ticks(
@@ -204,8 +208,10 @@ class HistoryHandlers:
         """End the work on an answer; a cancellation that comes after it is accepted."""
         session.cancel(_HISTOGRAM, message.reqId or 0)
 
-    def _contract(self, contract: wire.Contract) -> SimContract:
-        return self._server.simulation.contract_of(contract)
+    def _contract(self, described: wire.Contract) -> SimContract:
+        contract = self._server.simulation.contract_of(described)
+        check_service(self._server, contract, Service.HISTORY)
+        return contract
 
     def _pace(self, session: Session, query: HistoryQuery) -> None:
         if not self._server.config.pacing:

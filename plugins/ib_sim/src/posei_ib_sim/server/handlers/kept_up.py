@@ -83,7 +83,9 @@ class KeptUp:
 
     def _send(self, bar: Bar) -> None:
         self._dirty = False
-        if not self._server.connectivity or not self._session.has(HISTORY, self._req_id):
+        if not self._server.connectivity or self._server.competing_session:
+            return
+        if not self._session.has(HISTORY, self._req_id):
             return
         self._session.send(
             wire.HistoricalDataUpdate(

@@ -25,6 +25,7 @@ __all__ = ["MarketDataHandlers", "TickNumbers"]
 
 _SNAPSHOT_NS: Final = 11 * NANOSECONDS
 _KIND: Final = "market data"
+_FROZEN_TYPES: Final = frozenset({2, 4})
 
 
 class TickNumbers:
@@ -50,6 +51,36 @@ class TickNumbers:
         self.bid_size, self.ask_size, self.last_size = (69, 70, 71) if delayed else (0, 3, 5)
         self.high, self.low, self.volume = (72, 73, 74) if delayed else (6, 7, 8)
         self.close, self.open, self.timestamp = (75, 76, 88) if delayed else (9, 14, 45)
+
+
+@final
+class DataType:
+    """Tells a client which kind of data a subscription gives, at first and when it changes.
+
+    A client that accepts frozen data gets live data as long as the market is open.
+
+    Args:
+        session: Who is told.
+        req_id: The subscription.
+        delayed: Whether the data is delayed.
+        frozen: Whether the client accepts what was last known of a closed market.
+    """
+
+    __slots__ = ("_closed", "_open", "_req_id", "_session", "_told")
+
+    def __init__(self, session: Session, req_id: int, *, delayed: bool, frozen: bool) -> None:
+        self._session = session
+        self._req_id = req_id
+        self._open = 3 if delayed else 1
+        self._closed = self._open + 1 if frozen else self._open
+        self._told = 0
+
+    def tell(self, *, is_open: bool) -> None:
+        """Send the kind that holds now, unless the client knows it."""
+        kind = self._open if is_open else self._closed
+        if kind != self._told:
+            self._told = kind
+            self._session.send(wire.MarketDataType(reqId=self._req_id, marketDataType=kind))
 
 
 @final
@@ -106,6 +137,8 @@ class _Stream:
         self._generic.begin(board)
         if self._computed is not None:
             self._computed.send(board)
+            if board.last is not None:
+                self._computed.trade(board.last)
 
     def __call__(self, board: Board, event: MarketEvent) -> None:
         """Send what an event changed."""
@@ -125,6 +158,8 @@ class _Stream:
         if board.high != self._high or board.low != self._low:
             self._send_range(numbers, board)
         self._generic.trade(board, event)
+        if self._computed is not None:
+            self._computed.trade(event.price)
 
     def _send_quote(self, numbers: TickNumbers, quote: Quote) -> None:
         old, self._quote = self._quote, quote
@@ -191,7 +226,6 @@ class MarketDataHandlers:
             raise RequestRefused(
                 322, "Error processing request.-'bP' : cause - Duplicate ticker ID"
             )
-        self._check_lines()
         simulation = self._server.simulation
         contract = simulation.contract_of(message.contract)
         allowed = check_permission(self._server, session, req_id, contract)
@@ -206,11 +240,11 @@ class MarketDataHandlers:
                 snapshotPermissions=3,
             )
         )
-        data_type = session.market_data_type if delayed or session.market_data_type == 2 else 1
-        if delayed:
-            data_type = 4 if session.market_data_type == 4 else 3
-        session.send(wire.MarketDataType(reqId=req_id, marketDataType=data_type))
-        generic = GenericTicks(session, req_id, message.genericTickList)
+        kind = DataType(
+            session, req_id, delayed=delayed, frozen=session.market_data_type in _FROZEN_TYPES
+        )
+        kind.tell(is_open=board.is_open(self._server.now_ns))
+        generic = GenericTicks(session, req_id, message.genericTickList, simulation)
         computed = None
         if contract.sec_type in {"OPT", "FOP"}:
             computed = OptionTicks(
@@ -227,18 +261,19 @@ class MarketDataHandlers:
         if message.snapshot or message.regulatorySnapshot:
             self._snapshot(session, req_id, board)
             return
-        session.subscribe(_KIND, req_id, self._listen(board, stream))
+        session.subscribe(_KIND, req_id, self._listen(board, stream, kind))
 
     def unsubscribe(self, session: Session, message: wire.CancelMarketData) -> None:
         """End a subscription."""
         if not session.cancel(_KIND, message.reqId or 0):
             session.error(message.reqId or 0, 300, f"Can't find EId with tickerId:{message.reqId}")
 
-    def _listen(self, board: Board, stream: _Stream) -> Callable[[], None]:
+    def _listen(self, board: Board, stream: _Stream, kind: DataType) -> Callable[[], None]:
         server = self._server
 
         def listener(board: Board, event: MarketEvent) -> None:
             if server.connectivity and not server.competing_session:
+                kind.tell(is_open=True)
                 stream(board, event)
 
         return server.simulation.feed.listen(board.contract, listener)
@@ -252,10 +287,3 @@ class MarketDataHandlers:
         clock = self._server.simulation.clock
         timer = clock.call_later(_SNAPSHOT_NS, lambda: session.send(end))
         session.subscribe(_KIND, req_id, timer.cancel)
-
-    def _check_lines(self) -> None:
-        if not self._server.config.pacing:
-            return
-        used = sum(session.count(_KIND) for session in self._server.sessions)
-        if used >= self._server.config.market_data_lines:
-            raise RequestRefused(101, "Max number of tickers has been reached")

@@ -70,6 +70,7 @@ class OptionTicks:
         underlying = simulation.contracts.get(contract.under_con_id)
         self._underlying = simulation.feed.board(underlying)
         self._types = (80, 81, 83) if delayed else (10, 11, 13)
+        self._last_type = 82 if delayed else 12
 
     def send(self, board: Board) -> None:
         """Send the values implied by bid and ask, and the model's."""
@@ -85,6 +86,11 @@ class OptionTicks:
             self._computed(ask, quote.ask, spot)
         years = years_between(self._clock.now_ns, self._expiry_ns)
         self._tick(model, spot, model_volatility(spot, float(self._contract.strike), years), years)
+
+    def trade(self, price: float) -> None:
+        """Send the values implied by a trade's price."""
+        if not self._model_only:
+            self._computed(self._last_type, price, self._underlying.mark)
 
     def _computed(self, tick_type: int, price: float, spot: float) -> None:
         contract = self._contract

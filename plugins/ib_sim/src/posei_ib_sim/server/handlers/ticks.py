@@ -11,6 +11,7 @@ from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history import BarBuilder, parse_bar_size
 from posei_ib_sim.market import MarketEvent, Quote
 from posei_ib_sim.server.handlers.history import tick_messages
+from posei_ib_sim.server.permissions import Service, check_service
 from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class _TickStream:
 
     def __call__(self, _: Board, event: MarketEvent) -> None:
         """Send the event if the subscription is about its kind."""
-        if not self._server.connectivity:
+        if not self._server.connectivity or self._server.competing_session:
             return
         second = event.ts_ns // NANOSECONDS
         if isinstance(event, Quote):
@@ -134,7 +135,9 @@ class _BarStream:
             self._send(bar)
 
     def _send(self, bar: Bar) -> None:
-        if not self._server.connectivity or not self._session.has(_BARS, self._req_id):
+        if not self._server.connectivity or self._server.competing_session:
+            return
+        if not self._session.has(_BARS, self._req_id):
             return
         self._session.send(
             wire.RealTimeBarTick(
@@ -179,6 +182,7 @@ class TickHandlers:
             raise RequestRefused(10190, "Max number of tick-by-tick requests has been reached.")
         simulation = self._server.simulation
         contract = simulation.contract_of(message.contract)
+        check_service(self._server, contract, Service.TICKS)
         self._check(contract, kind)
         self._server.activity()
         if message.numberOfTicks:
@@ -207,6 +211,7 @@ class TickHandlers:
         req_id = message.reqId or 0
         simulation = self._server.simulation
         contract = simulation.contract_of(message.contract)
+        check_service(self._server, contract, Service.LIVE_BARS)
         what = message.whatToShow.upper()
         if what not in _BAR_WHAT or (what == "TRADES" and not contract.has_trades):
             raise RequestRefused(
