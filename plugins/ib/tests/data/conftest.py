@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,20 +26,31 @@ from posei_trader.adapters.interactive_brokers.providers import (
     InteractiveBrokersInstrumentProvider,
 )
 from posei_trader.adapters.interactive_brokers.traded import Traded
+from posei_trader.config import RoutingConfig
+from posei_trader.engine.bus import MessageBus
 from posei_trader.engine.cache import Cache
 from posei_trader.engine.clock import LiveClock, SimulatedClock
 from posei_trader.engine.context import DataContext
+from posei_trader.engine.data import DataEngine
+from posei_trader.engine.execution import ExecutionEngine
+from posei_trader.engine.portfolio import Portfolio
+from posei_trader.engine.risk import RiskEngine
 from posei_trader.model.currencies import Currency
 from posei_trader.model.enums import AssetClass
 from posei_trader.model.identifiers import ClientId, InstrumentId, Symbol, TraderId
 from posei_trader.model.instruments import Equity
 from posei_trader.model.requests import DataKind, Subscription
 from posei_trader.model.values import Price
+from posei_trader.trading.trader import Trader
+from posei_trader.trading.wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
+    from posei_trader.config import LiveDataEngineConfig
     from posei_trader.model.bars import BarType
+    from posei_trader.trading.actor import Actor
 
 
 class Collector:
@@ -89,6 +101,8 @@ class Host:
         self.bars_limit_ns = 7 * 86_400 * 10**9
         self.ticks_limit_ns = 900 * 10**9
         self.lost: int | None = None
+        self.is_out = False
+        self.is_opened = True
         self.failures: list[object] = []
         self.asked: list[tuple[int, int]] = []
         self.answer: list[object] | Exception = []
@@ -96,6 +110,12 @@ class Host:
 
     def stream_failed(self, subscription: object, error: Exception) -> None:
         self.failures.append((subscription, error))
+
+    def is_open(self, subscription: object) -> bool:
+        return self.is_opened
+
+    def is_interrupted(self, subscription: object) -> bool:
+        return self.is_out
 
     def lost_ns(self, subscription: object) -> int:
         return self.clock.timestamp_ns() if self.lost is None else self.lost
@@ -140,14 +160,23 @@ class VenueClock:
 class Feed:
     """Everything between the simulated venue's prices and the sink."""
 
-    def __init__(self, gateway: SimulatedIBGateway, **settings: object) -> None:
+    def __init__(
+        self,
+        gateway: SimulatedIBGateway,
+        *,
+        sink: object = None,
+        cache: Cache | None = None,
+        limits: PacingLimits | None = None,
+        **settings: object,
+    ) -> None:
         self.gateway = gateway
-        self.sink = Collector()
+        self.sink = sink or Collector()
         self.connection = InteractiveBrokersClient(
             gateway.host,
             gateway.port,
             1,
             request_timeout=30,
+            limits=limits,
             options=ConnectionOptions(connection_timeout=30, first_pause=0.02, longest_pause=0.05),
         )
         clock = VenueClock(gateway) if settings.pop("is_on_venue_time", False) else LiveClock()
@@ -161,7 +190,7 @@ class Feed:
                 **settings,
             }
         )
-        cache = Cache()
+        cache = cache or Cache()
         self.provider = InteractiveBrokersInstrumentProvider(
             self.connection, provider_config, store=cache
         )
@@ -197,6 +226,44 @@ class Feed:
         """Fail if a handler failed or a message did not decode."""
         assert self.connection.health().handler_errors == 0
         assert self.connection.health().malformed == 0
+
+
+class Desk(Feed):
+    """A feed, a data engine and actors, wired as a node wires them, on the venue's time."""
+
+    def __init__(
+        self,
+        gateway: SimulatedIBGateway,
+        actors: list[Actor],
+        engine: LiveDataEngineConfig | None = None,
+        **settings: object,
+    ) -> None:
+        clock, bus, cache = VenueClock(gateway), MessageBus(), Cache()
+        self.engine = DataEngine(bus, cache, clock, engine)
+        settings.setdefault("is_on_venue_time", True)
+        super().__init__(gateway, sink=self.engine, cache=cache, **settings)
+        self.engine.add_client(self.client, RoutingConfig(default=True))
+        risk = RiskEngine(cache, clock)
+        execution = ExecutionEngine(TraderId("TRADER-001"), bus, cache, clock, risk)
+        self.trader = Trader(
+            Wiring(
+                trader_id=TraderId("TRADER-001"),
+                clock=clock,
+                bus=bus,
+                cache=cache,
+                data=self.engine,
+                execution=execution,
+                risk=risk,
+                portfolio=Portfolio(cache, execution.account_of_venue),
+            )
+        )
+        for actor in actors:
+            self.trader.add_actor(actor)
+
+    async def settled(self) -> None:
+        """Return when the venue has every subscription that is wanted, and no other."""
+        await self.engine.settle()
+        await self.synced()
 
 
 @pytest.fixture
@@ -283,6 +350,37 @@ async def open_feed(start_gateway) -> AsyncIterator[Callable[..., object]]:
     yield open_
     for feed in feeds:
         await feed.client.disconnect()
+
+
+@pytest.fixture
+async def open_desk(start_gateway) -> AsyncIterator[Callable[..., object]]:
+    """Open a desk on a gateway; its actors run."""
+    desks: list[Desk] = []
+
+    async def open_(
+        actors: list[Actor], gateway: SimulatedIBGateway | None = None, **settings: object
+    ) -> Desk:
+        desk = Desk(gateway or await start_gateway(), actors, **settings)
+        desks.append(desk)
+        await desk.client.connect()
+        desk.trader.start()
+        await desk.settled()
+        return desk
+
+    yield open_
+    for desk in desks:
+        await desk.trader.close()
+        await desk.engine.stop()
+        await desk.client.disconnect()
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Real market data beside the project."""
+    path = Path(__file__).resolve().parents[5] / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip(f"real market data is not at {path}")
+    return path
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ class SecondBars(Stream):
             self._is_open = True
             ends = (time_s + 1) * NANOS_PER_SECOND
             if is_near(ends, self.clock.timestamp_ns()):
-                self._timer = self.clock.call_at(ends + GRACE_NS, self._finish)
+                self._timer = self.clock.call_at(ends + GRACE_NS, self._on_time)
         elif time_s < self._second or not self._is_open:
             self.context.count("ticks of a published second left out")
             return
@@ -195,6 +195,14 @@ class SecondBars(Stream):
         self._low = min(self._low, raw)
         self._close = raw
         self._volume += size
+
+    def _on_time(self) -> None:
+        if self.context.is_interrupted():
+            # What came since is missing in it: the bar is fetched, or goes out when it is known.
+            now = self.clock.timestamp_ns()
+            self._timer = self.clock.call_at(now + GRACE_NS, self._on_time)
+        else:
+            self._finish()
 
     def _finish(self) -> None:
         if not self._is_open:

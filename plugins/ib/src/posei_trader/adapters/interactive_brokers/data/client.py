@@ -112,6 +112,14 @@ class InteractiveBrokersDataClient:
 
     # -- life -----------------------------------------------------------------------------------
 
+    async def start_gateway(self) -> None:
+        """Start the gateway that was configured, if one was. Idempotent.
+
+        Raises:
+            PoseiError: what the gateway raised.
+        """
+        await self._client.start_gateway()
+
     async def connect(self) -> None:
         """Connect, choose the kind of market data, load the configured instruments. Idempotent.
 

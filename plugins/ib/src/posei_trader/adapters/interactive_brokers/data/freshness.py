@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-from posei_trader.adapters.interactive_brokers.client.streams import StreamState
 from posei_trader.adapters.interactive_brokers.data.market_hours import MarketHours
 from posei_trader.adapters.interactive_brokers.data.params import flag_of, stale_after_of
 from posei_trader.adapters.interactive_brokers.instruments import details_of
@@ -161,8 +160,11 @@ class Freshness:
             return False
         if not watch.hours.knows(now):
             self._ask_hours(subscription, watch, now)
-        is_open = stream.handle.state is StreamState.OPEN
-        if received != watch.received or not is_open or watch.hours.open_since(now) is None:
+        # Of a stream that is being opened, or whose source is known to be away, nothing can come.
+        is_expected = self._streams.is_open(subscription) and not self._streams.is_interrupted(
+            subscription
+        )
+        if received != watch.received or not is_expected or watch.hours.open_since(now) is None:
             watch.reset(now)
         return now >= watch.due_ns
 

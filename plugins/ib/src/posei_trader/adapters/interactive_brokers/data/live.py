@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.client.states import ConnectionState
+from posei_trader.adapters.interactive_brokers.client.streams import StreamState
 from posei_trader.adapters.interactive_brokers.data.openers import Opened, StreamOpener
 from posei_trader.adapters.interactive_brokers.data.prevailing import Prevailing
 from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
@@ -207,6 +208,19 @@ class LiveStreams:
                 reason=str(second),
             )
             return None
+
+    def is_open(self, subscription: Subscription) -> bool:
+        """Return whether IB was asked for the stream, over the present connection."""
+        opened = self._opened.get(subscription)
+        return opened is not None and opened.handle.state is StreamState.OPEN
+
+    def is_interrupted(self, subscription: Subscription) -> bool:
+        """Return whether IB is out of reach now, and the stream has brought nothing since."""
+        outage, opened = self._outage, self._opened.get(subscription)
+        if outage is None or opened is None:
+            return False
+        seen = outage.seen.get(subscription)
+        return seen is None or seen[0] == opened.handle.received
 
     def lost_ns(self, subscription: Subscription) -> int:
         """Return since when a stream that was interrupted brings nothing, UNIX ns UTC."""

@@ -27,6 +27,8 @@ _log = get_logger("InteractiveBrokersDataClient")
 LOOK_BACK_NS: Final = 180 * NANOS_PER_SECOND
 """How long a connection may have been dead before we noticed."""
 
+_LOOK_NS: Final = NANOS_PER_SECOND // 4
+
 _MOST_HELD: Final = 100_000
 
 
@@ -120,7 +122,7 @@ class Repair(Generic[ItemT]):
         self._held = []
         self._until = 0
         if is_near(last, now):
-            self._fetch_at(now)
+            self._fetch_once_open()
         # Else it is a replay, whose time we do not know: its next item tells.
         return True
 
@@ -158,6 +160,14 @@ class Repair(Generic[ItemT]):
         return (
             max(last, lost - LOOK_BACK_NS - self._seam.length_ns) if is_near(last, lost) else last
         )
+
+    def _fetch_once_open(self) -> None:
+        """Wait until the stream was asked for: what happens before that does not come live."""
+        now = self._clock.timestamp_ns()
+        if self._context.is_open():
+            self._fetch_at(now)
+        else:
+            self._timer = self._clock.call_at(now + _LOOK_NS, self._fetch_once_open)
 
     def _fetch_at(self, now: int) -> None:
         if self._timer is not None:

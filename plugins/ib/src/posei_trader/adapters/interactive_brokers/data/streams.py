@@ -39,6 +39,12 @@ class StreamHost(Protocol):
     def stream_failed(self, subscription: Subscription, error: PoseiError) -> None:
         """Take note that a stream has ended for good."""
 
+    def is_open(self, subscription: Subscription) -> bool:
+        """Return whether IB was asked for the stream, over the present connection."""
+
+    def is_interrupted(self, subscription: Subscription) -> bool:
+        """Return whether IB is out of reach now, and the stream has brought nothing since."""
+
     def lost_ns(self, subscription: Subscription) -> int:
         """Return since when a stream that was interrupted brings nothing, UNIX ns UTC."""
 
@@ -116,6 +122,14 @@ class StreamContext:
     def failed(self, error: PoseiError) -> None:
         """Say that the stream has ended for good."""
         self.host.stream_failed(self.subscription, error)
+
+    def is_open(self) -> bool:
+        """Return whether IB was asked for the stream, over the present connection."""
+        return self.host.is_open(self.subscription)
+
+    def is_interrupted(self) -> bool:
+        """Return whether the stream is interrupted now: what it has may be incomplete."""
+        return self.host.is_interrupted(self.subscription)
 
     def lost_ns(self) -> int:
         """Return since when the stream brings nothing, UNIX ns UTC."""

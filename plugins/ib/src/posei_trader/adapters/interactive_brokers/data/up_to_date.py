@@ -107,19 +107,25 @@ class UpToDateBars(Stream):
         if not known:
             return
         is_first = self._last_open < 0
+        last_open = self._last_open
         if not is_first:
             self._bridge_to(known[0].ts_event)
         last = known.pop()
         for bar in known:
             self._take_complete(bar, is_first=is_first)
+            if bar.ts_event == last_open:
+                self._revise(bar)
         if last.ts_event <= self._last_open:
             return
-        if not is_near(last.ts_init, self.clock.timestamp_ns()):
+        now = self.clock.timestamp_ns()
+        if not is_near(last.ts_init, now):
             self._candidate = last
-        elif last.ts_init > self.clock.timestamp_ns():
-            self._begin(last, last.ts_init)
+        elif is_first and last.ts_init <= now - GRACE_NS:
+            self._take_complete(last, is_first=True)
         else:
-            self._take_complete(last, is_first=is_first)
+            # It may have ended while the answer was on its way: IB has a last word on it yet.
+            is_missed = not is_first and last.ts_init <= now
+            self._begin(replace(last, is_backfilled=is_missed), max(last.ts_init, now))
         self._last_open = max(self._last_open, 0)
 
     def _bridge_to(self, oldest: int) -> None:
@@ -150,12 +156,7 @@ class UpToDateBars(Stream):
             self._is_suspicious = False
             if not self._repair.is_active:
                 self._bridge_to(opened)
-        candidate, self._candidate = self._candidate, None
-        if candidate is not None and opened > candidate.ts_event:
-            # It was complete when we got it: news only if others went out before.
-            if self._last_published is not None:
-                self._publish(candidate)
-            self._last_open = candidate.ts_event
+        self._close_candidate(opened)
         if opened <= self._last_open:
             self._revise(converted)
             return
@@ -167,8 +168,18 @@ class UpToDateBars(Stream):
             self._publish(current)
         if self._current is None:
             self._begin(converted, close_ns(bar.date, self._bar_type.spec))
+        elif self._current.is_backfilled:
+            self._current = replace(converted, is_backfilled=True)
         else:
             self._current = converted
+
+    def _close_candidate(self, opened: int) -> None:
+        candidate, self._candidate = self._candidate, None
+        if candidate is not None and opened > candidate.ts_event:
+            # It was complete when we got it: news only if others went out before.
+            if self._last_published is not None:
+                self._publish(candidate)
+            self._last_open = candidate.ts_event
 
     def _converted(self, bar: BarRecord) -> Bar | None:
         factor = self.scale.factor
@@ -203,7 +214,13 @@ class UpToDateBars(Stream):
 
     def _on_time(self) -> None:
         self._timer = None
-        if self._current is not None:
+        if self._current is None:
+            return
+        if self.context.is_interrupted():
+            # What came since is missing in it: the bar is fetched, or goes out when it is known.
+            now = self.clock.timestamp_ns()
+            self._timer = self.clock.call_at(now + GRACE_NS, self._on_time)
+        else:
             self._publish(self._current)
 
     def _publish(self, bar: Bar) -> None:
