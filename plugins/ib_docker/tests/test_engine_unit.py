@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -238,3 +240,14 @@ def test_the_facts_of_an_image_are_read_from_docker_s_answer():
         ("x@sha256:2",),
     )
     assert image_facts({"Id": "sha256:1", "Config": None}).command == ()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_an_attempt_in_vain_leaves_no_socket_open(tmp_path):
+    engine = DockerEngine(f"unix://{tmp_path}/absent.sock")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(errors.EngineUnavailable, match="nothing listens there") as caught:
+        engine.info()
+    # The traceback, which knows the socket, is still alive here.
+    assert caught.value.__cause__ is not None
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

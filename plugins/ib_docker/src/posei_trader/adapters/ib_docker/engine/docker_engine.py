@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import weakref
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,6 +25,7 @@ from posei_trader.adapters.ib_docker.engine.translation import (
 )
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import docker
@@ -89,7 +89,6 @@ class DockerEngine:
         address = self.address
         tls = kwargs_from_env().get("tls", False) if address.source == "DOCKER_HOST" else False
         try:
-            _require_listener(address)
             return docker.APIClient(
                 base_url=address.url, version="auto", timeout=_CALL_TIMEOUT, tls=tls
             )
@@ -100,7 +99,6 @@ class DockerEngine:
     def _call(self, field: str | None = None) -> Iterator[docker.APIClient]:
         client = self._api()
         with translated(self.address.url, self.address.source, field=field):
-            _require_listener(self.address)
             yield client
 
     # --- engine and images -------------------------------------------------------------------
@@ -342,15 +340,6 @@ def _require_package() -> None:
         import docker  # noqa: F401, PLC0415 - asks only whether it is there
     except ImportError as error:
         raise errors.DockerPackageMissing("the Python package 'docker' is not installed") from error
-
-
-def _require_listener(address: EngineAddress) -> None:
-    """Find out whether somebody listens; the package loses its socket when nobody does."""
-    scheme, _, path = address.url.partition("://")
-    if scheme == "unix":
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(_CALL_TIMEOUT)
-            probe.connect(path)
 
 
 def _context_host() -> str | None:

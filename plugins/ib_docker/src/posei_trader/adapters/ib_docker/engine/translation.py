@@ -7,7 +7,9 @@ decides. The original error is always chained.
 from __future__ import annotations
 
 import re
+import socket
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.ib_docker import errors
@@ -65,7 +67,9 @@ def refused(text: str, *, pulling: bool = False, field: str | None = None) -> Ga
 
 def unavailable(url: str, source: str, error: BaseException) -> GatewayError:
     """Return the error for an engine that cannot be reached, with the remedy for this reason."""
-    text = _innermost(error)
+    chain = _chain(error)
+    _close_lost_sockets(chain)
+    text = "; ".join(f"{type(one).__name__}: {one}" for one in chain)
     reasons = (
         (r"No such file|FileNotFoundError", "nothing listens there", None),
         (
@@ -86,11 +90,23 @@ def unavailable(url: str, source: str, error: BaseException) -> GatewayError:
     )
 
 
-def _innermost(error: BaseException) -> str:
+def _chain(error: BaseException) -> list[BaseException]:
     seen = [error]
     while (inner := seen[-1].__cause__ or seen[-1].__context__) is not None and inner not in seen:
         seen.append(inner)
-    return "; ".join(f"{type(one).__name__}: {one}" for one in seen)
+    return seen
+
+
+def _close_lost_sockets(errors_seen: list[BaseException]) -> None:
+    """Close what the package leaves open when it cannot connect to a Unix socket.
+
+    Nothing but the traceback still knows that socket, and it would stay open as long as that lives.
+    """
+    for error in errors_seen:
+        for frame, _ in walk_tb(error.__traceback__):
+            lost = frame.f_locals.get("sock")
+            if frame.f_code.co_name == "connect" and isinstance(lost, socket.socket):
+                lost.close()
 
 
 @contextmanager
