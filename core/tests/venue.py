@@ -153,6 +153,9 @@ class Venue:
     commission: Decimal | None = Decimal("1.00")
     fill_size: int | None = None
     """Units in one fill; None fills all at once."""
+    gateway_delay: float = 0.0
+    """How long what the clients connect to takes to start."""
+    gateway_error: Exception | None = None
     connect_error: Exception | None = None
     connect_failure: PoseiError | None = None
     """What a client that goes on trying says about its last attempt."""
@@ -392,6 +395,11 @@ class _Connection:
     @property
     def last_failure(self) -> PoseiError | None:
         return self.venue.connect_failure
+
+    async def start_gateway(self) -> None:
+        await asyncio.sleep(self.venue.gateway_delay)
+        if self.venue.gateway_error is not None:
+            raise self.venue.gateway_error
 
     async def connect(self) -> None:
         await asyncio.sleep(self.venue.connect_delay)

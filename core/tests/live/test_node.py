@@ -13,6 +13,7 @@ from venue import AAPL, USD, VenueDataConfig, VenueDataFactory, VenueExecFactory
 
 from posei_trader.config import ImportableConfig, LiveExecEngineConfig, LoggingConfig
 from posei_trader.errors import (
+    AuthenticationFailed,
     ConfigError,
     ConnectionFailed,
     InvalidRequest,
@@ -229,6 +230,22 @@ def test_a_venue_that_does_not_answer_fails_the_run_in_the_configured_time(venue
     assert (caught.value.field, caught.value.value) == ("timeout_connection", 0.05)
     assert "gateway" in caught.value.remedy
     assert time.monotonic() - begin < 5
+
+
+def test_a_gateway_may_take_longer_to_start_than_the_connection_may(venue):
+    venue.gateway_delay = 0.3
+    node = make_node(timeout_connection=0.2)
+    node.trader.add_actor(StopAtOnce(node))
+    node.run()
+    assert node.state is NodeState.STOPPED
+    node.dispose()
+
+
+def test_a_gateway_that_does_not_start_fails_the_run_with_its_own_error(venue, capsys):
+    venue.gateway_error = AuthenticationFailed("the login was refused", remedy="correct it")
+    with pytest.raises(AuthenticationFailed, match="refused"):
+        failing_run(make_node())
+    assert "client SIM: the login was refused" in capsys.readouterr().err
 
 
 def test_a_venue_that_goes_on_failing_tells_why_when_the_time_is_up(venue):

@@ -274,3 +274,23 @@ async def test_a_gateway_is_started_before_and_its_port_wins(own_gateway, caplog
     await second.disconnect()
     assert not gateway.is_ready()
     assert gateway.stops == 1
+
+
+async def test_a_gateway_that_was_started_is_let_go_of_without_a_connection(own_gateway):
+    pool = ClientPool(SystemClock(), engine.Cache())
+    client = pool.client(InteractiveBrokersDataClientConfig(dockerized_gateway=OwnGatewayConfig()))
+    (gateway,) = OwnGateway.made
+    await client.start_gateway()
+    assert gateway.is_ready()
+    assert not client.is_connected
+    await client.disconnect()
+    assert not gateway.is_ready()
+    assert gateway.stops == 1
+
+
+async def test_a_client_without_a_gateway_has_none_to_start():
+    pool = ClientPool(SystemClock(), engine.Cache())
+    client = pool.client(InteractiveBrokersDataClientConfig(ibg_port=1))
+    await client.start_gateway()
+    await client.disconnect()
+    assert client._shared.users == 0

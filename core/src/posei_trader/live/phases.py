@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.errors import NotConnected, PoseiError, RequestTimeout
-from posei_trader.protocols import TellsFailures
+from posei_trader.protocols import StartsGateway, TellsFailures
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -48,7 +48,7 @@ class Phases:
         self._wiring.execution.load()
 
     async def connect(self) -> None:
-        """Connect every client, all at once.
+        """Start the gateways, then connect every client, all at once.
 
         Raises:
             RequestTimeout: some did not connect within `timeout_connection`; names them, and what
@@ -56,6 +56,11 @@ class Phases:
             PoseiError: what the first one that failed raised.
         """
         clients = self._clients()
+        # A gateway has limits of its own: it may be fetched first, or wait for a person's phone.
+        starts = [
+            (_title(one), one.start_gateway()) for one in clients if isinstance(one, StartsGateway)
+        ]
+        await _all(starts, None)
         seconds = self._config.timeout_connection
         pending = await _all([(_title(one), one.connect()) for one in clients], seconds)
         if not pending:
@@ -188,9 +193,11 @@ class Phases:
 
 
 async def _all(
-    steps: Sequence[tuple[str, Coroutine[object, None, object]]], seconds: float
+    steps: Sequence[tuple[str, Coroutine[object, None, object]]], seconds: float | None
 ) -> list[str]:
     """Do several things at once, and return the names of those that did not end in time.
+
+    Without a time they end when they end.
 
     The first failure ends the others and is raised.
     """

@@ -26,6 +26,7 @@ from posei_trader.protocols.clients import (
     ExercisesOptions,
     HealsGaps,
     PreviewsOrders,
+    StartsGateway,
     TellsFailures,
 )
 from posei_trader.protocols.factories import (
@@ -69,6 +70,7 @@ __all__ = [
     "InstrumentStore",
     "OrderLookup",
     "PreviewsOrders",
+    "StartsGateway",
     "Symbology",
     "TellsFailures",
     "TimerHandle",

@@ -37,6 +37,7 @@ __all__ = [
     "ExercisesOptions",
     "HealsGaps",
     "PreviewsOrders",
+    "StartsGateway",
     "TellsFailures",
 ]
 
@@ -251,6 +252,24 @@ class TellsFailures(Protocol):
     @property
     def last_failure(self) -> PoseiError | None:
         """Why the last attempt to connect failed, None when none has."""
+
+
+@runtime_checkable
+class StartsGateway(Protocol):
+    """What a client may offer: it first starts what it connects to, such as a container.
+
+    A node awaits it before it connects and does not count the time as `timeout_connection`: a
+    gateway has limits of its own, and a person may have to confirm its login.
+    """
+
+    async def start_gateway(self) -> None:
+        """Start the gateway that was configured, if one was; `disconnect` lets go of it.
+
+        Idempotent. Cancelling it takes down what it has started.
+
+        Raises:
+            PoseiError: what the gateway raised.
+        """
 
 
 @runtime_checkable

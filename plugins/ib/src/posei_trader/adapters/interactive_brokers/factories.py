@@ -23,7 +23,7 @@ from posei_trader.adapters.interactive_brokers.gateway import gateway_from
 from posei_trader.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Coroutine, Hashable
 
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
     from posei_trader.adapters.interactive_brokers.config import (
@@ -137,13 +137,20 @@ class _Lease:
         self._shared = shared
         self._is_held = False
 
+    async def start_gateway(self) -> None:
+        """Start the gateway, if there is one; from then on this user needs it."""
+        await self._held(self._shared.client.start_gateway())
+
     async def connect(self) -> None:
         """Connect, or join the connection that is there."""
+        await self._held(self._shared.client.connect())
+
+    async def _held(self, step: Coroutine[object, None, None]) -> None:
         if not self._is_held:
             self._is_held = True
             self._shared.take()
         try:
-            await self._shared.client.connect()
+            await step
         except BaseException:
             await self.disconnect()
             raise

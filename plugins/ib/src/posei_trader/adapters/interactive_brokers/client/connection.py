@@ -65,6 +65,14 @@ class InteractiveBrokersClientConnectionMixin(ClientPart):
         """
         return self._session.server_version
 
+    async def start_gateway(self) -> None:
+        """Start the gateway that was configured, if one was; `connect` does it, too. Idempotent.
+
+        Raises:
+            PoseiError: what the gateway raised.
+        """
+        await self._connection.start_gateway()
+
     async def connect(self) -> None:
         """Connect, and stay connected until `disconnect`. Idempotent; concurrent calls share.
 

@@ -108,7 +108,7 @@ class Supervisor:
         """Connect, see `InteractiveBrokersClientConnectionMixin.connect`."""
         if self.state.is_connected:
             return
-        await self._start_gateway()
+        await self.start_gateway()
         if self._task is None or self._task.done():
             self.failure = None
             self._ready = asyncio.get_running_loop().create_future()
@@ -189,7 +189,7 @@ class Supervisor:
     async def _establish(self) -> None:
         """Bring the connection to READY, or raise why not."""
         options = self._options
-        await self._start_gateway()
+        await self.start_gateway()
         self._change(ConnectionEvent.CONNECT, f"connecting to {self.host}:{self.port}")
         loop = asyncio.get_running_loop()
         handshake = self._session.handshake = Handshake(loop.create_future())
@@ -211,7 +211,7 @@ class Supervisor:
             raise not_ready(self.host, self.port, sorted(handshake.missing))
         self._became_ready()
 
-    async def _start_gateway(self) -> None:
+    async def start_gateway(self) -> None:
         """Start the gateway if there is one; from then on its address is ours."""
         if self._gateway is None:
             return

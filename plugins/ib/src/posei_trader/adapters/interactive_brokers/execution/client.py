@@ -180,6 +180,14 @@ class InteractiveBrokersExecutionClient:
 
     # -- life -----------------------------------------------------------------------------------
 
+    async def start_gateway(self) -> None:
+        """Start the gateway that was configured, if one was. Idempotent.
+
+        Raises:
+            PoseiError: what the gateway raised.
+        """
+        await self._client.start_gateway()
+
     async def connect(self) -> None:
         """Connect, check the account, and deliver a first account state. Idempotent.
 
