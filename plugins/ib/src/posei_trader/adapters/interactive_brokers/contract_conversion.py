@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "SIZE_FIELDS",
     "contract_from_ibapi",
     "contract_to_ibapi",
     "description_from_ibapi",
@@ -59,7 +60,7 @@ _CONTRACT_KNOWN: Final = frozenset((*_CONTRACT_PLAIN, *_CONTRACT_PARTS))
 _LEG_FIELDS: Final = ComboLeg.__struct_fields__
 _LEG_KNOWN: Final = frozenset(_LEG_FIELDS)
 _HEDGE_KNOWN: Final = frozenset(DeltaNeutralContract.__struct_fields__)
-_SIZES: Final = (
+SIZE_FIELDS: Final = (
     "minSize",
     "sizeIncrement",
     "suggestedSizeIncrement",
@@ -67,10 +68,12 @@ _SIZES: Final = (
     "lastPricePrecision",
     "lastSizePrecision",
 )
+"""Fields of details that are quantities: texts on the wire, a huge number where unset."""
+
 _FUND_ENUMS: Final = ("fundDistributionPolicyIndicator", "fundAssetType")
 _NO_FUND_VALUE: Final = "NoneItem"
 _DETAILS_PARTS: Final = frozenset(
-    {"contract", "aggGroup", "secIdList", "ineligibilityReasonList", *_SIZES, *_FUND_ENUMS}
+    {"contract", "aggGroup", "secIdList", "ineligibilityReasonList", *SIZE_FIELDS, *_FUND_ENUMS}
 )
 _DETAILS_KNOWN: Final = frozenset(IBContractDetails.__struct_fields__)
 _DETAILS_PLAIN: Final = tuple(
@@ -109,7 +112,7 @@ def details_from_ibapi(details: ib.ContractDetails) -> IBContractDetails:
     fields["contract"] = contract_from_ibapi(fields["contract"])
     if fields["aggGroup"] == UNSET_INTEGER:
         fields["aggGroup"] = None
-    for name in _SIZES:
+    for name in SIZE_FIELDS:
         if name in fields:
             fields[name] = _size(fields[name])
     for name in _FUND_ENUMS:
@@ -131,7 +134,7 @@ def details_to_ibapi(details: IBContractDetails) -> ib.ContractDetails:
     target.contract = contract_to_ibapi(details.contract)
     for name in _DETAILS_PLAIN:
         _write(target, name, getattr(details, name))
-    for name in _SIZES:
+    for name in SIZE_FIELDS:
         size = getattr(details, name)
         _write(target, name, UNSET_DECIMAL if size is None else size)
     for name in _FUND_ENUMS:

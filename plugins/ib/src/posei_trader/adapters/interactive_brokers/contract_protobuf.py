@@ -15,6 +15,7 @@ from typing import Any, Final, final
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
 from ibapi.utils import floatMaxString
 
+from posei_trader.adapters.interactive_brokers.contract_conversion import SIZE_FIELDS
 from posei_trader.adapters.interactive_brokers.contract_series import OWN_FIELDS, member_of
 from posei_trader.adapters.interactive_brokers.contract_types import (
     IBContract,
@@ -42,14 +43,6 @@ _RARE: Final = frozenset(
 )
 # In requests only; ibapi leaves them out of answers too.
 _NOT_ANSWERED: Final = frozenset({"secIdType", "secId", "includeExpired"})
-_SIZES: Final = (
-    "minSize",
-    "sizeIncrement",
-    "suggestedSizeIncrement",
-    "minAlgoSize",
-    "lastPricePrecision",
-    "lastSizePrecision",
-)
 _KNOWN: Final = frozenset(IBContract.__struct_fields__) | frozenset(
     IBContractDetails.__struct_fields__
 )
@@ -118,7 +111,7 @@ def _fields_of_details(message: Any) -> dict[str, Any] | None:
     fields = {_RENAMED.get(field.name, field.name): value for field, value in message.ListFields()}
     if not _RARE.isdisjoint(fields):
         return None
-    for name in _SIZES:
+    for name in SIZE_FIELDS:
         if name in fields:
             size = Decimal(fields[name])
             fields[name] = None if size == UNSET_DECIMAL else size

@@ -19,7 +19,7 @@ from posei_trader.logs import get_logger
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from posei_trader.adapters.interactive_brokers.contract_types import (
         IBContractDetails,
@@ -161,6 +161,14 @@ class ChainWalker:
                 _LOG.warning("IB lists an expiry without contracts", question=str(question))
                 return []
 
+    def _start(
+        self,
+        waiting: Iterator[IBContract],
+        running: set[asyncio.Task[list[IBContractDetails]]],
+    ) -> None:
+        for question in itertools.islice(waiting, self._concurrency - len(running)):
+            running.add(asyncio.ensure_future(self._ask(question)))
+
     async def _answers(
         self, questions: Iterable[IBContract]
     ) -> AsyncIterator[list[IBContractDetails]]:
@@ -170,13 +178,17 @@ class ChainWalker:
         done: set[asyncio.Task[list[IBContractDetails]]] = set()
         try:
             while True:
-                for question in itertools.islice(waiting, self._concurrency - len(running)):
-                    running.add(asyncio.ensure_future(self._ask(question)))
+                self._start(waiting, running)
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 while done:
-                    yield done.pop().result()
+                    answer = done.pop().result()
+                    # The next question is on its way while this answer is worked on.
+                    self._start(waiting, running)
+                    yield answer
+                    # Answers that came together must not keep the loop from everybody else.
+                    await asyncio.sleep(0)
         finally:
             for task in running:
                 task.cancel()
