@@ -1,9 +1,10 @@
 """Dates on which exchanges trade, and their early closes, from `exchange_calendars`.
 
 That package takes seconds to import and to compute a calendar, during which a gateway's loop would
-stand still. So it is only asked for what nobody has asked before: answers are kept in memory for
-the life of the process, and in files for the next one, by version of the package. What a gateway is
-going to need is prepared by `prepare` in the worker thread of its start.
+stand still. So the decades of our time ship with this package (see :mod:`.shipped_calendars`), and
+others are computed once: kept in memory for the life of the process, and in files for the next one,
+by version of the package. What a gateway is going to need is prepared by `prepare` in the worker
+thread of its start.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from posei_ib_sim.contracts.shipped_calendars import shipped_dates
 from posei_ib_sim.errors import ConfigurationError
 from posei_ib_sim.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["decade", "prepare", "session_dates"]
+__all__ = ["computed_dates", "decade", "prepare", "session_dates"]
 
 _PACKAGE: Final = "exchange_calendars"
 _LOG: Final = get_logger(__name__)
@@ -53,6 +55,9 @@ def session_dates(code: str, first: dt.date, last: dt.date) -> _Dates:
     Raises:
         ConfigurationError: The calendar does not reach that far.
     """
+    shipped = shipped_dates(code, first, last)
+    if shipped is not None:
+        return shipped
     with _COMPUTING:
         return _kept_or_computed(code, first, last)
 
@@ -66,8 +71,8 @@ def decade(year: int) -> tuple[dt.date, dt.date]:
 def prepare(codes: Iterable[str], year: int) -> None:
     """Load what a simulation around a year asks for: its decade, two before it, the next one.
 
-    Takes seconds when nothing is kept in files yet. A span that a calendar does not reach is left
-    out: whoever asks for it gets the error.
+    Takes seconds where nothing is shipped, nor kept in files yet. A span that a calendar does not
+    reach is left out: whoever asks for it gets the error.
     """
     start = year // 10 * 10
     for code in sorted(set(codes)):
@@ -83,7 +88,7 @@ def _kept_or_computed(code: str, first: dt.date, last: dt.date) -> _Dates:
     kept = _read(path)
     if kept is not None:
         return kept
-    computed = _computed(code, first, last)
+    computed = computed_dates(code, first, last)
     _write(path, computed)
     return computed
 
@@ -117,7 +122,12 @@ def _write(path: Path, dates: _Dates) -> None:
         _LOG.debug("calendar cannot be kept", path=str(path), reason=str(error))
 
 
-def _computed(code: str, first: dt.date, last: dt.date) -> _Dates:
+def computed_dates(code: str, first: dt.date, last: dt.date) -> _Dates:
+    """Return what `exchange_calendars` says, without looking anywhere else.
+
+    Raises:
+        ConfigurationError: The calendar does not reach that far.
+    """
     import exchange_calendars  # noqa: PLC0415 - seconds of import, paid by its first user
 
     # Not `catch_warnings`, which would put back other threads' filters. Filters that are there

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import functools
 from typing import TYPE_CHECKING, Final, final
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,8 @@ __all__ = ["HOURS", "HoursBook", "HoursTemplate", "Session"]
 _DAY: Final = dt.timedelta(days=1)
 _MOST_DESCRIBED: Final = 1024
 _MINUTE_NS: Final = 60_000_000_000
+_NOON: Final = dt.time(12)
+_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 _FIXED: Final = frozenset({"week", "always"})
 
 
@@ -213,15 +216,28 @@ HOURS: Final[dict[str, HoursTemplate]] = {
 """Session templates by name; every contract names one."""
 
 
+def _wall_ns(date: dt.date, minutes: int, zone: ZoneInfo) -> int:
+    """Return the moment that is so many minutes from the midnight of a date, by the wall clock."""
+    ahead = _ahead(date.toordinal() - 2, zone)
+    if ahead == _ahead(date.toordinal() + 2, zone):
+        # No change of the clocks is near, as on most days.
+        days = date.toordinal() - _EPOCH
+        return (days * 86_400 + minutes * 60 - ahead) * 1_000_000_000
+    wall = dt.datetime.combine(date, dt.time()) + dt.timedelta(minutes=minutes)
+    return int(wall.replace(tzinfo=zone).timestamp()) * 1_000_000_000
+
+
+@functools.lru_cache(maxsize=65_536)
+def _ahead(ordinal: int, zone: ZoneInfo) -> int:
+    noon = dt.datetime.combine(dt.date.fromordinal(ordinal), _NOON, tzinfo=zone)
+    offset = noon.utcoffset()
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
 def _segment_ns(
     date: dt.date, segment: tuple[int, int], zone: ZoneInfo, cap_ns: int | None
 ) -> tuple[int, int] | None:
-    midnight = dt.datetime.combine(date, dt.time())
-    ends = []
-    for minutes in segment:
-        wall = midnight + dt.timedelta(minutes=minutes)
-        ends.append(int(wall.replace(tzinfo=zone).timestamp()) * 1_000_000_000)
-    start, end = ends
+    start, end = (_wall_ns(date, minutes, zone) for minutes in segment)
     if cap_ns is not None:
         end = min(end, cap_ns)
     return (start, end) if end > start else None
