@@ -180,6 +180,14 @@ def test_a_bond_is_quoted_in_percent_of_its_face(details: Details) -> None:
     assert bond.raw_symbol == "912828XE8"
 
 
+def test_a_bond_begins_with_the_day_of_its_issue_at_the_exchange(details: Details) -> None:
+    named = {"secType": "BOND", "symbol": "US-T", "exchange": "SMART", "cusip": "912828XE8"}
+    assert build(details(**named, issueDate="20150531")).activation_ns == moment(
+        "2015-05-31T00:00-04:00"
+    )
+    assert build(details(**named)).activation_ns == 0
+
+
 def test_a_fund_is_an_equity(details: Details) -> None:
     fund = build(details(secType="FUND", symbol="VFIAX", exchange="FUNDSERV"))
     assert isinstance(fund, Equity)

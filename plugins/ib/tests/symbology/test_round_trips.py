@@ -75,6 +75,18 @@ def test_futures(local: str, exchange: str) -> None:
         assert future in symbology.candidates(symbology.to_instrument_id(future))
 
 
+@given(
+    st.from_regex(r"[A-Z0-9]{1,6}", fullmatch=True),
+    st.dates(dt.date(2020, 1, 1), dt.date(2040, 1, 1)),
+    at("FUT"),
+)
+def test_futures_spelt_as_eurex_spells_them(root: str, day: dt.date, exchange: str) -> None:
+    local = f"{root} {day:%Y%m%d} M"
+    future = IBContract(secType="FUT", exchange=exchange, localSymbol=local)
+    for symbology in METHODS:
+        assert future in symbology.candidates(symbology.to_instrument_id(future))
+
+
 @given(codes, st.sampled_from("CP"), strikes, at("FOP"))
 def test_options_on_futures(code: str, right: str, strike: float, exchange: str) -> None:
     local = f"{code} {right}{strike:.3f}".rstrip("0").rstrip(".")

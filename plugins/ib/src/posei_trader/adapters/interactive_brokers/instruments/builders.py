@@ -15,7 +15,10 @@ from posei_trader.adapters.interactive_brokers.instruments.price_scale import (
     price_scale,
 )
 from posei_trader.adapters.interactive_brokers.instruments.raw_details import SharedDetails
-from posei_trader.adapters.interactive_brokers.instruments.sessions import expiry_ns
+from posei_trader.adapters.interactive_brokers.instruments.sessions import (
+    expiry_ns,
+    start_of_day_ns,
+)
 from posei_trader.adapters.interactive_brokers.instruments.underlyings import (
     asset_class_of,
     listing_mic,
@@ -245,6 +248,7 @@ def _bond(parts: _Parts) -> Instrument:
     if not details.contract.multiplier:
         # IB counts bonds in units of 1,000 of face value and quotes percent of it.
         parts.shared["multiplier"] = Quantity(_FACE_VALUE / _PERCENT)
+    parts.shared["activation_ns"] = start_of_day_ns(details.issueDate[:8], details.timeZoneId)
     return Bond(
         **parts.shared,
         asset_class=AssetClass.DEBT,

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from posei_trader.adapters.interactive_brokers.instruments.time_zones import zone_of
 from posei_trader.logs import get_logger
 
-__all__ = ["Segment", "expiry_ns", "parse_date", "sessions", "today_in"]
+__all__ = ["Segment", "expiry_ns", "parse_date", "sessions", "start_of_day_ns", "today_in"]
 
 _LOG: Final = get_logger("InteractiveBrokersInstrumentProvider")
 _RANGE: Final = re.compile(r"(?:(\d{8}):)?(\d{4})-(?:(\d{8}):)?(\d{4})")
@@ -80,13 +80,24 @@ def expiry_ns(date: str, *, last_trade_time: str, hours: str, zone_name: str) ->
     day = parse_date(date)
     if day is None:
         return 0
+    last = _last_moment(day, last_trade_time, sessions(hours))
+    return _utc_ns(last, zone_name)
+
+
+@functools.lru_cache(maxsize=256)
+def start_of_day_ns(date: str, zone_name: str) -> int:
+    """Return the first moment of a day at the exchange, UNIX ns UTC; 0 when there is no date."""
+    day = parse_date(date)
+    return 0 if day is None else _utc_ns(_start_of(day), zone_name)
+
+
+def _utc_ns(local: dt.datetime, zone_name: str) -> int:
     zone: dt.tzinfo | None = zone_of(zone_name)
     if zone is None:
         if zone_name:
-            _LOG.warning("unknown time zone, expiry taken as UTC", zone=zone_name, date=date)
+            _LOG.warning("unknown time zone, taken for UTC", zone=zone_name, time=str(local))
         zone = dt.UTC
-    local = _last_moment(day, last_trade_time, sessions(hours)).replace(tzinfo=zone)
-    return int(local.timestamp()) * _NS
+    return int(local.replace(tzinfo=zone).timestamp()) * _NS
 
 
 def _last_moment(day: dt.date, last_trade_time: str, listed: tuple[Segment, ...]) -> dt.datetime:

@@ -122,6 +122,8 @@ def spell_future(contract: IBContract) -> str:
         return local
     if code := code_of_named_month(local):
         return code
+    if not contract.symbol and _EUREX_FUTURE.fullmatch(local):
+        return local
     date = date_of(contract)
     if not date or not contract.symbol:
         raise missing(contract, "localSymbol, or symbol and lastTradeDateOrContractMonth,")
