@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -579,11 +580,15 @@ async def test_loading_everything_is_refused_with_the_way_to_go() -> None:
     assert source.asked == []
 
 
-async def test_filtered_types_are_left_out() -> None:
+async def test_filtered_types_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     made, _ = provider(
         SPX, *OPTIONS, build_options_chain=True, filter_sec_types=frozenset(["OPT", "WAR"])
     )
     assert ids(await made.load_contracts([INDEX])) == ["^SPX.CBOE"]
+    lines = [line for line in caplog.text.splitlines() if "skipped by type" in line]
+    counted = [int(count) for line in lines for count in re.findall(r"'OPT': (\d+)", line)]
+    assert sum(counted) == len(OPTIONS)
     assert await made.load_contracts([IBContract(secType="WAR", symbol="X")]) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.instruments.builders import (
@@ -88,16 +89,20 @@ class Registration:
         return instrument
 
     async def add_all(self, rows: Iterable[IBContractDetails]) -> list[Instrument]:
-        """Add many; one that cannot be used is logged and does not stop the others."""
+        """Add many; what cannot be used is logged and does not stop the others."""
         added = []
+        skipped: Counter[str] = Counter()
         for details in rows:
             kind = details.contract.secType
             if kind in self._skip or kind not in INSTRUMENT_TYPES:
+                skipped[kind] += 1
                 continue
             try:
                 added.append(await self.add(details))
             except FixRequest as error:
                 _LOG.warning("contract left out", contract=str(details.contract), reason=str(error))
+        if skipped:
+            _LOG.info("contracts skipped by type", **skipped)
         return added
 
     def add_spread(
