@@ -184,6 +184,8 @@ def test_instruments_are_kept_by_their_newest_definition(tmp_path):
     assert catalog.write_data([old, pair]).written == 2
     assert catalog.write_data([new]).written == 1
     assert catalog.write_data([new, pair]).skipped == 2
+    later = equity("AAPL.XNAS", ts_event=3, ts_init=3, isin="US0378331005")
+    assert catalog.write_data([later]).skipped == 1  # it says nothing new
     assert catalog.instruments() == [new, pair]
     assert catalog.instruments(["AAPL.XNAS"]) == [new]
     assert catalog.instruments(kind=CurrencyPair) == [pair]

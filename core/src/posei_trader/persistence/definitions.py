@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+import msgspec
 import pyarrow as pa
 
 from posei_trader.model.instruments import Instrument
@@ -41,7 +42,9 @@ class InstrumentFiles:
         self._files = files
 
     def write(self, instruments: Iterable[Instrument]) -> WriteResult:
-        """Store definitions; one that is the newest already is not stored again.
+        """Store definitions; one that says what the newest says is not stored again.
+
+        When it was made does not count: a definition asked for every day is one definition.
 
         Raises:
             DataFileError: the directory is not writable, or the disk is full.
@@ -50,7 +53,7 @@ class InstrumentFiles:
         skipped = 0
         for instrument in instruments:
             directory = key_directory(instrument.id)
-            if self._newest(directory) == instrument:
+            if _is_same(self._newest(directory), instrument):
                 skipped += 1
                 continue
             table = pa.Table.from_arrays(
@@ -82,3 +85,10 @@ class InstrumentFiles:
             return None
         text = self._files.read(files[-1].path)["definition"][0].as_py()
         return decode_json(text, Instrument)
+
+
+def _is_same(known: Instrument | None, instrument: Instrument) -> bool:
+    if known is None or type(known) is not type(instrument):
+        return False
+    made = {"ts_event": known.ts_event, "ts_init": known.ts_init}
+    return msgspec.structs.replace(instrument, **made) == known

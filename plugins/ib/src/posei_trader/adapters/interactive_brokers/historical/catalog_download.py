@@ -293,9 +293,11 @@ class CatalogDownload:
     # -- afterwards -----------------------------------------------------------------------------
 
     async def _examine(self, stream: HistoryStream, report: StreamReport) -> None:
-        rows = self._catalog.table(
-            stream.kind, stream.key, report.start_ns, max(report.start_ns, report.end_ns)
-        )
+        first = report.start_ns
+        if stream.bar_type is not None:
+            # A daily bar belongs to the span when its day does.
+            first = floor_to_period(first, stream.bar_type.spec)
+        rows = self._catalog.table(stream.kind, stream.key, first, max(first, report.end_ns))
         report.rows = rows.num_rows
         if report.end_ns <= report.start_ns:
             return

@@ -603,7 +603,7 @@ class HistoricInteractiveBrokersClient:
         duration: str | None,
         tz_name: str,
     ) -> tuple[int, int]:
-        return span_of(start, end, duration, tz_name, self._clock.timestamp_ns())
+        return span_of(start, end, duration, tz_name, self._source.downloads.now_ns())
 
     def _need_connection(self) -> None:
         if not self._client.is_connected:

@@ -103,6 +103,10 @@ class HistoryDownloads:
         """Return what is being asked of IB now, for people."""
         return self._client.health().requests
 
+    def now_ns(self) -> int:
+        """Return now by IB's clock as far as it is known, UNIX ns UTC."""
+        return self._clock.timestamp_ns() + (self._client.clock_offset_ns or 0)
+
     # -- bars -----------------------------------------------------------------------------------
 
     def plan(self, traded: Traded, bar_type: BarType, start_ns: int, end_ns: int) -> list[Segment]:
@@ -114,7 +118,7 @@ class HistoryDownloads:
         """
         check_has(bar_type.spec.price_type, traded.contract.secType)
         if traded.is_continuous:
-            return [open_ended(start_ns, self._clock.timestamp_ns(), bar_type.spec)]
+            return [open_ended(start_ns, self.now_ns(), bar_type.spec)]
         return segments(start_ns, end_ns, bar_type.spec)
 
     async def bars(
@@ -423,7 +427,7 @@ class HistoryDownloads:
             ),
             start_ns,
             end_ns,
-            self._clock.timestamp_ns(),
+            self.now_ns(),
         )
 
     def _trade_pages(
@@ -442,5 +446,5 @@ class HistoryDownloads:
             ),
             start_ns,
             end_ns,
-            self._clock.timestamp_ns(),
+            self.now_ns(),
         )
