@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
-from posei_ib_sim.accounts.advisor import share_out
+from posei_ib_sim.accounts.advisor import allocation_unit, share_out
 from posei_ib_sim.accounts.commissions import commission_currency, order_commission
 from posei_ib_sim.orders.matching import Match
 from posei_ib_sim.orders.state import Fill, SimOrder, Status
@@ -94,14 +94,14 @@ class Booker:
         """Share a match out among the accounts of an advisor's order."""
         if not order.request.faGroup:
             return [(order.account_id, quantity)]
-        increment = order.contract.size_increment
+        unit = allocation_unit(order.contract)
         if sum(order.allocation.values()) != order.quantity:
-            order.allocation = self._advisor.shares(order.request, increment)
+            order.allocation = self._advisor.shares(order.request, order.contract)
         wanted = dict(order.allocation)
         for fill in order.fills:
             wanted[fill.account_id] = wanted.get(fill.account_id, Decimal(0)) - fill.quantity
         owed = {name: max(amount, Decimal(0)) for name, amount in wanted.items()}
-        return [(name, part) for name, part in share_out(quantity, owed, increment).items() if part]
+        return [(name, part) for name, part in share_out(quantity, owed, unit).items() if part]
 
     def book_exercise(
         self, order: SimOrder, delivered: Decimal, contracts: ContractDatabase

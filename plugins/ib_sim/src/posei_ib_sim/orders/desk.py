@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
-from posei_ib_sim.accounts.advisor import Advisor
+from posei_ib_sim.accounts.advisor import Advisor, allocation_unit
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.orders.booking import Booker
 from posei_ib_sim.orders.conditions import ConditionChecker
@@ -264,10 +264,11 @@ class OrderDesk:
         self._rules.check(contract)
         check_order(contract, request)
         self._references.check(contract, request)
-        self.advisor.check(request)
 
     def _completed(self, contract: SimContract, request: Order) -> Order:
         """Fill in what a client may leave out: account, time in force, quantity from cash."""
+        self.advisor.check_allocation(request)
+        self.advisor.check(request)
         account = request.account or self._accounts.default.account_id
         if account not in self._accounts.accounts:
             raise RequestRefused(
@@ -277,6 +278,11 @@ class OrderDesk:
         changes: dict[str, object] = {"account": account, "tif": request.tif or "DAY"}
         if request.cashQty and not request.totalQuantity:
             changes["totalQuantity"] = self._size_of(contract, request)
+        shared = self.advisor.size(request, contract)
+        if shared is not None:
+            changes["totalQuantity"] = shared
+        elif request.faGroup and (request.totalQuantity or 0) % allocation_unit(contract):
+            raise RequestRefused(10251, "Fractional shares are not supported for allocation orders")
         return msgspec.structs.replace(request, **changes)
 
     def _size_of(self, contract: SimContract, request: Order) -> Decimal:
@@ -300,7 +306,6 @@ class OrderDesk:
         request = self._completed(contract, request)
         check_order(contract, request)
         self._references.check(contract, request)
-        self.advisor.check(request)
         _check_change(order.request, request)
         self._lifecycle.check_times(order, request)
         if order.request.hedgeType:

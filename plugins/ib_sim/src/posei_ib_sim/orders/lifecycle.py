@@ -114,7 +114,7 @@ class Lifecycle:
             self._release(member)
 
     def _release(self, order: SimOrder) -> None:
-        shares = self._advisor.shares(order.request, order.contract.size_increment)
+        shares = self._advisor.shares(order.request, order.contract)
         order.allocation = shares
         for account, quantity in shares.items():
             part = msgspec.structs.replace(order.request, account=account, totalQuantity=quantity)

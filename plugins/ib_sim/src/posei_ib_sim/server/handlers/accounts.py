@@ -14,7 +14,8 @@ from posei_ib_sim.server.translate import money, to_wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from posei_ib_sim.accounts import AccountBook, Position
+    from posei_ib_sim.accounts import AccountBook, Advisor, Position
+    from posei_ib_sim.accounts.values import Row
     from posei_ib_sim.clock import Timer
     from posei_ib_sim.market import Board, MarketEvent
     from posei_ib_sim.server.routes import Routes
@@ -74,9 +75,10 @@ class AccountHandlers:
                 "requests exceeded",
             )
         sent: dict[tuple[str, str, str], str] = {}
+        accounts = self._group(message.group)
 
         def refresh() -> None:
-            for account in self._group(message.group):
+            for account in accounts:
                 for tag, value, currency in summary_rows(self._book, account, message.tags):
                     key = (account.account_id, tag, currency)
                     if sent.get(key) != value:
@@ -108,6 +110,13 @@ class AccountHandlers:
             self._end(session, _UPDATES, 0)
             return
         account = self._account(message.acctCode)
+        if session.has(_UPDATES, 0):
+            session.error(
+                -1,
+                2100,
+                "New account data requested from TWS.  API client has been unsubscribed from "
+                "account data.",
+            )
         sent: dict[tuple[str, str], str] = {}
         shown: dict[int, wire.PortfolioValue] = {}
 
@@ -140,16 +149,16 @@ class AccountHandlers:
     def updates_multi(self, session: Session, message: wire.AccountUpdatesMultiRequest) -> None:
         """Send the values of one account or all, then what changes."""
         req_id = message.reqId or 0
-        accounts = [self._account(message.account)] if message.account else self._group("All")
+        self._advisor.check_model(message.modelCode)
+        accounts = self._group(message.account)
         sent: dict[tuple[str, str, str], str] = {}
 
         def refresh() -> None:
             for account in accounts:
-                rows = (
-                    ledger_rows(self._book, account, "ALL")
-                    if message.ledgerAndNLV
-                    else account_rows(self._book, account)
-                )
+                rows: Iterable[Row] = account_rows(self._book, account)
+                if message.ledgerAndNLV:
+                    totals = summary_rows(self._book, account, "NetLiquidation")
+                    rows = [*totals, *ledger_rows(self._book, account, "ALL")]
                 for key, value, currency in rows:
                     if sent.get((account.account_id, key, currency)) != value:
                         sent[account.account_id, key, currency] = value
@@ -204,7 +213,8 @@ class AccountHandlers:
     def positions_multi(self, session: Session, message: wire.PositionsMultiRequest) -> None:
         """Send the positions of one account or all, then those that change."""
         req_id = message.reqId or 0
-        accounts = [self._account(message.account)] if message.account else self._group("All")
+        self._advisor.check_model(message.modelCode)
+        accounts = self._group(message.account)
         sent: dict[tuple[str, int], wire.PositionMulti] = {}
 
         def refresh(_: str) -> None:
@@ -238,6 +248,7 @@ class AccountHandlers:
     def pnl(self, session: Session, message: wire.PnLRequest) -> None:
         """Send an account's profit and loss, then once a second while it changes."""
         req_id = message.reqId or 0
+        self._advisor.check_model(message.modelCode)
         account = self._account(message.account)
 
         def current() -> wire.ServerMessage:
@@ -258,6 +269,7 @@ class AccountHandlers:
     def pnl_single(self, session: Session, message: wire.PnLSingleRequest) -> None:
         """Send the profit and loss of one position, then once a second while it changes."""
         req_id = message.reqId or 0
+        self._advisor.check_model(message.modelCode)
         account = self._account(message.account)
         contract = self._server.simulation.contracts.get(message.conId or 0)
 
@@ -281,8 +293,17 @@ class AccountHandlers:
         self._end(session, _PNL_SINGLE, message.reqId or 0)
 
     def family_codes(self, session: Session, _: wire.FamilyCodesRequest) -> None:
-        """Answer the row that an account without a family gets."""
-        session.send(wire.FamilyCodes(familyCodes=(wire.FamilyCode(accountId="*", familyCode=""),)))
+        """Answer the family of each account of an advisor; others have the row of no family."""
+        codes = {"*": ""}
+        if self._advisor.exists:
+            codes = dict.fromkeys(self._book.accounts, self._book.default.account_id)
+        session.send(
+            wire.FamilyCodes(
+                familyCodes=tuple(
+                    wire.FamilyCode(accountId=name, familyCode=code) for name, code in codes.items()
+                )
+            )
+        )
 
     # ------------------------------------------------------------------ helpers
 
@@ -293,10 +314,13 @@ class AccountHandlers:
     def _account(self, code: str) -> Account:
         return self._book.get(code) if code else self._book.default
 
-    def _group(self, group: str) -> list[Account]:
-        if group in {"", "All"}:
-            return list(self._book.accounts.values())
-        return [self._account(group)]
+    def _group(self, name: str) -> list[Account]:
+        """Return the accounts of an advisor's group, one account, or all."""
+        return [self._book.get(one) for one in self._advisor.members(name)]
+
+    @property
+    def _advisor(self) -> Advisor:
+        return self._server.simulation.desk.advisor
 
     def _portfolio(self, account: Account) -> Iterable[tuple[int, wire.PortfolioValue]]:
         for con_id, position in account.positions.items():
