@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Stream", "StreamPlan", "StreamRegistry", "StreamState", "StreamStatus", "Subscription"]
 
 _REISSUES_AFTER_ERRORS: Final = 5
+_PATIENT: Final = frozenset({10197})
 _FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 60.0
 _SECOND: Final = 1_000_000_000
 _LOGGED_IN_FULL: Final = 3
 _QUIET_S: Final = 300.0
@@ -299,14 +301,19 @@ class StreamRegistry:
             self.guarded(handler.stream_failed, error)
 
     def reissue_later(self, stream: Stream, error: PoseiError) -> None:
-        """Open a stream anew after a pause that doubles each time; in the end, fail it."""
+        """Open a stream anew after a pause that doubles each time; in the end, fail it.
+
+        What a person has to end, such as another session that takes the data, is waited for.
+        """
         if self._clock.timestamp_ns() - stream.opened_ns > _QUIET_S * _SECOND:
             stream.errors_in_a_row = 0
-        if stream.errors_in_a_row >= _REISSUES_AFTER_ERRORS:
+        if stream.errors_in_a_row >= _REISSUES_AFTER_ERRORS and error.code not in _PATIENT:
             self.fail(stream, error)
             return
-        pause = _FIRST_PAUSE_S * 2**stream.errors_in_a_row
+        pause = min(_FIRST_PAUSE_S * 2 ** min(stream.errors_in_a_row, 16), _LONGEST_PAUSE_S)
         stream.errors_in_a_row += 1
+        if error.code in _PATIENT:
+            self._close_at_ib(stream)  # IB keeps it, without data
         self._suspend(stream)
         self._log.warning(
             "a stream is opened anew",
