@@ -156,7 +156,7 @@ class Freshness:
         received, watch.received = watch.received, stream.handle.received
         if watch.is_just_renewed:
             # What comes first is the present state, which a dead source has too.
-            watch.is_just_renewed = False
+            watch.is_just_renewed = not self._streams.is_open(subscription)
             return False
         if not watch.hours.knows(now):
             self._ask_hours(subscription, watch, now)
