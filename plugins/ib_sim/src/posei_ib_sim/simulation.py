@@ -166,9 +166,9 @@ class Simulation:
         for contract in load_seeds(self._factory):
             self.contracts.add(contract)
         shelf = FuturesShelf(self._factory, self.contracts.add)
-        self.contracts.add_expander(shelf.expand)
+        self.contracts.add_expander(shelf.expand, shelf.kinds)
         self._options = OptionShelf(self.contracts, self._factory, self._reference_price)
-        self.contracts.add_expander(self._options.expand)
+        self.contracts.add_expander(self._options.expand, self._options.kinds)
         builders: dict[str, Callable[[Mapping[str, Any]], SimContract]] = {
             "stock": self._factory.stock,
             "pair": self._factory.pair,

@@ -29,8 +29,22 @@ def database():
     factory = ContractFactory(hours, NOW.date())
     for contract in load_seeds(factory):
         found.add(contract)
-    found.add_expander(FuturesShelf(factory, found.add).expand)
+    futures = FuturesShelf(factory, found.add)
+    found.add_expander(futures.expand, futures.kinds)
+    options = OptionShelf(found, factory, lambda _: 100.0)
+    found.add_expander(options.expand, options.kinds)
     return found
+
+
+@pytest.mark.parametrize(
+    ("symbol", "sec_type", "kinds"),
+    [("AAPL", "STK", ["CFD", "OPT"]), ("SPX", "IND", ["OPT"]), ("ESTX50", "IND", ["FUT", "OPT"])],
+)
+def test_a_search_tells_of_derivatives_that_nobody_has_asked_for_yet(
+    database, symbol, sec_type, kinds
+):
+    (found, *_) = database.find(ContractQuery(symbol=symbol, sec_type=sec_type))
+    assert database.derivative_types(found) == kinds
 
 
 def test_last_trading_days_are_those_that_the_exchanges_published(database):
@@ -126,7 +140,7 @@ def test_a_family_of_options_has_the_strikes_that_a_user_gives_it():
     for contract in load_seeds(factory):
         found.add(contract)
     shelf = OptionShelf(found, factory, lambda _: 5003.0)
-    found.add_expander(shelf.expand)
+    found.add_expander(shelf.expand, shelf.kinds)
     spxw = {
         "underlying": "SPX", "trading_class": "SPXW", "sec_type": "IND", "exchanges": ["CBOE"],
         "cycle": "daily", "multiplier": "100", "market_rule": 109, "strikes": 4, "strike_step": 2.5,

@@ -47,6 +47,7 @@ class ContractDatabase:
         self._by_cusip: dict[str, list[SimContract]] = defaultdict(list)
         self._combos: dict[str, SimContract] = {}
         self._expand: list[Callable[[ContractQuery], None]] = []
+        self._kinds: list[Callable[[str], set[str]]] = []
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -97,9 +98,17 @@ class ContractDatabase:
         """Return a stable conId that is not in use."""
         return stable_con_id(identity, self._by_id)
 
-    def add_expander(self, expand: Callable[[ContractQuery], None]) -> None:
-        """Register a maker of contracts on demand, called with each query before it is answered."""
+    def add_expander(
+        self, expand: Callable[[ContractQuery], None], kinds: Callable[[str], set[str]]
+    ) -> None:
+        """Register a maker of contracts on demand.
+
+        Args:
+            expand: Called with each query before it is answered.
+            kinds: Tells the types that it could make on an underlying's symbol.
+        """
         self._expand.append(expand)
+        self._kinds.append(kinds)
 
     def get(self, con_id: int) -> SimContract:
         """Return a contract by id.
@@ -209,7 +218,10 @@ class ContractDatabase:
 
     def derivative_types(self, contract: SimContract) -> list[str]:
         """Return the classes of derivatives that exist on an underlying."""
-        classes = {c.sec_type for c in self._by_symbol.get(contract.symbol.upper(), ())}
+        symbol = contract.symbol.upper()
+        classes = {c.sec_type for c in self._by_symbol.get(symbol, ())}
+        for kinds in self._kinds:
+            classes |= kinds(symbol)
         return sorted(classes & {"CFD", "OPT", "WAR", "FUT", "FOP"})
 
     def _make(self, query: ContractQuery) -> None:

@@ -119,6 +119,14 @@ class OptionShelf:
             )
         return found
 
+    def kinds(self, symbol: str) -> set[str]:
+        """Return the types of options that there are on an underlying's symbol."""
+        return {
+            "FOP" if family["sec_type"] == "FUT" else "OPT"
+            for family in self._families
+            if family["underlying"] == symbol
+        }
+
     def expand(self, query: ContractQuery) -> None:
         """Make the options that a query may mean, if they are not made yet."""
         if self._is_expanding or not self._is_about_options(query):

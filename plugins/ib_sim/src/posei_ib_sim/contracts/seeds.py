@@ -347,6 +347,10 @@ class FuturesShelf:
                 kept.append(row)
         self._rows = kept
 
+    def kinds(self, symbol: str) -> set[str]:
+        """Return the types of contracts on an underlying that are still to be made."""
+        return {"FUT" for row in self._rows if row["symbol"] == symbol}
+
 
 def load_seeds(factory: ContractFactory) -> Iterator[SimContract]:
     """Build all contracts of the tables that ship with the simulator."""
