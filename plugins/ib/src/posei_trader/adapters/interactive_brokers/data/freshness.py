@@ -35,6 +35,8 @@ _log = get_logger("InteractiveBrokersDataClient")
 
 _SHORTEST_LOOK_NS: Final = NANOS_PER_SECOND
 _LONGEST_LOOK_NS: Final = 15 * NANOS_PER_SECOND
+_SETTLING_NS: Final = 5 * NANOS_PER_SECOND
+"""For how long after a stream was opened anew what comes is no sign of life."""
 _LOOKS_PER_LIMIT: Final = 4
 _LONGEST_PAUSE_NS: Final = 3_600 * NANOS_PER_SECOND
 _ASK_HOURS_EVERY_NS: Final = 3_600 * NANOS_PER_SECOND
@@ -47,10 +49,10 @@ class _Watch:
     __slots__ = (
         "due_ns",
         "hours",
-        "is_just_renewed",
         "limit_ns",
         "received",
         "renewals",
+        "settles_ns",
         "since_ns",
     )
 
@@ -58,7 +60,7 @@ class _Watch:
         self.hours = hours
         self.limit_ns = limit_ns
         self.received = -1
-        self.is_just_renewed = False
+        self.settles_ns = 0
         self.reset(now_ns)
 
     def reset(self, now_ns: int) -> None:
@@ -154,9 +156,12 @@ class Freshness:
         self, subscription: Subscription, stream: Opened, watch: _Watch, now: int
     ) -> bool:
         received, watch.received = watch.received, stream.handle.received
-        if watch.is_just_renewed:
+        if watch.settles_ns:
             # What comes first is the present state, which a dead source has too.
-            watch.is_just_renewed = not self._streams.is_open(subscription)
+            if not self._streams.is_open(subscription):
+                watch.settles_ns = now + _SETTLING_NS
+            elif now >= watch.settles_ns:
+                watch.settles_ns = 0
             return False
         if not watch.hours.knows(now):
             self._ask_hours(subscription, watch, now)
@@ -185,7 +190,7 @@ class Freshness:
         pause = min(watch.limit_ns * 2**watch.renewals, _LONGEST_PAUSE_NS)
         watch.due_ns = now + max(pause, watch.limit_ns)
         watch.renewals += 1
-        watch.is_just_renewed = True
+        watch.settles_ns = now + _SETTLING_NS
         return reason
 
     # -- hours ----------------------------------------------------------------------------------
