@@ -18,12 +18,11 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Final, Self, TextIO, final
 
-import structlog
 from pydantic import SecretBytes, SecretStr
-from structlog.stdlib import BoundLogger, ProcessorFormatter
 
 from posei_trader.errors import ConfigError
 from posei_trader.secrecy import concealed, looks_secret
+from posei_trader.structured import structlog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LogSetup", "Logger", "configure_logging", "get_logger"]
 
-Logger = BoundLogger
+ProcessorFormatter = structlog.stdlib.ProcessorFormatter
+
+Logger = structlog.stdlib.BoundLogger
 """What `get_logger` returns; for annotations."""
 
 _ROOT: Final = "posei"
@@ -56,7 +57,7 @@ def get_logger(component: str) -> Logger:
             _masked,
             ProcessorFormatter.wrap_for_formatter,
         ],
-        wrapper_class=BoundLogger,
+        wrapper_class=Logger,
         cache_logger_on_first_use=True,
     )
     return logger
