@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs lock chaos clean
+.PHONY: help demo test lint docs lock chaos soak fuzz clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,6 +35,12 @@ lint: $(VENV)/.dev ## Style, types and layers only; mends what can be mended.
 	@$(BIN)/mypy
 	@echo "==> import contracts"
 	@$(BIN)/lint-imports --no-cache
+
+soak: $(VENV)/.dev ## Live through a simulated week of restarts and faults; prints what it took.
+	@POSEI_SOAK_DAYS=$${POSEI_SOAK_DAYS:-7} $(BIN)/python -m pytest -q plugins/ib/tests/resilience/test_soak.py
+
+fuzz: $(VENV)/.dev ## Feed the client a million damaged messages; prints what came of them.
+	@POSEI_FUZZ_INPUTS=$${POSEI_FUZZ_INPUTS:-1000000} $(BIN)/python -m pytest -q plugins/ib/tests/client/test_fuzz_corpus.py
 
 docs: $(VENV)/.dev ## Build the documentation into site/.
 	@$(BIN)/mkdocs build --strict
