@@ -10,16 +10,16 @@ import asyncio
 from decimal import Decimal
 
 import pytest
-
 from chaos_kit.virtual_time import VirtualTimeLoop
+from resilience_kit.faults import FAULTS
+from resilience_kit.station import AAPL, CLIENT_ID, MINUTES, Station, gateway
+
 from posei_ib_sim.server.faults import Faults
 from posei_ib_sim.wire import Order
 from posei_trader.errors import RetryLater
 from posei_trader.model.enums import OrderSide
 from posei_trader.model.requests import HistoryRequest
 from posei_trader.model.values import Price, Quantity
-from resilience_kit.faults import FAULTS
-from resilience_kit.station import AAPL, CLIENT_ID, MINUTES, Station, gateway
 
 LASTS_S = 2.0
 SOON_S = 20.0
