@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from posei_ib_sim.contracts.model import SimContract
     from posei_ib_sim.wire import Order
 
-__all__ = ["Advisor", "AdvisorGroup", "allocation_unit", "share_out"]
+__all__ = ["Advisor", "AdvisorGroup", "share_out"]
 
 GROUPS, ALIASES = 1, 3
 _EMPTY: Final = {
@@ -151,7 +151,7 @@ class Advisor:
         quantity = request.totalQuantity or Decimal(0)
         if not request.faGroup:
             return {request.account: quantity}
-        unit = allocation_unit(contract)
+        unit = contract.whole_unit
         if self._method(request) == _PCT_CHANGE:
             changes = self._changes(request, contract)
             if sum(changes.values(), Decimal(0)) == quantity:
@@ -175,7 +175,7 @@ class Advisor:
 
     def _changes(self, request: Order, contract: SimContract) -> dict[str, Decimal]:
         """Return by how much each position of the group changes in the order's direction."""
-        unit = allocation_unit(contract)
+        unit = contract.whole_unit
         percent = _percentage(request)
         sign = 1 if request.action == "BUY" else -1
         found = {}
@@ -205,12 +205,6 @@ class Advisor:
         if method in {"AvailableEquity", "AvailableEquityMethod"}:
             return {name: max(v.available_funds, Decimal(0)) for name, v in values.items()}
         raise _invalid(f"the allocation method {method!r} is not known")
-
-
-def allocation_unit(contract: SimContract) -> Decimal:
-    """Return the least that an account can be allocated: IB allocates no fractions of shares."""
-    increment = contract.size_increment
-    return increment if contract.sec_type == "CRYPTO" else max(increment, Decimal(1))
 
 
 def share_out(

@@ -87,6 +87,12 @@ class SimContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         return Decimal(self.multiplier or "1") / self.price_magnifier
 
     @property
+    def whole_unit(self) -> Decimal:
+        """Least size that is no fraction: where the broker itself decides on sizes."""
+        increment = self.size_increment
+        return increment if self.sec_type == "CRYPTO" else max(increment, Decimal(1))
+
+    @property
     def is_tradable(self) -> bool:
         """Whether orders are accepted; an index only prints."""
         return self.sec_type not in {"IND", "CONTFUT", "NEWS"}

@@ -130,7 +130,7 @@ class AlgoProgress:
         self.patience: Patience = "take"
         self.shown = int(float(parameters.get("displaySize", "0")))
 
-    def follow(self, event: MarketEvent, total: Decimal, increment: Decimal) -> None:
+    def follow(self, event: MarketEvent, total: Decimal, unit: Decimal) -> None:
         """Take a market event in and release what is due by now."""
         if event.ts_ns < self.start_ns:
             return
@@ -138,7 +138,8 @@ class AlgoProgress:
             self._volume += Decimal(repr(event.size))
         self.patience = self._patience_at(event.ts_ns)
         due = self._due(event.ts_ns, total)
-        due = (due / increment).to_integral_value(ROUND_FLOOR) * increment
+        if due < total:
+            due = (due / unit).to_integral_value(ROUND_FLOOR) * unit
         self.released = max(self.released, min(due, total))
 
     def _due(self, now_ns: int, total: Decimal) -> Decimal:

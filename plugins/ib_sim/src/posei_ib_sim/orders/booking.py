@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
-from posei_ib_sim.accounts.advisor import allocation_unit, share_out
+from posei_ib_sim.accounts.advisor import share_out
 from posei_ib_sim.accounts.commissions import commission_currency, order_commission
 from posei_ib_sim.orders.matching import Match
 from posei_ib_sim.orders.state import Fill, SimOrder, Status
@@ -94,7 +94,7 @@ class Booker:
         """Share a match out among the accounts of an advisor's order."""
         if not order.request.faGroup:
             return [(order.account_id, quantity)]
-        unit = allocation_unit(order.contract)
+        unit = order.contract.whole_unit
         if sum(order.allocation.values()) != order.quantity:
             order.allocation = self._advisor.shares(order.request, order.contract)
         wanted = dict(order.allocation)

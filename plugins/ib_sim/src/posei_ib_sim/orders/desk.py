@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
-from posei_ib_sim.accounts.advisor import Advisor, allocation_unit
+from posei_ib_sim.accounts.advisor import Advisor
 from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.orders.booking import Booker
 from posei_ib_sim.orders.conditions import ConditionChecker
@@ -281,7 +281,7 @@ class OrderDesk:
         shared = self.advisor.size(request, contract)
         if shared is not None:
             changes["totalQuantity"] = shared
-        elif request.faGroup and (request.totalQuantity or 0) % allocation_unit(contract):
+        elif request.faGroup and (request.totalQuantity or 0) % contract.whole_unit:
             raise RequestRefused(10251, "Fractional shares are not supported for allocation orders")
         return msgspec.structs.replace(request, **changes)
 

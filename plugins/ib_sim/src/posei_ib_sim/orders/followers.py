@@ -99,9 +99,9 @@ class Followers:
         request = order.request
         con_id = request.deltaNeutralConId or order.contract.under_con_id
         underlying = self._contracts.get(con_id)
-        increment = max(underlying.size_increment, Decimal(1))
-        shares = self._sizer.shares_of(order.contract, fill) / increment
-        shares = shares.to_integral_value(ROUND_HALF_UP) * increment
+        unit = underlying.whole_unit
+        shares = self._sizer.shares_of(order.contract, fill) / unit
+        shares = shares.to_integral_value(ROUND_HALF_UP) * unit
         if shares <= 0:
             return
         sells = order.is_buy == (order.contract.right == "C")

@@ -90,7 +90,7 @@ class HedgeSizer:
             wanted = _money(fill)
         else:
             wanted = _money(fill) / price_decimal(self._feed.board(hedge.contract).mark)
-        return _rounded(wanted, hedge.contract.size_increment, hedge.request.hedgeMaxSize)
+        return _rounded(wanted, hedge.contract.whole_unit, hedge.request.hedgeMaxSize)
 
     def shares_of(self, option: SimContract, fill: Fill) -> Decimal:
         """Return the underlying that makes an option fill neutral, without a sign."""
@@ -142,8 +142,6 @@ def _money(fill: Fill) -> Decimal:
     return fill.quantity * abs(fill.price) * fill.contract.money_factor
 
 
-def _rounded(wanted: Decimal, increment: Decimal, most: int | None) -> Decimal:
-    # Whole units where the contract has them; IB never hedges with dust.
-    step = max(increment, Decimal(1))
+def _rounded(wanted: Decimal, step: Decimal, most: int | None) -> Decimal:
     size = (wanted / step).to_integral_value(ROUND_HALF_UP) * step
     return size if not most else min(size, Decimal(most))

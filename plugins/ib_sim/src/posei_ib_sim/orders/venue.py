@@ -104,7 +104,7 @@ class Venue:
                 self._meet_opening(order, board, event)
                 continue
             if order.algo is not None:
-                order.algo.follow(event, order.quantity, board.contract.size_increment)
+                order.algo.follow(event, order.quantity, board.contract.whole_unit)
             if adjust_stop(order, board, event):
                 self._lifecycle.report(order)
                 continue
