@@ -352,6 +352,12 @@ async def open_feed(start_gateway) -> AsyncIterator[Callable[..., object]]:
         await feed.client.disconnect()
 
 
+@pytest.fixture(scope="session")
+def desk_type() -> type[Desk]:
+    """Return what makes desks, for tests that bring a loop of their own."""
+    return Desk
+
+
 @pytest.fixture
 async def open_desk(start_gateway) -> AsyncIterator[Callable[..., object]]:
     """Open a desk on a gateway; its actors run."""
