@@ -11,6 +11,7 @@ version, the symbology, the venue settings and the gateway that was asked.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -226,6 +227,7 @@ class CachedContractSource:
         self._chains: SharedQuestions[list[OptionChain]] = SharedQuestions()
         self._matches: SharedQuestions[list[ContractDescription]] = SharedQuestions()
         self._steps: SharedQuestions[list[PriceIncrement]] = SharedQuestions()
+        self._reading = asyncio.Lock()
 
     async def get_contract_details(self, contract: IBContract) -> list[IBContractDetails]:
         """Return everything that fits a contract. Raises as :class:`ContractSource`."""
@@ -274,7 +276,10 @@ class CachedContractSource:
     async def _kept(self, question: bytes, kind: type[T], ask: Callable[[], Awaitable[T]]) -> T:
         if self._cache is None:
             return await ask()
-        known = self._cache.get(question, kind)
+        async with self._reading:
+            # One file in each turn of the loop: a chain has many, and others want to run too.
+            await asyncio.sleep(0)
+            known = self._cache.get(question, kind)
         if known is not None:
             return known
         answer = await ask()
