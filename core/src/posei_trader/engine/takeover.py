@@ -22,7 +22,7 @@ from posei_trader.model import events as ev
 from posei_trader.model import order_state as fsm
 from posei_trader.model.enums import OrderStatus
 from posei_trader.model.identifiers import TradeId
-from posei_trader.model.values import Price, Quantity
+from posei_trader.model.values import Money, Price, Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -120,10 +120,15 @@ class Takeover:
     def take_order(
         self,
         report: OrderStatusReport,
-        fills: Sequence[FillReport] = (),
+        fills: Sequence[FillReport] | None = None,
         client_id: ClientId | None = None,
     ) -> Order | None:
         """Take over what the venue says of one order; returns it, None when it is left alone.
+
+        Args:
+            report: What it says.
+            fills: The executions of the order that the venue lists; None when it was not asked.
+            client_id: Who asked.
 
         Raises:
             ReconciliationFailed: it says that something traded, and no price can be found.
@@ -146,8 +151,10 @@ class Takeover:
                     account_id=report.account_id,
                 ),
             )
-        for fill in sorted(fills, key=_when):
+        for fill in sorted(fills or (), key=_when):
             self._take_known_fill(order, fill)
+        if fills is not None:
+            self._take_back(order, report, fills)
         self._infer_fill(order, report)
         self._take_terms(order, report)
         self._take_status(order, report)
@@ -177,7 +184,7 @@ class Takeover:
         if order.is_closed:
             return
         if found is not None:
-            self.take_order(found, (), client_id)
+            self.take_order(found, None, client_id)
             return
         reason = "reconciliation: the venue knows nothing of it"
         facts = self.facts(order)
@@ -240,6 +247,33 @@ class Takeover:
                 commission=fill.commission,
             ),
         )
+
+    def _take_back(
+        self, order: Order, report: OrderStatusReport, fills: Sequence[FillReport]
+    ) -> None:
+        """Undo executions that the venue took back while nobody could hear it.
+
+        They are gone from its list, and what it says traded is less by exactly what they were.
+        """
+        excess = order.filled_qty.raw - report.filled_qty.raw
+        if excess <= 0:
+            return
+        listed = {fill.trade_id for fill in fills}.union(*(fill.corrects for fill in fills))
+        gone = [fill for fill in order.fills if fill.quantity.raw and fill.trade_id not in listed]
+        if sum(fill.quantity.raw for fill in gone) != excess:
+            return
+        for fill in gone:
+            cost = fill.commission
+            self.emit(
+                order,
+                ev.OrderFillAmended(
+                    **self.facts(order, report.ts_last),
+                    trade_id=fill.trade_id,
+                    last_qty=Quantity.zero(fill.quantity.precision),
+                    last_px=fill.price,
+                    commission=None if cost is None else Money(0, cost.currency),
+                ),
+            )
 
     def _infer_fill(self, order: Order, report: OrderStatusReport) -> None:
         """Make up for executions that the venue no longer lists one by one."""

@@ -338,6 +338,8 @@ class Order:
             )
         self._absorb(event)
         self._move(result)
+        if isinstance(event, ev.OrderUpdated) and self.filled_qty.raw:
+            self._move_filled()  # a smaller quantity may be filled already
         self.events.append(event)
 
     def _move(self, result: OrderStatus | str) -> None:

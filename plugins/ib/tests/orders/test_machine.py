@@ -325,7 +325,7 @@ def test_a_bust_takes_the_fill_back():
     )
     state, events = run(working(), fill(1), bust)
     assert names(events) == ["Filled", "FillAmended"]
-    assert (state.filled_raw, state.phase, state.is_in_doubt) == (0, Phase.WORKING, True)
+    assert (state.filled_raw, state.phase) == (0, Phase.FILLED)  # it does not come back to life
 
 
 # -- properties ------------------------------------------------------------------------------------

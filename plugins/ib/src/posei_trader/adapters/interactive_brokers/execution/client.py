@@ -224,7 +224,7 @@ class InteractiveBrokersExecutionClient:
     def _start_trading(self, number: str) -> None:
         desk = Desk(number, account_id_of(number), self._client.address[2], self.client_id)
         context = self._context
-        ledger = OrderLedger(context.cache, self._executions, desk.client_id)
+        ledger = OrderLedger(context.cache, self._executions, desk.client_id, desk.account_id)
         inbox = OrderInbox(
             desk,
             ledger,

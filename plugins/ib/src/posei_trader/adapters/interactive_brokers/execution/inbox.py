@@ -27,7 +27,7 @@ from posei_trader.adapters.interactive_brokers.orders.decoding import (
 )
 from posei_trader.adapters.interactive_brokers.orders.machine import advance
 from posei_trader.adapters.interactive_brokers.venue_time import parse_time
-from posei_trader.adapters.interactive_brokers.wire_values import quantity_from_wire
+from posei_trader.adapters.interactive_brokers.wire_values import is_set, quantity_from_wire
 from posei_trader.logs import get_logger
 from posei_trader.model.fixed_point import FIXED_SCALAR
 from posei_trader.model.identifiers import AccountId, ClientId
@@ -162,6 +162,9 @@ class OrderInbox:
         if self._is_instruction(row.client_id, row.order_id, row.perm_id):
             self._answered(row)
             return
+        if row.perm_id in self._external and self._ledger.find(perm_id=row.perm_id) is None:
+            self._external_status(row)
+            return
         tracked = self._ledger.find(
             client_id=row.client_id, order_id=row.order_id, perm_id=row.perm_id
         )
@@ -284,6 +287,7 @@ class OrderInbox:
                 venue_order_id(row.order.permId),
                 filled_raw=_raw(filled),
                 reason=row.completed_status,
+                is_listed_done=is_set(filled),
             )
             self.happened(tracked, seen)
         return tracked

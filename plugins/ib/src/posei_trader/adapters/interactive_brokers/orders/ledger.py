@@ -42,6 +42,7 @@ class OrderLedger:
         lookup: The node's orders.
         executions: The executions that are known.
         client_id: The API client id of this connection; its order ids are those we can use.
+        account_id: The account whose orders these are.
         done_at_most: How many finished orders to remember.
     """
 
@@ -50,9 +51,11 @@ class OrderLedger:
         lookup: OrderLookup,
         executions: Executions,
         client_id: int,
+        account_id: AccountId,
         done_at_most: int = DONE_AT_MOST,
     ) -> None:
         self.client_id = client_id
+        self._account_id = account_id
         self._lookup = lookup
         self._executions = executions
         self._done_at_most = done_at_most
@@ -63,6 +66,7 @@ class OrderLedger:
         self._names: dict[ClientOrderId, set[object]] = {}
         self._order_ids: dict[ClientOrderId, int] = {}
         self._parents: dict[ClientOrderId, int] = {}
+        self._sent: set[ClientOrderId] = set()
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -82,6 +86,7 @@ class OrderLedger:
     def add(self, tracked: TrackedOrder, order_id: int) -> None:
         """Add an order that is about to be sent under an order id."""
         self.put(tracked)
+        self._sent.add(tracked.identity.client_order_id)
         self.learn(tracked.identity.client_order_id, self.client_id, order_id, 0)
 
     def put(self, tracked: TrackedOrder) -> None:
@@ -102,6 +107,7 @@ class OrderLedger:
         del self._orders[name]
         self._order_ids.pop(name, None)
         self._parents.pop(name, None)
+        self._sent.discard(name)
         for alias in self._names.pop(name, ()):
             del self._aliases[alias]
 
@@ -136,19 +142,31 @@ class OrderLedger:
         return self._parents.get(name, 0)
 
     def find(
-        self, *, order_ref: str = "", client_id: int = 0, order_id: int = 0, perm_id: int = 0
+        self,
+        *,
+        order_ref: str | None = None,
+        client_id: int = 0,
+        order_id: int = 0,
+        perm_id: int = 0,
     ) -> TrackedOrder | None:
         """Return our order by any of its names, and remember the others; None if it is not ours.
 
         An `orderRef` that the node's cache knows makes an order ours: so orders of an earlier run
-        are found again.
+        are found again. An order that was sent from here carries it, so an order without it is
+        another one, whatever its number: a gateway may give the same to one entered by hand.
+
+        Args:
+            order_ref: What IB told, None where it does not tell it.
+            client_id: The API client id that the order id belongs to.
+            order_id: IB's order id, 0 for none.
+            perm_id: IB's permanent id, 0 for none.
         """
         name = (
-            self._by_ref(order_ref)
+            (self._by_ref(order_ref) if order_ref else None)
             or (self._aliases.get(perm_id) if perm_id else None)
             or (self._aliases.get((client_id, order_id)) if order_id else None)
         )
-        if name is None:
+        if name is None or (order_ref is not None and name in self._sent and order_ref != name):
             return None
         self.learn(name, client_id, order_id, perm_id)
         return self._orders[name]
@@ -160,9 +178,10 @@ class OrderLedger:
         if name in self._orders:
             return name
         order = self._lookup.order(name)
-        if order is None or order.account_id is None:
+        if order is None:
             return None
-        self.adopt(order, order.account_id)
+        # A process that died at once after sending may have kept nothing but the order itself.
+        self.adopt(order, order.account_id or self._account_id)
         return name
 
     def adopt(self, order: Order, account_id: AccountId) -> TrackedOrder:

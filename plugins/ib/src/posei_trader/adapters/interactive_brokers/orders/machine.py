@@ -27,6 +27,7 @@ from posei_trader.model.identifiers import (
     TraderId,
     VenueOrderId,
 )
+from posei_trader.model.values import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,8 @@ Step = tuple[t.TrackedOrder, tuple[ev.OrderEvent, ...]]
 _WORKING: Final = frozenset({"PreSubmitted", "Submitted"})
 _CANCELED: Final = frozenset({"Cancelled", "ApiCancelled"})
 _WAITING: Final = frozenset({"ApiPending", "PendingSubmit", "PendingCancel"})
+
+TAKEN_BACK: Final = "filled, but trades of it were taken back"
 
 LOST: Final = "IB has no such order: it was lost before it arrived"
 
@@ -86,7 +89,9 @@ def _state_seen(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
     if seen.status == "Inactive":
         return _inactive(state, seen, ts)
     if seen.status == "Filled":
-        return _accepted(state, ts)
+        state, events = _accepted(replace(state, is_called_filled=True), ts)
+        state, more = _completed(state, ts, is_listed=seen.is_listed_done)
+        return state, (*events, *more)
     if seen.status in _WAITING:
         return state, ()
     return replace(state, is_in_doubt=True), ()
@@ -153,7 +158,32 @@ def _updated(state: t.TrackedOrder, terms: WorkingTerms | None, ts: int) -> Step
         trigger_price=terms.trigger_price,
         venue_order_id=state.venue_order_id,
     )
-    return replace(state, terms=terms, asked=None if is_answer else state.asked), (event,)
+    state = replace(state, terms=terms, asked=None if is_answer else state.asked)
+    return _counted(state, 0), (event,)  # a smaller quantity may be filled already
+
+
+def _completed(state: t.TrackedOrder, ts: int, *, is_listed: bool = False) -> Step:
+    """End what IB called filled, once all its executions are here and are not the quantity.
+
+    An order for an amount of money learns its quantity only now. Another one was changed to a
+    smaller quantity by an answer that was lost, or a trade of it was taken back: what traded is its
+    quantity then.
+    """
+    if state.phase.is_done or not state.is_called_filled or state.misses_fills:
+        return state, ()
+    is_known = is_listed or (state.identity.is_quote_quantity and state.reported_filled_raw > 0)
+    if is_known and state.filled_raw:
+        terms = replace(state.terms, quantity=Quantity.from_raw(state.filled_raw, 9))
+        state = replace(state, phase=Phase.FILLED, terms=terms, asked=None, is_in_doubt=False)
+        event = ev.OrderUpdated(
+            **_about(state, ts),
+            quantity=terms.quantity,
+            price=terms.price,
+            trigger_price=terms.trigger_price,
+            venue_order_id=state.venue_order_id,
+        )
+        return state, (event,)
+    return _ended(state, TAKEN_BACK, ts) if is_listed else (state, ())
 
 
 def _inactive(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
@@ -278,17 +308,16 @@ def _fill_seen(state: t.TrackedOrder, fill: t.FillSeen, ts: int) -> Step:
         liquidity_side=fill.liquidity_side,
         commission=fill.commission,
     )
-    return _counted(state, fill.quantity.raw), (*events, event)
+    state, completed = _completed(_counted(state, fill.quantity.raw), ts)
+    return state, (*events, event, *completed)
 
 
 def _counted(state: t.TrackedOrder, added_raw: int) -> t.TrackedOrder:
     filled = state.filled_raw + added_raw
     state = replace(state, filled_raw=filled)
     is_full = not state.identity.is_quote_quantity and filled >= state.terms.quantity.raw
-    if is_full and not state.phase.is_done:
+    if is_full and filled and not state.phase.is_done:
         return replace(state, phase=Phase.FILLED, asked=None, is_in_doubt=False)
-    if state.phase is Phase.FILLED and not is_full:
-        return replace(state, phase=Phase.WORKING, is_in_doubt=True)
     return state
 
 

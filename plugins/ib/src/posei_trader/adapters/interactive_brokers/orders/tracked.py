@@ -78,6 +78,7 @@ class TrackedOrder(msgspec.Struct, frozen=True):
         held: What IB said last.
         why_held: Why IB does not work it yet: "trigger", "locate", "child".
         is_triggered: Whether its trigger was reported.
+        is_called_filled: Whether IB called it filled; its executions may still be on their way.
         is_in_doubt: Whether only a query can tell what became of it.
     """
 
@@ -92,6 +93,7 @@ class TrackedOrder(msgspec.Struct, frozen=True):
     held: Held | None = None
     why_held: str = ""
     is_triggered: bool = False
+    is_called_filled: bool = False
     is_in_doubt: bool = False
 
     @property
@@ -128,6 +130,8 @@ class StateSeen(msgspec.Struct, frozen=True):
         filled_raw: What traded, from `orderStatus` and `completedOrder` only.
         why_held: Why it does not work yet; None from where IB does not say.
         reason: IB's words about the end of it.
+        is_listed_done: Whether IB listed it among the completed orders, with what traded: nothing
+            more will come.
     """
 
     status: str
@@ -136,6 +140,7 @@ class StateSeen(msgspec.Struct, frozen=True):
     filled_raw: int | None = None
     why_held: str | None = None
     reason: str = ""
+    is_listed_done: bool = False
 
 
 @unique

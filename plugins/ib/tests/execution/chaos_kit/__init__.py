@@ -1,0 +1,1 @@
+"""Random trading under random faults, in virtual time, against the simulated gateway."""
