@@ -95,7 +95,12 @@ def download(
 
     async def work(show: Callable[[DownloadProgress], None] | None) -> DownloadReport | int:
         async with HistoricInteractiveBrokersClient(
-            host, port, client_id, log_level="WARNING", connection_timeout=_CONNECT_S
+            host,
+            port,
+            client_id,
+            log_level="WARNING",
+            connection_timeout=_CONNECT_S,
+            max_connection_attempts=1,
         ) as client:
             if not bars and not ticks:
                 found = await client.request_instruments(contracts, names)

@@ -81,6 +81,7 @@ class HistoricInteractiveBrokersClient:
         log_level: What is logged: DEBUG, INFO, WARNING, ERROR.
         connection_timeout: Seconds that `connect` may take.
         request_timeout: Seconds that an answer of IB may take.
+        max_connection_attempts: Give up after so many failures in a row; 0 for never.
         instrument_provider: How instruments are named and loaded.
         limits: IB's limits for this login; None for the published ones.
     """
@@ -95,6 +96,7 @@ class HistoricInteractiveBrokersClient:
         *,
         connection_timeout: float = 300.0,
         request_timeout: float = 60.0,
+        max_connection_attempts: int = 0,
         instrument_provider: InteractiveBrokersInstrumentProviderConfig | None = None,
         limits: PacingLimits | None = None,
     ) -> None:
@@ -107,6 +109,7 @@ class HistoricInteractiveBrokersClient:
             clock=self._clock,
             connection_timeout=connection_timeout,
             request_timeout=request_timeout,
+            max_connection_attempts=max_connection_attempts,
             limits=limits,
         )
         self._provider = InteractiveBrokersInstrumentProvider(
