@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,8 @@ row = st.tuples(
 def as_rows(bars):
     columns = [list(column) for column in zip(*bars, strict=True)] or [[] for _ in range(8)]
     date, first, high, low, close, volume, average, count = columns
-    return BarRows(date, (first, high, low, close), volume, average, count)
+    prices = np.array((first, high, low, close), np.float64).reshape(4, len(bars))
+    return BarRows(date, prices, volume, average, count)
 
 
 @settings(max_examples=300, deadline=None)

@@ -245,35 +245,37 @@ def _segment_ns(
 
 @final
 class _Days:
-    """The sessions of one template, filled decade by decade as they are asked for."""
+    """The sessions of one template, filled year by year as they are asked for."""
 
     def __init__(self, template: HoursTemplate) -> None:
         self._template = template
         self._zone = ZoneInfo(template.zone)
-        self._decades: set[int] = set()
+        self._years: set[int] = set()
         self._sessions: list[Session] = []
         self._dates: list[dt.date] = []
 
     def between(self, first: dt.date, last: dt.date) -> list[Session]:
-        for ten in range(first.year // 10, last.year // 10 + 1):
-            self._fill(ten)
+        for year in range(first.year, last.year + 1):
+            self._fill(year)
         low = bisect.bisect_left(self._dates, first)
         return self._sessions[low : bisect.bisect_right(self._dates, last)]
 
-    def _fill(self, ten: int) -> None:
-        if ten in self._decades:
+    def _fill(self, year: int) -> None:
+        if year in self._years:
             return
-        first, last = decade(ten * 10)
-        fresh = [self._session(date, early) for date, early in self._dates_of(first, last)]
+        fresh = [self._session(date, early) for date, early in self._dates_of(year)]
         self._sessions = sorted(self._sessions + fresh, key=lambda session: session.date)
         self._dates = [session.date for session in self._sessions]
-        # Only now: a decade whose calendar failed must fail again, not look like one long holiday.
-        self._decades.add(ten)
+        # Only now: a year whose calendar failed must fail again, not look like one long holiday.
+        self._years.add(year)
 
-    def _dates_of(self, first: dt.date, last: dt.date) -> Sequence[tuple[dt.date, int | None]]:
+    def _dates_of(self, year: int) -> Sequence[tuple[dt.date, int | None]]:
         if self._template.calendar not in _FIXED:
-            return session_dates(self._template.calendar, first, last)
-        every = [first + _DAY * n for n in range((last - first).days + 1)]
+            # Calendars come by the decade, which is hardly dearer.
+            known = session_dates(self._template.calendar, *decade(year))
+            return [row for row in known if row[0].year == year]
+        first = dt.date(year, 1, 1)
+        every = [first + _DAY * n for n in range((dt.date(year, 12, 31) - first).days + 1)]
         if self._template.calendar == "always":
             return [(date, None) for date in every]
         holidays = {(1, 1), (12, 25)}  # spot forex rests on these two days and at weekends

@@ -109,6 +109,11 @@ class BulkBuilder:
         self._parts: list[_Part] = []
         self.parts = 0
 
+    @property
+    def wants_trades(self) -> bool:
+        """Whether the bars are made of trades, not of quotes."""
+        return self._what not in _QUOTED and self._what != "BID_ASK"
+
     def add(self, ticks: TickColumns | TickMatrix) -> None:
         """Take a block in.
 
@@ -138,7 +143,7 @@ class BulkBuilder:
         if self._what == "BID_ASK":
             first = np.round(whole.volume / whole.samples, 10)
             last = np.round(whole.turnover / whole.samples, 10)
-        elif self._what not in _QUOTED:
+        elif self.wants_trades:
             count = whole.samples
             volume = _eight_digits(whole.volume)
             safe = np.where(volume > 0.0, volume, 1.0)
@@ -182,14 +187,18 @@ class BulkBuilder:
         return None if samples is None else self._grouped(samples, segments, place)
 
     def _reduced(self, ticks: TickMatrix) -> _Samples | None:
-        ts, count = ticks.first_ns, np.full(len(ticks.first_ns), ticks.bid.shape[1])
-        if self._what not in _QUOTED and self._what != "BID_ASK":
+        ts = ticks.first_ns
+        if self.wants_trades:
             if ticks.price is None or ticks.size is None:
                 return None
+            count = np.full(len(ts), ticks.price.shape[1])
             turnover = np.einsum("ij,ij->i", ticks.price, ticks.size)
-            return _Samples(ts, *_ends(ticks.price), ticks.size.sum(axis=1), turnover, count)
+            return _Samples(ts, *ticks.ends, ticks.size.sum(axis=1), turnover, count)
+        if ticks.bid is None or ticks.ask is None:
+            return None
         if not (ticks.bid.min() > 0 and ticks.ask.min() > 0):
             return None
+        count = np.full(len(ts), ticks.bid.shape[1])
         nothing = np.zeros(len(ts))
         if self._what == "BID_ASK":
             _, _, low, _ = _ends(ticks.bid)
@@ -205,7 +214,7 @@ class BulkBuilder:
         return _Samples(ts, *_ends(side), nothing, nothing, count)
 
     def _sampled(self, ticks: TickColumns) -> _Samples | None:
-        if self._what in _QUOTED or self._what == "BID_ASK":
+        if not self.wants_trades:
             return None if ticks.bid is None else self._quotes(ticks)
         if ticks.price is None:
             return None

@@ -60,9 +60,8 @@ class BaseBar(msgspec.Struct, frozen=True, gc=False):
 class _Ticks(NamedTuple):
     """Ticks of bars, one bar a row; `kept` names those that are real, `None` all."""
 
-    noise: Floats
-    bid: Floats
-    ask: Floats
+    bid: Floats | None = None
+    ask: Floats | None = None
     price: Floats | None = None
     size: Floats | None = None
     kept: Flags | None = None
@@ -96,56 +95,54 @@ class BarExpander:
 
     def columns(self, bars: BarColumns) -> TickColumns:
         """Return the ticks of bars."""
+        noise = self._noise(bars, _ALL)
         points = self._points_of(bars)
-        ticks = self._ticks(bars, points, _ALL)
-        lots = self._lot * (1.0 + np.floor(ticks.noise[:, 3 * points :] * 20.0))
-        return self._rows(bars, ticks, points, (lots[:, :points], lots[:, points:]))
+        quotes = self._ticks(bars, noise, trades=False)
+        if bars.ask is None and self._trades:
+            traded = self._ticks(bars, noise, trades=True)
+            quotes = quotes._replace(price=traded.price, size=traded.size)
+        lots = self._lot * (1.0 + np.floor(noise[:, 3 * points :] * 20.0))
+        return _rows(bars, quotes, noise, (lots[:, :points], lots[:, points:]))
 
-    def matrix(self, bars: BarColumns) -> TickMatrix | None:
-        """Return the ticks of bars without sizes of quotes; `None` where bars differ in number."""
-        points = self._points_of(bars)
-        ticks = self._ticks(bars, points, _UNSIZED)
+    def matrix(self, bars: BarColumns, *, trades: bool) -> TickMatrix | None:
+        """Return either the trades of bars or their quotes, without sizes.
+
+        `None` where bars have different numbers of ticks, or none of that kind.
+        """
+        if trades and (bars.ask is not None or not self._trades):
+            return None
+        noise = self._noise(bars, _UNSIZED)
+        ticks = self._ticks(bars, noise, trades=trades)
         if ticks.kept is not None:
             return None
         return TickMatrix(
             (bars.start, _last_moments(bars)),
             (ticks.bid, ticks.ask),
             (ticks.price, ticks.size),
-            lambda: self._rows(bars, ticks, points, (None, None)),
+            lambda: _rows(bars, ticks, noise, (None, None)),
+            (bars.open, bars.high, bars.low, bars.close),
         )
 
     def _points_of(self, bars: BarColumns) -> int:
         return _SIDES if bars.ask is not None else self._points
 
-    def _ticks(self, bars: BarColumns, points: int, numbers: int) -> _Ticks:
+    def _noise(self, bars: BarColumns, numbers: int) -> Floats:
         # The order of the numbers drawn: path, times, sizes of trades, displayed sizes.
-        noise = uniform(self._key, bars.start, points * numbers)
+        return uniform(self._key, bars.start, self._points_of(bars) * numbers)
+
+    def _ticks(self, bars: BarColumns, noise: Floats, *, trades: bool) -> _Ticks:
         rises = bars.close >= bars.open
         if bars.ask is not None:
-            return _Ticks(noise, *_sides(bars, bars.ask, rises))
+            return _Ticks(*_sides(bars, bars.ask, rises))
         path = self._path(bars, noise, rises)
         if not self._trades:
-            return _Ticks(noise, rounded(path - self._tick), rounded(path + self._tick))
+            return _Ticks(rounded(path - self._tick), rounded(path + self._tick))
         kept = _distinct(path, bars.volume)
+        if not trades:
+            return _Ticks(*self._around_trades(path, bars, rises), kept=kept)
+        points = self._points
         size = _sizes(bars.volume, kept, noise[:, 2 * points : 3 * points])
-        return _Ticks(noise, *self._around_trades(path, bars, rises), path, size, kept)
-
-    def _rows(
-        self,
-        bars: BarColumns,
-        ticks: _Ticks,
-        points: int,
-        shown: tuple[Floats, Floats] | tuple[None, None],
-    ) -> TickColumns:
-        times = _times(bars, ticks.kept, ticks.noise[:, points : 2 * points])
-        columns = (times, ticks.bid, ticks.ask, *shown, ticks.price, ticks.size)
-        flat = ticks.kept
-        return TickColumns(
-            *(
-                None if one is None else one.ravel() if flat is None else one[flat]
-                for one in columns
-            )
-        )
+        return _Ticks(price=path, size=size, kept=kept)
 
     def _path(self, bars: BarColumns, noise: Floats, rises: Flags) -> Floats:
         # An up bar usually dips first, a down bar rises first.
@@ -178,6 +175,22 @@ class BarExpander:
         lifted = (path > before) | ((path == before) & rises[:, None])
         below, above = rounded(path - self._tick), rounded(path + self._tick)
         return np.where(lifted, below, path), np.where(lifted, path, above)
+
+
+def _rows(
+    bars: BarColumns,
+    ticks: _Ticks,
+    noise: Floats,
+    shown: tuple[Floats, Floats] | tuple[None, None],
+) -> TickColumns:
+    some = ticks.bid if ticks.bid is not None else ticks.price
+    points = 0 if some is None else some.shape[1]
+    times = _times(bars, ticks.kept, noise[:, points : 2 * points])
+    columns = (times, ticks.bid, ticks.ask, *shown, ticks.price, ticks.size)
+    flat = ticks.kept
+    return TickColumns(
+        *(None if one is None else one.ravel() if flat is None else one[flat] for one in columns)
+    )
 
 
 def _sides(

@@ -174,29 +174,29 @@ class TickMatrix:
     Attributes:
         first_ns: Time of each bar's first tick.
         last_ns: Time of each bar's last tick.
-        bid: As in `TickColumns`, for every tick.
+        bid: As in `TickColumns`, for every tick, or `None` when quotes were not asked for.
         ask: Likewise.
-        price: For every tick, or `None` when there are no trades.
+        price: For every tick, or `None` when trades were not asked for.
         size: Likewise.
         rows: Makes the same ticks as rows.
+        ends: First, highest, lowest and last trade of each bar; of no use for quotes.
     """
 
-    __slots__ = ("ask", "bid", "first_ns", "last_ns", "price", "rows", "size")
-
-    price: Floats | None
-    size: Floats | None
+    __slots__ = ("ask", "bid", "ends", "first_ns", "last_ns", "price", "rows", "size")
 
     def __init__(
         self,
         moments: tuple[Moments, Moments],
-        quotes: tuple[Floats, Floats],
+        quotes: tuple[Floats | None, Floats | None],
         trades: tuple[Floats | None, Floats | None],
         rows: Callable[[], TickColumns],
+        ends: tuple[Floats, Floats, Floats, Floats],
     ) -> None:
         self.first_ns, self.last_ns = moments
         self.bid, self.ask = quotes
         self.price, self.size = trades
         self.rows = rows
+        self.ends = ends
 
 
 @runtime_checkable
@@ -207,8 +207,13 @@ class ColumnTape(Protocol):
         """Yield the events with `start_ns <= ts < end_ns` in blocks of thousands, in time order."""
         ...
 
-    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns | TickMatrix]:
-        """Yield the same events without sizes of quotes, as matrices where that is sooner done."""
+    def blocks(
+        self, start_ns: int, end_ns: int, *, trades: bool
+    ) -> Iterator[TickColumns | TickMatrix]:
+        """Yield the trades or the quotes of a range, as matrices where that is sooner done.
+
+        What was not asked for, and sizes of quotes, may be there as well.
+        """
         ...
 
 

@@ -102,7 +102,13 @@ class TickTape:
         for first in range(low, high, _HISTORY_ROWS):
             yield self._columns.take(slice(first, min(high, first + _HISTORY_ROWS)))
 
-    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+    def blocks(
+        self,
+        start_ns: int,
+        end_ns: int,
+        *,
+        trades: bool,  # noqa: ARG002 - both are there
+    ) -> Iterator[TickColumns]:
         """Yield the same."""
         return self.columns(start_ns, end_ns)
 
@@ -141,10 +147,12 @@ class BarTape:
         for bars in self._source(start_ns, end_ns, _PAGE_BLOCK):
             yield self._expander.columns(bars).between(start_ns, end_ns)
 
-    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns | TickMatrix]:
-        """Yield the events of a range in blocks, as matrices where possible."""
+    def blocks(
+        self, start_ns: int, end_ns: int, *, trades: bool
+    ) -> Iterator[TickColumns | TickMatrix]:
+        """Yield the trades or quotes of a range in blocks, as matrices where possible."""
         for bars in self._source(start_ns, end_ns, _HISTORY_BLOCK):
-            yield from _blocks(self._expander, bars, start_ns, end_ns)
+            yield from _blocks(self._expander, bars, start_ns, end_ns, trades=trades)
 
     def _source(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
         starts = self._bars.start
@@ -182,10 +190,12 @@ class SyntheticTape:
         for bars in self._source(start_ns, end_ns, _PAGE_BLOCK):
             yield self._expander.columns(bars).between(start_ns, end_ns)
 
-    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns | TickMatrix]:
-        """Yield the events of a range in blocks, as matrices where possible."""
+    def blocks(
+        self, start_ns: int, end_ns: int, *, trades: bool
+    ) -> Iterator[TickColumns | TickMatrix]:
+        """Yield the trades or quotes of a range in blocks, as matrices where possible."""
         for bars in self._source(start_ns, end_ns, _HISTORY_BLOCK):
-            yield from _blocks(self._expander, bars, start_ns, end_ns)
+            yield from _blocks(self._expander, bars, start_ns, end_ns, trades=trades)
 
     def _source(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
         return self._bars.columns(start_ns, end_ns, block)
@@ -221,7 +231,13 @@ class MergedTape:
             if parts:
                 yield merged(parts)
 
-    def blocks(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+    def blocks(
+        self,
+        start_ns: int,
+        end_ns: int,
+        *,
+        trades: bool,  # noqa: ARG002 - both are there
+    ) -> Iterator[TickColumns]:
         """Yield the same."""
         return self.columns(start_ns, end_ns)
 
@@ -233,7 +249,7 @@ def _columns_of(tape: Tape, start_ns: int, end_ns: int) -> Iterator[TickColumns]
 
 
 def _blocks(
-    expander: BarExpander, bars: BarColumns, start_ns: int, end_ns: int
+    expander: BarExpander, bars: BarColumns, start_ns: int, end_ns: int, *, trades: bool
 ) -> Iterator[TickColumns | TickMatrix]:
     """Yield ticks of bars as a matrix, but for bars that reach out of the range."""
     first = int(np.searchsorted(bars.start, start_ns))
@@ -242,7 +258,7 @@ def _blocks(
         yield expander.columns(bars.cut(0, first)).between(start_ns, end_ns)
     if last > first:
         whole = bars.cut(first, last)
-        yield expander.matrix(whole) or expander.columns(whole)
+        yield expander.matrix(whole, trades=trades) or expander.columns(whole)
     if max(first, last) < len(bars):
         rest = bars.cut(max(first, last), len(bars))
         yield expander.columns(rest).between(start_ns, end_ns)

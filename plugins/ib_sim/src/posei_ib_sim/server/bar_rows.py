@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from posei_ib_sim import wire
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from posei_ib_sim.history.table import BarTable
+    from posei_ib_sim.market.columns import Floats
 
 __all__ = ["rows_of"]
 
@@ -25,21 +27,16 @@ def rows_of(table: BarTable, zone: ZoneInfo, *, intraday: bool, epoch: bool) -> 
     if not intraday:
         dates = _days(table.date.tolist())
     elif epoch:
-        dates = [str(second) for second in (table.start // _SECOND_NS).tolist()]
+        dates = wire.texts_of((table.start // _SECOND_NS).tolist())
     else:
         dates = _wall_times((table.start // _SECOND_NS).tolist(), zone)
     counts = table.count.tolist()
     if len(counts) and counts[0] < 0:
         volumes = averages = ["-1"] * len(counts)
     else:
-        volumes = _quantities(table.volume.tolist())
-        averages = _numbers(table.wap.tolist())
-    prices = (
-        table.open.tolist(),
-        table.high.tolist(),
-        table.low.tolist(),
-        table.close.tolist(),
-    )
+        volumes = _quantities(table.volume)
+        averages = wire.texts_of(table.wap.tolist())
+    prices = np.array((table.open, table.high, table.low, table.close))
     return wire.BarRows(dates, prices, volumes, averages, counts)
 
 
@@ -72,18 +69,8 @@ def _wall_times(seconds: list[int], zone: ZoneInfo) -> list[str]:
     return texts
 
 
-def _quantities(values: list[float]) -> list[str]:
-    known = {value: _quantity(value) for value in set(values)}
-    return [known[value] for value in values]
-
-
-def _quantity(value: float) -> str:
-    whole = int(value)
-    return str(whole) if whole == value else _numbers([value])[0]
-
-
-def _numbers(values: list[float]) -> list[str]:
-    texts = list(map(repr, values))
-    if "e" in "".join(texts):
-        texts = [f"{Decimal(text):f}" if "e" in text else text for text in texts]
-    return texts
+def _quantities(values: Floats) -> list[str]:
+    whole = np.rint(values)
+    if (whole == values).all():
+        return wire.texts_of(whole.astype(np.int64).tolist())
+    return [text.removesuffix(".0") for text in wire.texts_of(values.tolist())]

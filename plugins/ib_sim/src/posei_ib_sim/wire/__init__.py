@@ -5,7 +5,7 @@ list of names is the only one.
 """
 
 from posei_ib_sim.wire import messages
-from posei_ib_sim.wire.bar_rows import BarRows
+from posei_ib_sim.wire.bar_rows import BarRows, texts_of
 from posei_ib_sim.wire.codec import Codec
 from posei_ib_sim.wire.errors import (
     DecodeError,
@@ -46,6 +46,7 @@ __all__ = [
     "frame",
     "negotiate",
     "parse_hello",
+    "texts_of",
     "version_reply",
 ]
 __all__ += messages.__all__
