@@ -44,7 +44,22 @@ def run(tmp_path, root, body, *options):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(body)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(tmp_path)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:asyncio",
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:cov",
+            *options,
+            str(tmp_path),
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

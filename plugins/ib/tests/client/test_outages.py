@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from posei_trader.adapters.interactive_brokers.client import ConnectionState
+from posei_trader.adapters.interactive_brokers.client import ConnectionOptions, ConnectionState
+from posei_trader.adapters.interactive_brokers.config import IBConnectionConfig
 from posei_trader.adapters.interactive_brokers.maintenance import IBMaintenanceWindow
 
 ALWAYS = (
@@ -252,3 +253,66 @@ async def test_listeners_hear_of_ibs_servers_also_while_a_farm_is_out(shop):
         ("degraded", False),
         ("ready", False),
     ]
+
+
+# --- one stream ---
+
+
+async def test_a_competing_session_is_waited_for_however_long_it_takes(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    listener = shop.Listener()
+    client.subscribe_market_data(shop.AAPL, listener)
+    pauses = [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    for pause in pauses:
+        number = (await gateway.asked(1))[2]
+        gateway.send(4, 2, number, 10197, "No market data during competing live session", "")
+        assert (await gateway.asked(2))[2] == number  # IB keeps what it sends nothing for
+        clock.advance(pause - 0.5)
+        await client.server_time()
+        assert gateway.count(1) == gateway.count(2)
+        clock.advance(1)
+    number = (await gateway.asked(1))[2]
+    gateway.send(2, 6, number, 0, "5")
+    assert (await listener.next("tick_size"))[0] == "tick_size"
+    assert not [call for call in listener.seen if call[0] == "stream_failed"]
+
+
+@pytest.mark.parametrize("code", [10182, 10189])
+async def test_a_stream_that_ib_ended_is_opened_anew_alone_and_fails_after_five_times(shop, code):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    listener, other = shop.Listener(), shop.Listener()
+    client.subscribe_market_data(shop.AAPL, listener)
+    first = (await gateway.asked(1))[2]
+    client.subscribe_realtime_bars(shop.EURUSD, other, what_to_show="MIDPOINT")
+    for tries in range(6):
+        gateway.send(4, 2, first, code, "Failed to request live updates", "")
+        await client.server_time()
+        if tries < 5:
+            clock.advance(20)
+            first = (await gateway.asked(1))[2]
+    name, error = await listener.next("stream_failed")
+    assert (name, error.code) == ("stream_failed", code)
+    assert gateway.count(50) == 1
+    assert gateway.hellos == 1
+    assert other.seen == []
+
+
+# --- settings ---
+
+
+def test_the_settings_of_a_file_reach_the_connection():
+    kept = ConnectionOptions(connection_timeout=7.0, max_attempts=3)
+    assert (
+        ConnectionOptions.of(IBConnectionConfig(), connection_timeout=7.0, max_attempts=3) == kept
+    )
+    names = [name for name in IBConnectionConfig.model_fields if name != "maintenance_windows"]
+    for name in names:
+        config = IBConnectionConfig(**{name: 123.0})
+        options = ConnectionOptions.of(config, connection_timeout=1.0, max_attempts=0)
+        assert getattr(options, name) == 123.0
+    none = IBConnectionConfig(maintenance_windows=())
+    assert ConnectionOptions.of(none, connection_timeout=1.0, max_attempts=0).maintenance == ()
