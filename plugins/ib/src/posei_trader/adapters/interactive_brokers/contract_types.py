@@ -2,6 +2,9 @@
 
 Nothing here imports `ibapi`: configuration and symbology work without it. An unset number is None,
 never a magic value, so that 0 stays 0. :mod:`.contract_conversion` is the border to `ibapi`.
+
+None of them can be part of a cycle, so the garbage collector is spared the thousands that a chain
+brings (``gc=False``).
 """
 
 from __future__ import annotations
@@ -31,21 +34,21 @@ __all__ = [
 ]
 
 
-class TagValue(msgspec.Struct, frozen=True):
+class TagValue(msgspec.Struct, frozen=True, gc=False):
     """A named text, as IB sends security ids and algorithm parameters."""
 
     tag: str
     value: str
 
 
-class IneligibilityReason(msgspec.Struct, frozen=True):
+class IneligibilityReason(msgspec.Struct, frozen=True, gc=False):
     """Why a contract cannot be traded by this account."""
 
     id_: str
     description: str
 
 
-class ComboLeg(msgspec.Struct, frozen=True, kw_only=True):
+class ComboLeg(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A part of a combination (`secType` BAG).
 
     Attributes:
@@ -69,7 +72,7 @@ class ComboLeg(msgspec.Struct, frozen=True, kw_only=True):
     exemptCode: int = -1
 
 
-class DeltaNeutralContract(msgspec.Struct, frozen=True, kw_only=True):
+class DeltaNeutralContract(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a combination is hedged with."""
 
     conId: int
@@ -93,7 +96,7 @@ _TEXTS: Final = (
 )
 
 
-class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What IB is asked for: as many fields as are needed to name a contract.
 
     The fields up to `deltaNeutralContract` are IB's. The others tell the instrument provider which
@@ -262,7 +265,7 @@ class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ) from error
 
 
-class IBContractDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class IBContractDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What IB answers about a contract; enough to make an instrument.
 
     The fields are those of `ibapi.contract.ContractDetails`. Texts stay IB's texts: sessions in
@@ -365,7 +368,7 @@ class IBContractDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
         return None
 
 
-class OptionChain(msgspec.Struct, frozen=True, kw_only=True):
+class OptionChain(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the answer to `reqSecDefOptParams`: the options of one class on one exchange.
 
     Not every expiry has every strike.
@@ -383,7 +386,7 @@ class OptionChain(msgspec.Struct, frozen=True, kw_only=True):
     strikes: tuple[float, ...]
 
 
-class ContractDescription(msgspec.Struct, frozen=True, kw_only=True):
+class ContractDescription(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the answer to `reqMatchingSymbols`.
 
     Attributes:
@@ -395,7 +398,7 @@ class ContractDescription(msgspec.Struct, frozen=True, kw_only=True):
     derivativeSecTypes: tuple[str, ...] = ()
 
 
-class PriceIncrement(msgspec.Struct, frozen=True):
+class PriceIncrement(msgspec.Struct, frozen=True, gc=False):
     """One row of the answer to `reqMarketRule`.
 
     Attributes:
