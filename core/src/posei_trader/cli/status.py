@@ -108,6 +108,7 @@ def _text(seen: Seen) -> str:
         f"{component} {name.replace('_', ' ')}: {count}"
         for component, numbers in health.counters.items()
         for name, count in numbers.items()
+        if count
     ]
     if counts:
         lines += ["  counted:", *(f"    {count}" for count in counts)]

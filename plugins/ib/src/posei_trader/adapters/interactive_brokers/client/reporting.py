@@ -49,7 +49,7 @@ def connection_health(
         loop_lag_max_s=health.loop_lag_max_s,
         clock_offset_s=None if offset is None else offset / _SECOND,
         limits={
-            **{f"{kind} lines": Usage(used, limit) for kind, (used, limit) in pacing.lines.items()},
+            **{str(kind): Usage(used, limit) for kind, (used, limit) in pacing.lines.items()},
             "messages a second": Usage(pacing.messages, pacing.message_limit),
             "open historical requests": Usage(pacing.open_historical),
             "small bar requests": Usage(pacing.small_bar_used),
