@@ -138,6 +138,11 @@ class Takeover:
             if not self.adopts:
                 self._engine.counters.add("external_orders_ignored", report)
                 return None
+            if report.order_status is _S.FILLED and fills is not None and not fills:
+                # It traded before what the venue still lists, or is no order at all, such as the
+                # exercise of an option: the positions show what it did, and at which price.
+                self._engine.counters.add("external_orders_of_the_past", report)
+                return None
             order = self.adopt(
                 order_of_report(self.adopter(report.instrument_id), report), client_id
             )

@@ -321,12 +321,15 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     def set_fields(self) -> dict[str, object]:
         """Return what differs from IB's defaults, by name, in IB's order of fields."""
         return {
-            field.name: getattr(self, field.name)
-            for field in msgspec.structs.fields(self)
-            if getattr(self, field.name) != field.default
+            name: value
+            for name, default in _DEFAULTS
+            if (value := getattr(self, name)) != default
         }
 
 
+_DEFAULTS: Final = tuple(
+    (field.name, field.default) for field in msgspec.structs.fields(IBOrderTags)
+)
 _SEQUENCES: Final[dict[str, Any]] = {
     "conditions": tuple[OrderCondition, ...],
     "algoParams": tuple[TagValue, ...],

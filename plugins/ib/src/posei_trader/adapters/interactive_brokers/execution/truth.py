@@ -170,28 +170,12 @@ class VenueTruth:
 
     async def order_reports(self, listing: Listing) -> tuple[OrderStatusReport, ...]:
         """Return the listed orders as reports, those that are done before those that work."""
-        completed = self._worth_telling(listing)
-        contracts = [row.contract for row in completed]
+        contracts = [row.contract for row in listing.completed]
         await self._load([*contracts, *(row.contract for row in listing.open)])
-        done = [self._completed_report(row) for row in completed]
+        done = [self._completed_report(row) for row in listing.completed]
         working = [self._open_report(row) for row in listing.open]
         unique = {report.venue_order_id: report for report in (*done, *working)}
         return tuple(unique.values())
-
-    def _worth_telling(self, listing: Listing) -> list[CompletedOrder]:
-        """Leave out what others traded and IB has no executions of any more.
-
-        So are orders of the days before, and exercises of options, which IB lists among orders:
-        the positions show what they did, and at which price.
-        """
-        traded = {row.execution.perm_id for row in listing.executions}
-        return [
-            row
-            for row in listing.completed
-            if row.status != "Filled"
-            or row.order.permId in traded
-            or self._our_name(row.order.orderRef, row.order.permId) is not None
-        ]
 
     def _open_report(self, row: OpenOrder) -> OrderStatusReport:
         return order_report(

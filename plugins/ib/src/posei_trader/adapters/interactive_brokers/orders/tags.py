@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _TIMES: Final = frozenset({"activeStartTime", "activeStopTime", "goodAfterTime", "manualOrderTime"})
 _PAIRS: Final = frozenset({"algoParams", "orderMiscOptions", "smartComboRoutingParams"})
 _CANCEL_WITH_BLOCK: Final = 1
+_NONE: Final = IBOrderTags()
 
 
 def read_tags(tags: Iterable[str]) -> IBOrderTags:
@@ -41,7 +42,7 @@ def read_tags(tags: Iterable[str]) -> IBOrderTags:
             value=ours,
             remedy="put all terms into one IBOrderTags(...)",
         )
-    return IBOrderTags.parse(ours[0]) if ours else IBOrderTags()
+    return IBOrderTags.parse(ours[0]) if ours else _NONE
 
 
 def apply_tags(order: IBOrder, tags: IBOrderTags) -> None:
@@ -51,6 +52,8 @@ def apply_tags(order: IBOrder, tags: IBOrderTags) -> None:
         Unsupported: the installed ibapi knows no such term.
         InvalidRequest: a time or its zone is unknown.
     """
+    if tags is _NONE:
+        return
     for name, value in tags.set_fields().items():
         if name == "NonGuaranteed":
             pairs = list(order.smartComboRoutingParams or [])
