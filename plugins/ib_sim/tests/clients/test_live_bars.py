@@ -1,0 +1,52 @@
+"""Five-second bars: one for each five seconds in which something happened, as in history."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+_SPEC = importlib.util.spec_from_file_location(
+    "ibapi_sessions", Path(__file__).with_name("test_ibapi_session.py")
+)
+_MODULE = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_MODULE)
+connect, stock = _MODULE.connect, _MODULE.stock
+
+TRADES = """timestamp,price,size
+2024-03-05 20:59:31,50.00,100
+2024-03-05 20:59:32,50.10,200
+2024-03-05 20:59:52,50.30,50
+2024-03-05 20:59:57,50.20,70
+2024-03-06 14:30:01,51.00,10
+"""
+
+
+@pytest.mark.parametrize("version", [178, 226])
+async def test_bars_come_when_their_five_seconds_are_over(
+    start_gateway, connect, wait_until, tmp_path, version
+):
+    path = tmp_path / "KO.csv"
+    path.write_text(TRADES)
+    gateway = await start_gateway(replay=[path], server_version=version)
+    client = await connect(gateway)
+    client.reqRealTimeBars(1, stock("KO"), 5, "TRADES", True, [])
+    await wait_until(lambda: gateway.server.sessions[0].count("real-time bars"))
+    await gateway.advance(3600)
+    await wait_until(lambda: len(client.calls["realtimeBar"]) == 3)
+    bars = [(c[1] % 100_000, *c[2:7], c[8]) for c in client.calls["realtimeBar"]]
+    first = 1_709_672_370 % 100_000
+    assert bars == [
+        (first, 50.00, 50.10, 50.00, 50.10, 300, 2),
+        (first + 20, 50.30, 50.30, 50.30, 50.30, 50, 1),
+        (first + 25, 50.20, 50.20, 50.20, 50.20, 70, 1),
+    ]
+    await gateway.advance(18 * 3600)
+    await wait_until(lambda: len(client.calls["realtimeBar"]) > 3)
+    assert client.calls["realtimeBar"][3][5] == 51.00
+    client.cancelRealTimeBars(1)
+    await wait_until(lambda: not gateway.server.sessions[0].count("real-time bars"))
+    seen = len(client.calls["realtimeBar"])
+    await gateway.advance(60)
+    client.reqCurrentTime()
+    await wait_until(lambda: client.calls["currentTime"])
+    assert len(client.calls["realtimeBar"]) == seen
