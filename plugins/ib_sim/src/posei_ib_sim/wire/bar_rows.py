@@ -105,11 +105,13 @@ def text_bars(
     head = f"17\0{req_id}\0"
     if server_version < _DATED_BELOW:
         head += f"{start}\0{end}\0"
-    columns = (rows.dates, *rows.prices.tolist(), rows.volumes, rows.averages, rows.counts)
-    # The quickest writer of mixed columns there is; what it puts between the values is replaced.
-    body = msgspec.json.encode(list(zip(*columns, strict=True)))
-    body = body[2:-2].replace(b"],[", b",").replace(b'"', b"").replace(b",", b"\0")
-    return frame(f"{head}{len(rows.dates)}\0".encode("ascii") + body + b"\0" * bool(rows.dates))
+    prices = [texts_of(column) for column in rows.prices.tolist()]
+    columns = zip(rows.dates, *prices, rows.volumes, rows.averages, rows.counts, strict=True)
+    body = "".join([
+        f"{date}\0{first}\0{high}\0{low}\0{close}\0{volume}\0{average}\0{count}\0"
+        for date, first, high, low, close, volume, average, count in columns
+    ])  # fmt: skip
+    return frame(f"{head}{len(rows.dates)}\0{body}".encode("ascii"))
 
 
 def protobuf_bars(req_id: int, rows: BarRows) -> bytes | None:

@@ -18,6 +18,7 @@ from posei_ib_sim.wire.ids import (
 from posei_ib_sim.wire.messages import ClientMessage, Record, ServerMessage
 from posei_ib_sim.wire.protobuf.converters import Converters, schema_name
 from posei_ib_sim.wire.protobuf.descriptors import message_class
+from posei_ib_sim.wire.protobuf.fast_ticks import FAST_TICKS
 from posei_ib_sim.wire.text.dialect import TextBodies
 from posei_ib_sim.wire.text.fields import (
     join_client_fields,
@@ -46,6 +47,9 @@ class ProtobufDialect:
 
     def encode_server(self, message: ServerMessage) -> bytes:
         """Write a server's message as a frame."""
+        fast = FAST_TICKS.get(type(message))
+        if fast is not None and (encoded := fast(message)) is not None:
+            return encoded
         message_id = server_message_id(message)
         if type(message) in TEXT_ONLY:
             return _text_frame(message_id, join_server_fields(self._text.write(message)))
