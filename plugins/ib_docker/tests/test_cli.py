@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 
 import pytest
+from gateway_kit.reading import read_until
 
 from posei_trader.adapters.ib_docker.cli.options import configuration
+from posei_trader.adapters.ib_docker.errors import CAUSES, EngineUnavailable
 from posei_trader.cli.main import main
 from posei_trader.errors import ConfigError
 
@@ -63,6 +69,48 @@ def test_the_doctor_reports_an_absent_engine_as_a_finding(tmp_path, capsys):
     url = f"unix://{tmp_path}/absent.sock"
     assert main(["gateway", "doctor", "--docker-url", url]) == 1
     assert "FAULT   engine" in capsys.readouterr().out
+
+
+def test_a_failure_in_json_is_for_people_on_standard_error_as_well(tmp_path, capsys):
+    url = f"unix://{tmp_path}/absent.sock"
+    main(["gateway", "status", "--docker-url", url, "--json"])
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: no container engine answers at {url}")
+    assert "cause:" not in told
+
+
+def test_the_help_lists_every_exit_code_with_its_cause(capsys):
+    assert main(["gateway", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for kind in CAUSES.values():
+        assert re.search(rf"^ +{kind.exit_code} +{kind.cause}$", shown, re.MULTILINE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_person_at_a_terminal_is_asked_for_the_login_and_the_password_is_not_shown(tmp_path):
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from posei_trader.cli.main import run; run()"]
+    command += ["gateway", "up", "--docker-url", f"unix://{tmp_path}/absent.sock"]
+    with subprocess.Popen(
+        command,
+        stdin=theirs,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env=os.environ | {"XDG_STATE_HOME": str(tmp_path)},
+    ) as program:
+        shown = read_until(program.stderr, b"IB username:")
+        os.write(ours, b"alice4711\n")
+        # The blank comes from whoever has just thrown away what was typed before.
+        shown += read_until(program.stderr, b"IB password: ")
+        os.write(ours, b"sesame\n")
+        shown += program.communicate(timeout=60)[1]
+    os.close(ours)
+    os.close(theirs)
+    # With a login in hand the next thing that is missing is the engine.
+    assert program.returncode == EngineUnavailable.exit_code, shown
+    assert b"sesame" not in shown
 
 
 def test_there_is_no_option_for_a_password(capsys):

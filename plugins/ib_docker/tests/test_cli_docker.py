@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from gateway_kit.login import PASSWORD, USERNAME
+from gateway_kit.reading import read_until
 
 from posei_trader.adapters.ib_docker import errors
 from posei_trader.cli.main import main
@@ -30,10 +31,16 @@ def test_a_gateway_goes_up_is_shown_restarted_and_goes_down(settings, capsys):
     assert PASSWORD not in told.err
 
     assert main(["gateway", "status", "--config", file]) == 0
-    assert f"127.0.0.1:{first['endpoints'][0]['port']}" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"127.0.0.1:{first['endpoints'][0]['port']}  answers in" in shown
+    assert "orders     refused (read-only API)" in shown
+    assert main(["gateway", "up", "--config", file]) == 0
+    assert "it was running already: adopted" in capsys.readouterr().err
 
     assert main(["gateway", "restart", "--config", file, "--json"]) == 0
-    second = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    second = json.loads(told.out)
+    assert told.err.count("paper: restarting") == told.err.count("serves again") == 1
     assert second["container_id"] != first["container_id"]
     assert second["endpoints"][0]["port"] == first["endpoints"][0]["port"]
 
@@ -69,6 +76,28 @@ def test_each_cause_has_its_own_exit_code(settings, capsys, scenario, changes, c
     assert error["cause"] == cause.cause
     assert error["exit_code"] == cause.exit_code
     assert error["remedy"] is None or error["remedy"]
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_restart_of_what_does_not_run_is_a_start_with_one_login(settings, capsys):
+    file = settings()
+    assert main(["gateway", "restart", "--config", file]) == 0
+    assert capsys.readouterr().err.count("paper: login") == 1
+    assert main(["gateway", "down", "--config", file]) == 0
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_start_that_is_asked_to_end_takes_down_what_it_began(settings, engine, run_id):
+    command = [sys.executable, "-c", "from posei_trader.cli.main import run; run()"]
+    with subprocess.Popen(
+        [*command, "gateway", "up", "--config", settings("hang")],
+        stderr=subprocess.PIPE,
+    ) as program:
+        read_until(program.stderr, b"paper: login")
+        program.terminate()
+        program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert engine.find({"io.posei.instance": run_id}) == []
 
 
 def test_a_wrong_password_from_a_file_blocks_the_login_until_forced(settings, tmp_path, capsys):

@@ -433,6 +433,25 @@ async def test_live_and_paper_run_side_by_side_in_one_container(make_gateway):
         await shake_hands(gateway.host, port)
 
 
+async def test_an_image_of_another_family_is_named_instead_of_waited_for(make_gateway):
+    # As an image of version 10.25 or older says it, with the profile of the newer ones.
+    says = "echo '.> Forking :::4000 onto 0.0.0.0:4002'; sleep 30"
+    gateway = make_gateway(command=("/bin/sh", "-c", says), stop_grace=1)
+    with pytest.raises(errors.SettingRefused, match="image_profile"):
+        await gateway.start_async()
+
+
+async def test_a_restart_that_is_asked_for_returns_with_the_new_container(make_gateway, recorder):
+    gateway = make_gateway()
+    await gateway.start_async()
+    before = gateway.container.id, gateway.port
+    await gateway.restart_async()
+    assert gateway.container.id != before[0]
+    assert gateway.port == before[1]
+    assert len(recorder.of(RestartDone)) == 1
+    await shake_hands(gateway.host, gateway.port)
+
+
 async def test_the_status_can_be_asked_without_having_started_anything(make_gateway, make_config):
     stranger = DockerizedIBGateway(make_config())
     assert (await stranger.status_async()).state == "absent"
@@ -444,6 +463,7 @@ async def test_the_status_can_be_asked_without_having_started_anything(make_gate
     assert (endpoint.mode, endpoint.port, endpoint.server_version) == ("paper", first.port, 187)
     assert status.read_only_api is True
     assert status.auto_restart == "11:59 PM"
+    assert status.next_restart.endswith("T23:59:00Z")
 
 
 async def test_missing_credentials_are_named_before_anything_is_created(make_gateway, monkeypatch):

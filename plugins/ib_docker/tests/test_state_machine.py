@@ -68,6 +68,9 @@ class Story:
             self._note(self.machine.probe(self.now, answered=answered))
         return self
 
+    def restarting(self):
+        return self._note(self.machine.restarting("a restart was asked for", self.now))
+
     def exited(self, code):
         return self._note(self.machine.exited(code, self.now))
 
@@ -143,6 +146,33 @@ def test_the_daily_restart_inside_the_container_is_planned_and_ends_ready():
 def test_an_old_login_line_says_nothing_after_a_restart():
     story = Story().ready().log(RESTART).probe()
     assert not story.machine.is_ready
+
+
+def test_an_answer_of_the_old_program_does_not_end_a_restart_that_was_ordered():
+    story = Story().ready().restarting().probe()
+    assert story.state is GatewayState.RESTARTING
+    story.started().log(BOOT + TYPED + DONE).probe()
+    assert story.machine.is_ready
+    assert len(story.told(RestartDone)) == 1
+
+
+FORWARDED = ".> Forking :::{} onto 0.0.0.0:{}{}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "fails"),
+    [
+        (FORWARDED.format(4002, 4004, " > trading mode paper"), False),
+        (FORWARDED.format(4001, 4003, " > trading mode live"), False),
+        (FORWARDED.format(4000, 4002, ""), True),
+        (FORWARDED.format(7497, 7499, " > trading mode paper"), True),
+    ],
+)
+def test_an_image_that_serves_elsewhere_is_told_apart_at_once(line, fails):
+    story = Story(api_port=4004).started().log(line)
+    assert story.cause is (errors.SettingRefused if fails else None)
+    if fails:
+        assert "image_profile" in story.machine.failure.message
 
 
 def test_a_rejected_token_asks_for_one_full_login_and_fails_at_the_second():

@@ -56,6 +56,7 @@ class Board:
             mode: GatewayMachine(
                 MachineRules(
                     mode=mode,
+                    api_port=config.profile.api_port(mode),
                     timeout=self.timeout,
                     two_fa_timeout=config.two_fa_timeout,
                     two_fa_pushes=config.two_fa_pushes,
@@ -170,6 +171,11 @@ class Board:
             "restarts": str(container.restart_count),
             "image": container.image,
         }
+        published = [f"{inside}->{at.host}:{at.port}" for inside, at in container.ports.items()]
+        facts["ports"] = " ".join(published) or "none"
+        facts["image id"] = container.image_id[:19]
+        if container.oom_killed:
+            facts["out of memory"] = "yes"
         if container.error:
             facts["error"] = container.error
         return Diagnosis(

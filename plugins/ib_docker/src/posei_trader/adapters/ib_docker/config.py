@@ -286,6 +286,16 @@ class DockerizedIBGatewayConfig(PoseiConfig):
         """The user name as it may be shown: its first letter."""
         return masked(self.username)
 
+    def missing_credentials(self) -> tuple[str, ...]:
+        """Return the names of the settings without which nobody can log in."""
+        wanted = {"username": self.username, "password": self.password}
+        if self.trading_mode == "both":
+            wanted |= {
+                "paper_username": self.paper_username,
+                "paper_password": self.paper_password,
+            }
+        return tuple(name for name, secret in wanted.items() if secret is None)
+
     def secret_values(self) -> tuple[str, ...]:
         """Return everything that must never appear in a text, longest first."""
         secrets = (

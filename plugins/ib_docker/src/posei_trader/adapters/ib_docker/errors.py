@@ -256,7 +256,9 @@ class ConfigMismatch(GatewayError, ConfigError):
 
     cause = "config_mismatch"
     exit_code = 27
-    default_remedy = "choose another instance, or on_mismatch='recreate' or 'adopt'"
+    default_remedy = (
+        "choose another instance, or set on_mismatch (--on-mismatch) to 'recreate' or 'adopt'"
+    )
 
 
 class EngineRefused(GatewayError, FixRequest):
@@ -294,7 +296,7 @@ class NotStarted(GatewayError, FixRequest):
 
     cause = "not_started"
     exit_code = 47
-    default_remedy = "call start() first"
+    default_remedy = "start it first: start(), or posei gateway up"
 
 
 # --- call a human --------------------------------------------------------------------------------

@@ -234,14 +234,17 @@ class DockerizedIBGateway:
         await self._controller.restart()
 
     async def renew_async(self) -> None:
-        """Start or adopt the container, replace it by a new one, and leave that running.
+        """Replace the running container by a new one and leave that running.
+
+        When none runs one is started, and that is all: it has just logged in.
 
         Raises:
             GatewayError: As `start_async`.
         """
         try:
             await self._controller.start(adopt_any=True)
-            await self._controller.restart()
+            if self._controller.adopted:
+                await self._controller.restart()
         finally:
             await self._controller.detach()
             self._let_go()

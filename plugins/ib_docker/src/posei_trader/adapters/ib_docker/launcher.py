@@ -150,12 +150,7 @@ class Launcher:
         return facts
 
     def _require_credentials(self) -> None:
-        config = self._config
-        wanted = {"username": config.username, "password": config.password}
-        if config.trading_mode == "both":
-            wanted["paper_username"] = config.paper_username
-            wanted["paper_password"] = config.paper_password
-        missing = [name for name, secret in wanted.items() if secret is None]
+        missing = self._config.missing_credentials()
         if missing:
             raise errors.CredentialsMissing(
                 f"{' and '.join(missing)} must be given to log in", field=missing[0]
@@ -283,6 +278,7 @@ class Launcher:
                 f"the engine does not have the image {reference!r}, and pull_policy is 'never'",
                 field="container_image",
                 value=reference,
+                remedy="fetch it first (posei gateway pull), or set pull_policy to 'missing'",
             )
         if config.pull_policy == "always" or image is None:
             self.pull()

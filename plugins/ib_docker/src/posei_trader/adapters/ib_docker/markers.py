@@ -76,7 +76,7 @@ def marker(kind: LogKind, pattern: str) -> Marker:
 IBC_MARKERS: Final[tuple[Marker, ...]] = (
     # the image's own scripts
     marker(LogKind.BOOTING, r"\.> Starting IBC/IB gateway"),
-    marker(LogKind.PORT_FORWARDED, r"Forking :::(\d+ onto 0\.0\.0\.0:\d+ > trading mode \w+)"),
+    marker(LogKind.PORT_FORWARDED, r"Forking :::(\d+ onto 0\.0\.0\.0:\d+.*)"),
     marker(LogKind.SETTING_ERROR, r"(Invalid TRADING_MODE.*)"),
     marker(LogKind.SETTING_ERROR, r"(error: both .* are set \(but are exclusive\))"),
     marker(LogKind.STOP_REQUESTED, r"Received SIGINT or SIGTERM\. Shutting down"),

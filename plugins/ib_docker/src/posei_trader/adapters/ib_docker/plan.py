@@ -133,15 +133,19 @@ def settings(config: DockerizedIBGatewayConfig) -> dict[str, str]:
     }
 
 
+def settings_of(found: ContainerFacts) -> dict[str, str]:
+    """Return the settings with which an existing container was made."""
+    try:
+        return msgspec.json.decode(found.labels.get(SETTINGS, "{}"), type=dict[str, str])
+    except msgspec.DecodeError:
+        return {}
+
+
 def differences(
     config: DockerizedIBGatewayConfig, credentials: str, found: ContainerFacts
 ) -> dict[str, str]:
     """Return what distinguishes an existing container from the wanted one, by setting."""
-    try:
-        theirs = msgspec.json.decode(found.labels.get(SETTINGS, "{}"), type=dict[str, str])
-    except msgspec.DecodeError:
-        theirs = {}
-    ours = settings(config)
+    theirs, ours = settings_of(found), settings(config)
     changed = {
         name: f"{theirs.get(name, '(absent)')} there, {ours.get(name, '(absent)')} wanted"
         for name in sorted(ours.keys() | theirs.keys())

@@ -7,6 +7,7 @@ an event into steps; what a step does to the state of the gateway is the state m
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,8 @@ EXIT_CAUSES: Final[Mapping[int, type[GatewayError]]] = {
 }
 """Exit codes of IBC's launcher (and of the kernel) that say more than "it ended"."""
 
+
+_FORWARDED: Final = re.compile(r"\d+ onto [\d.]+:(?P<port>\d+)(?: > trading mode (?P<mode>\w+))?")
 
 # IBC's scenarios for an existing session in which ours ends, or waits for a click that never comes.
 _WE_YIELD: Final = frozenset({"1", "2", "4", "6"})
@@ -82,8 +85,16 @@ Step = Progress | Fail | ForceFullLogin | Doubt | Tell
 class LoginSession:
     """Keep what the log has said in the present life of the program."""
 
-    def __init__(self, mode: str, *, two_fa_seconds: float = 180.0, two_fa_pushes: int = 1) -> None:
+    def __init__(
+        self,
+        mode: str,
+        *,
+        two_fa_seconds: float = 180.0,
+        two_fa_pushes: int = 1,
+        api_port: int | None = None,
+    ) -> None:
         self._mode = mode
+        self._api_port = api_port
         self._two_fa_seconds = two_fa_seconds
         self._two_fa_pushes = two_fa_pushes
         self._handlers = self._table()
@@ -145,6 +156,7 @@ class LoginSession:
     def _table(self) -> Mapping[LogKind, Callable[[LogEvent], list[Step]]]:
         return {
             LogKind.BOOTING: self._on_booting,
+            LogKind.PORT_FORWARDED: self._on_port_forwarded,
             LogKind.SESSION_STARTING: self._on_session_starting,
             LogKind.SESSION_RESUMING: self._on_session_resuming,
             LogKind.FULL_LOGIN: self._on_full_login,
@@ -183,6 +195,19 @@ class LoginSession:
     def _on_booting(self, _event: LogEvent) -> list[Step]:
         self.container_started()
         return [Progress(GatewayState.BOOTING, "the container was restarted")]
+
+    def _on_port_forwarded(self, event: LogEvent) -> list[Step]:
+        # Nothing would ever answer at the port that was published: say so, do not wait for it.
+        found = _FORWARDED.match(event.value)
+        if found is None or self._api_port is None or found["mode"] not in {None, self._mode}:
+            return []
+        if int(found["port"]) == self._api_port:
+            return []
+        text = (
+            f"this image serves the API at port {found['port']} of the container, and the profile "
+            f"has {self._api_port}: choose another image_profile"
+        )
+        return [_fail(errors.SettingRefused, text)]
 
     def _on_session_starting(self, _event: LogEvent) -> list[Step]:
         self._begin_epoch()

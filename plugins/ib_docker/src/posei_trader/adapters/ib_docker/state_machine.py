@@ -64,6 +64,8 @@ class MachineRules:
     """What one machine has to expect; times in seconds."""
 
     mode: str = "paper"
+    api_port: int | None = None
+    """Where the image should serve the API inside the container; None believes it."""
     timeout: float = 300.0
     two_fa_timeout: float = 180.0
     two_fa_pushes: int = 1
@@ -82,7 +84,10 @@ class GatewayMachine:
         self._failed_in = GatewayState.ABSENT
         self.failure: Failure | None = None
         self.session = LoginSession(
-            rules.mode, two_fa_seconds=rules.two_fa_timeout, two_fa_pushes=rules.two_fa_pushes
+            rules.mode,
+            two_fa_seconds=rules.two_fa_timeout,
+            two_fa_pushes=rules.two_fa_pushes,
+            api_port=rules.api_port,
         )
         self.watch = Stopwatch(now)
         self._notices: list[Notice] = []
@@ -149,6 +154,8 @@ class GatewayMachine:
 
         def begin() -> None:
             self.failure = None
+            self.session.container_started()  # an answer of the old program proves nothing
+            self._note_times()
             self._begin_restart(reason)
 
         return self._run(now, begin)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from posei_trader.adapters.ib_docker.controller import api_address
+from posei_trader.adapters.ib_docker.daily_restart import next_restart
 from posei_trader.adapters.ib_docker.errors import NotStarted
 from posei_trader.adapters.ib_docker.handshake import Handshake, HandshakeFailed, shake_hands
-from posei_trader.adapters.ib_docker.plan import IMAGE_DIGEST, own_labels
+from posei_trader.adapters.ib_docker.plan import IMAGE_DIGEST, own_labels, settings_of
 from posei_trader.adapters.ib_docker.replay import last_life, whole_lines
 from posei_trader.adapters.ib_docker.state_machine import GatewayMachine, MachineRules
 from posei_trader.adapters.ib_docker.states import GatewayState
@@ -52,6 +54,7 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     image_digest: str | None = None
     read_only_api: bool | None = None
     auto_restart: str | None = None
+    next_restart: str | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -88,6 +91,7 @@ async def look(config: DockerizedIBGatewayConfig, engine: ContainerEngine) -> Ga
         image_digest=facts.labels.get(IMAGE_DIGEST),
         read_only_api=session.read_only,
         auto_restart=session.auto_restart,
+        next_restart=_next_restart(config, facts, session.auto_restart),
     )
 
 
@@ -101,6 +105,16 @@ def logged_in(config: DockerizedIBGatewayConfig, log: bytes | str) -> bool:
     for event in events:
         machine.log(event, now)
     return machine.logged_in
+
+
+def _next_restart(
+    config: DockerizedIBGatewayConfig, facts: ContainerFacts, time_of_day: str | None
+) -> str | None:
+    if time_of_day is None or not facts.running:
+        return None
+    zone = settings_of(facts).get("TIME_ZONE", config.time_zone)
+    due = next_restart(time_of_day, zone, datetime.now(UTC))
+    return due.strftime("%Y-%m-%dT%H:%M:%SZ") if due else None
 
 
 def _events(

@@ -1,7 +1,8 @@
 """The commands of `posei gateway`.
 
-Exit codes: 0 done; 1 the gateway is not ready (`status`) or something is wrong (`doctor`); 2 a
-wrong option or setting; 19 to 50 one for each cause of a failure (see `errors`); 130 interrupted.
+Exit codes are those of `posei_trader.cli.exits`, and from 19 on one for each cause of a failure of
+the gateway (see `errors`); `posei gateway --help` lists them. With ``--json`` a failure is a JSON
+object on standard output as well: ``{"error": {"cause": ...}}``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
@@ -25,9 +26,15 @@ from posei_trader.adapters.ib_docker.cli.options import (
     PasswordFile,
     configuration,
 )
-from posei_trader.adapters.ib_docker.cli.output import Narrator, answer, answering
+from posei_trader.adapters.ib_docker.cli.output import (
+    Narrator,
+    answer,
+    answering,
+    ending_like_ctrl_c,
+)
+from posei_trader.adapters.ib_docker.cli.status_text import status_text
 from posei_trader.adapters.ib_docker.engine.docker_engine import DockerEngine
-from posei_trader.adapters.ib_docker.errors import NotStarted
+from posei_trader.adapters.ib_docker.errors import CAUSES, NotStarted
 from posei_trader.adapters.ib_docker.gateway import DockerizedIBGateway
 from posei_trader.adapters.ib_docker.launcher import Launcher
 from posei_trader.adapters.ib_docker.local_state import LocalState
@@ -40,9 +47,28 @@ if TYPE_CHECKING:
     from posei_trader.adapters.ib_docker.config import DockerizedIBGatewayConfig
     from posei_trader.adapters.ib_docker.status import GatewayStatus
 
+_CODES: Final = "\n".join(
+    f"  {kind.exit_code:<3} {kind.cause}"
+    for kind in sorted(CAUSES.values(), key=lambda kind: kind.exit_code)
+)
+_HELP: Final = f"""Run, watch and stop the dockerized IB Gateway.
+
+The password comes from TWS_PASSWORD, --password-file or a prompt, never from an argument. All
+settings can stand in a TOML file (--config).
+
+\b
+Exit codes:
+  0   done
+  1   not ready (status), or a fault was found (doctor)
+  2   a wrong option or setting
+  130 interrupted; what was being started is taken down
+and one for each cause of a failure:
+{_CODES}
+"""
+
 app = typer.Typer(
     name="gateway",
-    help="Run, watch and stop the dockerized IB Gateway.",
+    help=_HELP,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -64,7 +90,14 @@ def up(
         bool | None, typer.Option("--read-only/--trading", help="Refuse orders, or take them.")
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds to become ready.")] = None,
-    force: Annotated[bool, typer.Option(help="Try refused credentials again.")] = False,
+    vnc_port: Annotated[
+        int | None, typer.Option(help="Port for a VNC viewer; its password is printed.")
+    ] = None,
+    on_mismatch: Annotated[
+        str | None,
+        typer.Option(help="Other settings run already: error, recreate or adopt.  [error]"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Try refused credentials again.")] = False,
     docker_url: Engine = None,
     as_json: AsJson = False,
 ) -> None:
@@ -73,6 +106,7 @@ def up(
         settings = configuration(
             config,
             password_file,
+            ask=True,
             instance=instance,
             trading_mode=mode,
             container_image=image,
@@ -80,14 +114,19 @@ def up(
             api_port=port,
             read_only_api=read_only,
             timeout=timeout,
+            vnc_port=vnc_port,
+            on_mismatch=on_mismatch,
             docker_url=docker_url,
         )
         narrator = Narrator()
         gateway = DockerizedIBGateway(settings, listener=narrator)
         try:
-            gateway.start(force=force)
+            with ending_like_ctrl_c():
+                gateway.start(force=force)
         finally:
             narrator.close()
+        if gateway.is_adopted:
+            narrator.say("it was running already: adopted")
         _show(gateway.status(), as_json=as_json, vnc_password=gateway.vnc_password)
 
 
@@ -173,11 +212,15 @@ def restart(
     docker_url: Engine = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replace the running gateway by a new one that logs in from scratch."""
+    """Replace the running gateway by a new one that logs in from scratch.
+
+    When none runs one is started. A live login asks for its second factor.
+    """
     with answering(as_json=as_json):
         settings = configuration(
             config,
             password_file,
+            ask=True,
             instance=instance,
             trading_mode=mode,
             container_image=image,
@@ -186,7 +229,8 @@ def restart(
         narrator = Narrator()
         gateway = DockerizedIBGateway(settings, listener=narrator)
         try:
-            asyncio.run(gateway.renew_async())
+            with ending_like_ctrl_c():
+                asyncio.run(gateway.renew_async())
         finally:
             narrator.close()
         _show(gateway.status(), as_json=as_json)
@@ -271,23 +315,6 @@ def _finding(finding: Finding) -> str:
 
 
 def _show(found: GatewayStatus, *, as_json: bool, vnc_password: str | None = None) -> None:
-    rows = [f"{found.instance}: {found.state}"]
-    for endpoint in found.endpoints:
-        where = f"{endpoint.host}:{endpoint.port}" if endpoint.port else "no port"
-        rows.append(
-            f"  {endpoint.mode:<6} {where}  "
-            + (
-                f"answers in {endpoint.handshake_ms} ms, server version {endpoint.server_version}"
-                if endpoint.server_version
-                else f"{endpoint.state}: {endpoint.reason}"
-            )
-        )
-    if found.container:
-        rows.append(f"  container {found.container} ({found.container_status})")
-        rows.append(f"  image     {found.image_digest or found.image}")
-        rows.append(f"  since     {found.since}, engine restarts: {found.restarts}")
-    if found.auto_restart:
-        rows.append(f"  daily restart at {found.auto_restart}")
     if vnc_password:
         print(f"VNC password: {vnc_password}", file=sys.stderr)
-    answer(msgspec.to_builtins(found), as_json=as_json, text="\n".join(rows))
+    answer(msgspec.to_builtins(found), as_json=as_json, text=status_text(found))

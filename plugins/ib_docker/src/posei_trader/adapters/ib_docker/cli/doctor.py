@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.ib_docker.config import DockerizedIBGatewayConfig
     from posei_trader.adapters.ib_docker.engine.seam import ContainerEngine, EngineInfo
+
+_ROOM_TO_FETCH: Final = 3_000_000_000  # the image packed and unpacked
+_ROOM_TO_RUN: Final = 200_000_000
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -40,7 +44,7 @@ def examine(config: DockerizedIBGatewayConfig, engine: ContainerEngine) -> list[
     version = f"{info.version} (API {info.api_version}) on {info.operating_system}"
     place = f"{info.architecture}, {info.storage_driver}, at {info.url}"
     findings.append(Finding("engine", ok=True, detail=f"{version}, {place}"))
-    findings.append(_image(config, engine, info))
+    findings += [_image(config, engine, info), *_disk(config, engine, info)]
     running = [found for found in engine.find(own_labels(config)) if found.running]
     if running:
         text = f"{running[0].name} runs since {running[0].started_at}"
@@ -85,6 +89,25 @@ def _image(config: DockerizedIBGatewayConfig, engine: ContainerEngine, info: Eng
         text = f"{config.container_image} is for {image.architecture}, not {info.architecture}"
         return Finding("image", ok=False, detail=text, remedy="set platform and pull again")
     return Finding("image", ok=True, detail=f"{config.container_image} ({digest})")
+
+
+def _disk(
+    config: DockerizedIBGatewayConfig, engine: ContainerEngine, info: EngineInfo
+) -> Iterator[Finding]:
+    if not info.is_local:
+        return
+    try:
+        free = shutil.disk_usage(info.data_root).free
+    except OSError:
+        return  # a virtual machine of the engine's, or not for us to see
+    fetched = engine.image(config.container_image) is not None
+    there = free > (_ROOM_TO_RUN if fetched else _ROOM_TO_FETCH)
+    yield Finding(
+        "disk",
+        ok=there,
+        detail=f"{free / 1e9:.1f} GB free in {info.data_root}",
+        remedy=None if there else "make room, for example: docker system prune",
+    )
 
 
 def _ports(

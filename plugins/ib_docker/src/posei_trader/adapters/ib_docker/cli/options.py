@@ -33,9 +33,15 @@ PasswordFile = Annotated[
 
 
 def configuration(
-    file: Path | None, password_file: Path | None = None, **settings: object
+    file: Path | None, password_file: Path | None = None, *, ask: bool = False, **settings: object
 ) -> DockerizedIBGatewayConfig:
     """Return the configuration; an option that is None was not given.
+
+    Args:
+        file: The settings file.
+        password_file: The file with the password.
+        ask: Ask a person at the terminal for the parts of the login that are missing.
+        settings: The other options.
 
     Raises:
         ConfigError: The file cannot be read, or a setting is wrong.
@@ -43,7 +49,18 @@ def configuration(
     given = {name: value for name, value in settings.items() if value is not None}
     if password_file is not None:
         given["password"] = _password(password_file)
-    return DockerizedIBGatewayConfig.from_mapping(_from_file(file) | given)
+    wanted = _from_file(file) | given
+    config = DockerizedIBGatewayConfig.from_mapping(wanted)
+    missing = config.missing_credentials() if ask and sys.stdin.isatty() else ()
+    if missing:
+        wanted |= {name: _asked(name) for name in missing}
+        config = DockerizedIBGatewayConfig.from_mapping(wanted)
+    return config
+
+
+def _asked(name: str) -> str:
+    text = f"IB {name.replace('_', ' ')}"
+    return str(typer.prompt(text, hide_input=name.endswith("password"), err=True))
 
 
 def _from_file(file: Path | None) -> dict[str, object]:

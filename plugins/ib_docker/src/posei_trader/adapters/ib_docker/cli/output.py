@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -40,18 +40,31 @@ def answer(what: object, *, as_json: bool, text: str) -> None:
 
 @contextmanager
 def answering(*, as_json: bool) -> Iterator[None]:
-    """Give errors the same form as answers when JSON was asked for.
+    """Answer with the error, too, when JSON was asked for; people read it on standard error.
 
     Raises:
-        typer.Exit: With the exit code of the error.
+        PoseiError: The error itself, for whoever reports it.
     """
     try:
         yield
     except PoseiError as error:
-        if not as_json:
-            raise
-        print(msgspec.json.encode({"error": described(error)}).decode())
-        raise typer.Exit(error.exit_code) from error
+        if as_json:
+            print(msgspec.json.encode({"error": described(error)}).decode())
+        if isinstance(error, GatewayError) and error.__cause__ is not None:
+            # Its text is in ours already; it stays in the traceback of --debug.
+            error.__context__, error.__cause__ = error.__cause__, None
+            error.__suppress_context__ = False
+        raise
+
+
+@contextmanager
+def ending_like_ctrl_c() -> Iterator[None]:
+    """Take what is being started down also when the program is asked to end (SIGTERM)."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def described(error: PoseiError) -> dict[str, object]:
@@ -93,8 +106,12 @@ class Narrator:
         self.close()
         text = _sentence(notice)
         if text:
-            spent = time.monotonic() - self._began
-            self._console.print(f"[{spent:6.1f} s] {text}", markup=False, soft_wrap=True)
+            self.say(text)
+
+    def say(self, text: str) -> None:
+        """Tell something that no notice tells."""
+        spent = time.monotonic() - self._began
+        self._console.print(f"[{spent:6.1f} s] {text}", markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """End the bar, if there is one. Idempotent."""

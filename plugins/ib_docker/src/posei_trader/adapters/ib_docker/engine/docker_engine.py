@@ -114,6 +114,7 @@ class DockerEngine:
             architecture=str(info.get("Architecture", "")),
             operating_system=str(info.get("OperatingSystem", "")),
             storage_driver=str(info.get("Driver", "")),
+            data_root=str(info.get("DockerRootDir", "")),
             is_local=self.address.is_local,
         )
 

@@ -26,6 +26,8 @@ class EngineInfo:
     architecture: str
     operating_system: str
     storage_driver: str
+    data_root: str
+    """Where the engine keeps images and containers, on its own machine."""
     is_local: bool
     """Whether files of this machine can be mounted, and published ports are on this machine."""
 
