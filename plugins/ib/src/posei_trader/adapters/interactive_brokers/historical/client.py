@@ -29,6 +29,7 @@ from posei_trader.adapters.interactive_brokers.historical.streams import (
     HistorySource,
     HistoryStream,
 )
+from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
 from posei_trader.adapters.interactive_brokers.providers import (
     InteractiveBrokersInstrumentProvider,
 )
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
         HistoryTable,
     )
     from posei_trader.adapters.interactive_brokers.historical.results import HistoryProgress
-    from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
     from posei_trader.model.bars import Bar
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.ticks import QuoteTick, TradeTick
@@ -110,7 +110,8 @@ class HistoricInteractiveBrokersClient:
             connection_timeout=connection_timeout,
             request_timeout=request_timeout,
             max_connection_attempts=max_connection_attempts,
-            limits=limits,
+            # Nobody orders here: nothing is held back for orders.
+            limits=limits or PacingLimits(order_reserve=0),
         )
         self._provider = InteractiveBrokersInstrumentProvider(
             self._client,

@@ -28,7 +28,7 @@ class DownloadTracker:
         client: Knows what IB's rules demand still.
         streams: How many streams there are.
         callback: Called after each piece.
-        now: Seconds of a clock that never goes backwards.
+        now: Seconds of a clock that never goes backwards; None for the system's.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class DownloadTracker:
         client: InteractiveBrokersClient,
         streams: int,
         callback: Callable[[DownloadProgress], None] | None,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._client = client
         self._streams = streams
         self._callback = callback
-        self._now = now
-        self._started = now()
+        self._now = now or time.monotonic
+        self._started = self._now()
         self._total: dict[HistoryStream, int] = {}
         self._left: dict[HistoryStream, int] = {}
         self._requests: dict[HistoryStream, int] = {}

@@ -25,7 +25,7 @@ class ProgressTracker:
     Args:
         what: What is fetched, for people.
         callback: Called after every answer; None logs every few seconds.
-        now: Seconds of a clock that never goes backwards.
+        now: Seconds of a clock that never goes backwards; None for the system's.
         forecast: Seconds that IB's pacing rules demand still.
     """
 
@@ -33,15 +33,15 @@ class ProgressTracker:
         self,
         what: str,
         callback: Callable[[HistoryProgress], None] | None,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] | None = None,
         forecast: Callable[[], float] | None = None,
     ) -> None:
         self._forecast = forecast
         self._finish = self._forecast_at = -math.inf
         self._what = what
         self._callback = callback
-        self._now = now
-        self._started = self._logged = now()
+        self._now = now or time.monotonic
+        self._started = self._logged = self._now()
         self._done = 0
         self._total = 0
         self._records = 0
