@@ -143,10 +143,10 @@ class Simulation:
         Raises:
             UnknownContract: Nothing fits.
             AmbiguousContract: Several contracts fit.
-            RequestRefused: A combo's legs cannot be.
+            RequestRefused: A combo's legs cannot be, or something contradicts the conId.
         """
         if described.secType != "BAG":
-            return self.contracts.one(query_of(described))
+            return self.contracts.agreed(query_of(described))
         legs = [(leg.conId or 0, leg.ratio or 0, leg.action) for leg in described.comboLegs]
         return combo_of(
             self.contracts, described.symbol, described.currency, described.exchange, legs

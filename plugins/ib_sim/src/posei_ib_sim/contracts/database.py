@@ -10,7 +10,12 @@ import msgspec
 
 from posei_ib_sim.contracts.identity import stable_con_id
 from posei_ib_sim.contracts.model import ContractQuery, SimContract
-from posei_ib_sim.errors import AmbiguousContract, ConfigurationError, UnknownContract
+from posei_ib_sim.errors import (
+    AmbiguousContract,
+    ConfigurationError,
+    RequestRefused,
+    UnknownContract,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -171,6 +176,25 @@ class ContractDatabase:
             raise AmbiguousContract(f"The contract description specified for {name} is ambiguous.")
         return found[0]
 
+    def agreed(self, query: ContractQuery) -> SimContract:
+        """Return the contract that a description names, if all of the description is true of it.
+
+        Raises:
+            UnknownContract: Nothing fits.
+            AmbiguousContract: Several contracts fit.
+            RequestRefused: 478 a conId is given, and something else that contradicts it.
+        """
+        contract = self.one(query)
+        if query.con_id:
+            for name, wanted, has in _claims(contract, query):
+                if wanted and wanted != has:
+                    raise RequestRefused(
+                        478,
+                        "Parameters in request conflicts with contract parameters received by "
+                        f"contract id: requested {name} {wanted}, in contract {has};",
+                    )
+        return contract
+
     def named(self, key: str) -> SimContract:
         """Return the contract that a short name means, for configuration and replay files.
 
@@ -305,6 +329,24 @@ def _routed(contract: SimContract, query: ContractQuery) -> list[SimContract]:
         for route in wanted
         if route in contract.routes
     ]
+
+
+def _claims(contract: SimContract, query: ContractQuery) -> list[tuple[str, str, str]]:
+    """Return name, wanted and true value of what a description says beside its conId."""
+    claims = [
+        ("symbol", query.symbol.upper(), contract.symbol.upper()),
+        ("secType", query.sec_type, contract.sec_type),
+        ("currency", query.currency, contract.currency),
+        ("localSymbol", query.local_symbol.upper(), contract.local_symbol.upper()),
+    ]
+    if query.right[:1] in {"C", "P"}:
+        claims.append(("right", query.right[:1], contract.right))
+    if query.strike:
+        claims.append(("strike", f"{query.strike:f}", f"{contract.strike:f}"))
+    date = query.last_trade_date.partition(" ")[0]
+    if date and contract.last_trade_date and not _expires(contract, date):
+        claims.append(("expiry", date, contract.last_trade_date))
+    return claims
 
 
 def _preference(contract: SimContract) -> tuple[int, int, int]:

@@ -56,6 +56,14 @@ class OrderHandlers:
         contract = simulation.contract_of(message.contract)
         if contract.sec_type == "CONTFUT":
             raise UnknownContract("No security definition has been found for the request")
+        if simulation.contracts.is_expired(contract):
+            raise RequestRefused(392, "Invalid order: contract expired.")
+        attached = message.attachedOrders
+        if attached.slOrderId or attached.ptOrderId:
+            # Their prices come from presets of the user's, which are nowhere to be seen here.
+            raise RequestRefused(
+                10340, "The following order attribute is not supported: attachedOrders"
+            )
         if message.order.whatIf:
             preview = simulation.desk.preview(contract, message.order)
             session.send(preview_order(order_id, contract, message.order, preview))
