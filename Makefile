@@ -37,7 +37,7 @@ lint: $(VENV)/.dev ## Style, types and layers only; mends what can be mended.
 	@$(BIN)/lint-imports --no-cache
 
 soak: $(VENV)/.dev ## Live through a simulated week of restarts and faults; prints what it took.
-	@POSEI_SOAK_DAYS=$${POSEI_SOAK_DAYS:-7} $(BIN)/python -m pytest -q plugins/ib/tests/resilience/test_soak.py
+	@POSEI_SOAK_DAYS=$${POSEI_SOAK_DAYS:-7} $(BIN)/python -m pytest -q -s plugins/ib/tests/resilience/test_soak.py
 
 fuzz: $(VENV)/.dev ## Feed the client a million damaged messages; prints what came of them.
 	@POSEI_FUZZ_INPUTS=$${POSEI_FUZZ_INPUTS:-1000000} $(BIN)/python -m pytest -q plugins/ib/tests/client/test_fuzz_corpus.py

@@ -11,6 +11,7 @@ import gc
 import os
 import random
 import resource
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -131,8 +132,11 @@ class Life:
                     kinds[kind] for kind in (Stream, Request, Command, Subscription, Timer)
                 ),
                 "megabytes": rss(),
+                "cpu seconds": round(time.process_time()),
             }
         )
+        if "POSEI_SOAK_DAYS" in os.environ:
+            print(self.samples[-1], file=sys.__stderr__, flush=True)
 
 
 def every(period, seconds, first=None):
