@@ -1,11 +1,14 @@
-"""Tick-by-tick quotes from a socket to a callback: ours against the least that Python can do.
+"""Ticks from a socket to a callback, and to a strategy: ours against the least Python can do.
 
     python benchmarks/ib_client_ticks.py [--ticks 100000] [--rounds 5] [--only floor|client] ...
 
 A server process of its own sends one prepared burst over loopback. Each contestant runs in a fresh
 process and in interleaved rounds. "floor" is an asyncio protocol that splits the frames, converts
 the fields and calls a function; it routes nothing, knows no versions and would crash on a bad byte.
-"l1" sends level-one prices instead, "protobuf" the same quotes as protobuf. Reported are medians:
+"client" ends at a handler of the client; "strategy" goes the whole way, over the data client's
+stream, the data engine and its cache to `on_quote_tick` of an actor, and "trades" the same with
+trades. "l1" sends level-one prices instead, "l1-strategy" whole updates of four messages (reported
+are quotes), "protobuf" and "protobuf-strategy" the same quotes as protobuf. Reported are medians:
 ticks a second, CPU microseconds a tick in the receiving process, and the ratio to the floor. Every
 contestant checks that nothing was lost.
 """
@@ -24,7 +27,16 @@ import sys
 import time
 from struct import Struct
 
-CONTESTANTS = ("floor", "client", "l1", "protobuf")
+CONTESTANTS = (
+    "floor",
+    "client",
+    "strategy",
+    "trades",
+    "l1",
+    "l1-strategy",
+    "protobuf",
+    "protobuf-strategy",
+)
 PREFIX = Struct(">I")
 
 
@@ -40,9 +52,17 @@ def tick(kind: str, number: int, req_id: str) -> bytes:
     price = 1.08 + (number % 997) / 100_000
     time_s = 1_700_000_000 + number // 50
     sizes = f"{(number * 7) % 90 + 1}00000", f"{(number * 11) % 90 + 1}00000"
+    if kind == "trades":
+        return text_frame(99, req_id, 2, time_s, f"{price:.5f}", sizes[0], 0, "CME", "")
+    if kind == "l1-strategy":
+        return b"".join(
+            text_frame(1, 6, req_id, side, f"{price + 0.00002 * side:.5f}", sizes[side - 1], 1)
+            + text_frame(2, 6, req_id, 3 * (side - 1), sizes[side - 1])
+            for side in (1, 2)
+        )
     if kind == "l1":
         return text_frame(1, 6, req_id, 1 + number % 2, f"{price:.5f}", sizes[0], 1)
-    if kind == "protobuf":
+    if kind.startswith("protobuf"):
         from ibapi.protobuf.HistoricalTickBidAsk_pb2 import HistoricalTickBidAsk
         from ibapi.protobuf.TickByTickData_pb2 import TickByTickData
 
@@ -59,16 +79,28 @@ def tick(kind: str, number: int, req_id: str) -> bytes:
     return text_frame(99, req_id, 3, time_s, f"{price:.5f}", f"{price + 0.00002:.5f}", *sizes, 0)
 
 
-def serve(port_sender, kind: str, ticks: int) -> None:
+def serve(port_sender, kind: str, ticks: int) -> None:  # noqa: C901  one conversation
     """Serve one client: handshake, one subscription, one burst."""
 
     async def read(reader: asyncio.StreamReader) -> bytes:
         return await reader.readexactly(PREFIX.unpack(await reader.readexactly(4))[0])
 
+    async def asked(reader: asyncio.StreamReader, *, is_binary: bool) -> str:
+        """Return under which id the client subscribes; other requests are not answered."""
+        while True:
+            request = await read(reader)
+            if is_binary:
+                if PREFIX.unpack_from(request)[0] in {201, 297}:
+                    return "10000"
+                continue
+            fields = request.split(b"\0")
+            if fields[0] in {b"1", b"97"}:
+                return fields[1 if fields[0] == b"97" else 2].decode()
+
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(4)
         await read(reader)
-        is_binary = kind == "protobuf"
+        is_binary = kind.startswith("protobuf")
         writer.write(text_frame(225 if is_binary else 178, "20240102 10:00:00 UTC"))
         await read(reader)
         if is_binary:
@@ -77,12 +109,7 @@ def serve(port_sender, kind: str, ticks: int) -> None:
                 writer.write(PREFIX.pack(len(payload)) + payload)
         else:
             writer.write(text_frame(15, 1, "DU1") + text_frame(9, 1, 1))
-        if is_binary:
-            await read(reader)
-            req_id = "10000"
-        else:
-            fields = (await read(reader)).split(b"\0")
-            req_id = fields[1 if fields[0] == b"97" else 2].decode()
+        req_id = await asked(reader, is_binary=is_binary)
         burst = b"".join(tick(kind, number, req_id) for number in range(ticks))
         await asyncio.sleep(0.05)
         writer.write(burst)
@@ -124,6 +151,9 @@ class Meter:
 
     def stream_failed(self, error) -> None:
         self.done.set_exception(error)
+
+    def stream_restarted(self, reason) -> None:
+        pass
 
 
 class Floor(asyncio.Protocol):
@@ -194,10 +224,84 @@ async def run_client(kind: str, port: int, ticks: int):
     return result
 
 
+async def run_strategy(kind: str, port: int, ticks: int):
+    """Go the whole way: what a node does with each tick, down to the callback of an actor."""
+    from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
+    from posei_trader.adapters.interactive_brokers.config import (
+        InteractiveBrokersDataClientConfig,
+    )
+    from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.data.live import LiveStreams
+    from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
+    from posei_trader.adapters.interactive_brokers.traded import Traded
+    from posei_trader.engine.bus import MessageBus
+    from posei_trader.engine.cache import Cache
+    from posei_trader.engine.clock import LiveClock
+    from posei_trader.engine.context import DataContext
+    from posei_trader.engine.data import DataEngine
+    from posei_trader.model.currencies import Currency
+    from posei_trader.model.enums import AssetClass
+    from posei_trader.model.identifiers import ClientId, InstrumentId, Symbol, TraderId
+    from posei_trader.model.instruments import CurrencyPair
+    from posei_trader.model.requests import DataKind, Subscription
+    from posei_trader.model.values import Price
+    from posei_trader.trading.actor import Actor
+
+    # Of the first update, the bid alone is no quote yet.
+    meter = Meter(2 * ticks - 1 if kind == "l1-strategy" else ticks)
+
+    class Strategy(Actor):
+        def on_quote_tick(self, _tick) -> None:
+            meter.one()
+
+        def on_trade_tick(self, _tick) -> None:
+            meter.one()
+
+    pair = InstrumentId("EUR/USD.IDEALPRO")
+    instrument = CurrencyPair(
+        id=pair,
+        raw_symbol=Symbol("EUR.USD"),
+        asset_class=AssetClass.FX,
+        quote_currency=Currency.of("USD"),
+        base_currency=Currency.of("EUR"),
+        price_precision=5,
+        price_increment=Price("0.00005"),
+    )
+    # A future's type, so that trades can be asked for too.
+    contract = IBContract(secType="FUT", symbol="EUR", currency="USD", exchange="CME", conId=1)
+    clock, bus, cache = LiveClock(), MessageBus(), Cache()
+    engine = DataEngine(bus, cache, clock)
+    context = DataContext(
+        client_id=ClientId("IB"),
+        trader_id=TraderId("T-1"),
+        clock=clock,
+        cache=cache,
+        sink=engine,
+    )
+    client = InteractiveBrokersClient("127.0.0.1", port)
+    config = InteractiveBrokersDataClientConfig(ibg_port=port, batch_quotes=kind == "l1-strategy")
+    streams = LiveStreams(client, HistoryDownloads(client, clock), config, context)
+    strategy = Strategy()
+    bus.subscribe(f"data.quotes.{pair}", strategy.on_quote_tick)
+    bus.subscribe(f"data.trades.{pair}", strategy.on_trade_tick)
+    await client.connect()
+    what = DataKind.TRADE_TICKS if kind == "trades" else DataKind.QUOTE_TICKS
+    streams.open(Subscription(what, pair), Traded(instrument, contract))
+    result = await meter.done
+    health = client.health()
+    assert (health.malformed, health.late, health.handler_errors) == (0, 0, 0)
+    assert (engine.intake.conflated, engine.intake.dropped) == (0, 0)
+    await streams.close_all()
+    await client.disconnect()
+    return result
+
+
 def contest(name: str, port: int, ticks: int) -> None:
     """Run one contestant in this process and print its result."""
     if name == "floor":
         seconds, cpu = asyncio.run(run_floor(port, ticks))
+    elif name == "trades" or name.endswith("strategy"):
+        seconds, cpu = asyncio.run(run_strategy(name, port, ticks))
     else:
         seconds, cpu = asyncio.run(run_client(name, port, ticks))
     print(json.dumps({"rate": ticks / seconds, "cpu_us": cpu / ticks * 1e6}))
@@ -237,12 +341,12 @@ def main() -> None:
             found.append(measured(name, wanted.ticks))
     floor = statistics.median(one["rate"] for one in results.get("floor", [{"rate": 0.0}]))
     print(f"{wanted.ticks} ticks, medians of {wanted.rounds} rounds, nothing lost")
-    print(f"{'':10} {'ticks/s':>10} {'CPU us/tick':>12} {'of floor':>9}")
+    print(f"{'':18} {'ticks/s':>10} {'CPU us/tick':>12} {'of floor':>9}")
     for name, found in results.items():
         rate = statistics.median(one["rate"] for one in found)
         cpu = statistics.median(one["cpu_us"] for one in found)
         share = f"{rate / floor:8.0%}" if floor else "       -"
-        print(f"{name:10} {rate:10,.0f} {cpu:12.2f} {share:>9}")
+        print(f"{name:18} {rate:10,.0f} {cpu:12.2f} {share:>9}")
 
 
 if __name__ == "__main__":

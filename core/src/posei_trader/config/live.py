@@ -159,7 +159,7 @@ class LiveDataEngineConfig(PoseiConfig):
     and bars are never conflated: what has no room is dropped and announced. Order events never wait
     here.
     """
-    turn_ms: PositiveInt = 20
+    turn_ms: PositiveInt = 50
     """How long listeners may work before the sockets are read again."""
 
 

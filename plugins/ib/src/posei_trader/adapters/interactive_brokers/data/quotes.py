@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.data.raws import Raws
 from posei_trader.adapters.interactive_brokers.data.repair import Repair
 from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
@@ -38,13 +39,15 @@ _SIZE_SIDES: Final[dict[int, bool]] = {0: True, 69: True, 3: False, 70: False}
 class TickByTickQuotes(Stream):
     """Turns IB's `BidAsk` ticks into quotes."""
 
-    __slots__ = ("_before", "_out", "_repair", "_second", "_tail")
+    __slots__ = ("_before", "_out", "_raws", "_repair", "_second", "_tail", "_ts_event")
 
     def __init__(self, context: StreamContext) -> None:
         super().__init__(context)
         host, traded = context.host, context.traded
         self._out: Callable[[QuoteTick], None] = context.sink.quote_tick
+        self._raws = Raws(self.scale)
         self._second = -1
+        self._ts_event = -NANOS_PER_SECOND
         self._tail: list[QuoteTick] = []
         self._before: list[QuoteTick] = []
         self._repair = Repair(
@@ -67,33 +70,36 @@ class TickByTickQuotes(Stream):
     ) -> None:
         """Take a quote of IB's."""
         del mask  # marks of the day's range, nothing that a quote could carry
-        bids, asks = bid_size or 0, ask_size or 0
-        if (not bids and is_absent(bid, bids)) or (not asks and is_absent(ask, asks)):
-            self.context.count("one-sided quotes left out")
-            return
-        scale = self.scale
-        factor, unit = scale.factor, scale.unit
-        bid_raw, ask_raw = round(bid * factor), round(ask * factor)
+        if not bid_size or not ask_size:
+            bid_size, ask_size = bid_size or 0, ask_size or 0
+            if is_absent(bid, bid_size) or is_absent(ask, ask_size):
+                self.context.count("one-sided quotes left out")
+                return
+        raws, scale = self._raws, self.scale
+        bid_raw, ask_raw = raws[bid], raws[ask]
         digits = scale.precision
-        if bid_raw % unit or ask_raw % unit:
+        if raws.has_odd:
             digits = scale.price_precision(bid_raw, ask_raw)
         prevailing = self.prevailing
         prevailing.bid_raw, prevailing.ask_raw = bid_raw, ask_raw
+        is_same_second = time_s == self._second
+        if not is_same_second:
+            self._second = time_s
+            self._ts_event = time_s * NANOS_PER_SECOND
         tick = QuoteTick(
             self.instrument_id,
             bid_raw,
             ask_raw,
-            bids,
-            asks,
+            bid_size,
+            ask_size,
             digits,
             scale.size_precision,
-            time_s * NANOS_PER_SECOND,
+            self._ts_event,
             self.clock.timestamp_ns(),
         )
-        if time_s == self._second:
+        if is_same_second:
             self._tail.append(tick)
         else:
-            self._second = time_s
             self._tail = [tick]
         self._out(tick)
 
@@ -109,6 +115,7 @@ class TickByTickQuotes(Stream):
 
     def _caught_up(self, quotes: list[QuoteTick]) -> None:
         self._second, self._tail = last_second(quotes, self._before)
+        self._ts_event = self._second * NANOS_PER_SECOND
 
     def close(self) -> None:
         """Fetch nothing any more."""
@@ -124,11 +131,20 @@ class LevelOneQuotes(Stream):
     without a quote ends quoting until it is back.
     """
 
-    __slots__ = ("_ask", "_ask_size", "_bid", "_bid_size", "_pending", "ignore_size_updates")
+    __slots__ = (
+        "_ask",
+        "_ask_size",
+        "_bid",
+        "_bid_size",
+        "_pending",
+        "_raws",
+        "ignore_size_updates",
+    )
 
     def __init__(self, context: StreamContext, *, ignore_size_updates: bool) -> None:
         super().__init__(context)
         self.ignore_size_updates = ignore_size_updates
+        self._raws = Raws(self.scale)
         self._reset()
 
     def _reset(self) -> None:
@@ -144,7 +160,7 @@ class LevelOneQuotes(Stream):
         is_bid = _SIDES.get(tick_type)
         if is_bid is None:
             return
-        raw = None if is_absent(price, size or 0) else round(price * self.scale.factor)
+        raw = None if not size and is_absent(price, 0) else self._raws[price]
         if is_bid:
             is_new = raw != self._bid
             self._bid = raw
@@ -186,7 +202,7 @@ class LevelOneQuotes(Stream):
         self._pending = False
         scale = self.scale
         digits = scale.precision
-        if bid % scale.unit or ask % scale.unit:
+        if self._raws.has_odd:
             digits = scale.price_precision(bid, ask)
         self.prevailing.bid_raw, self.prevailing.ask_raw = bid, ask
         now = self.clock.timestamp_ns()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.quotes import LAST
+from posei_trader.adapters.interactive_brokers.data.raws import Raws
 from posei_trader.adapters.interactive_brokers.data.repair import Repair
 from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
@@ -51,11 +52,12 @@ def aggressor_of(price_raw: int, prevailing: Prevailing) -> AggressorSide:
 class _Trades(Stream):
     """What both kinds share: unique ids and the inferred aggressor."""
 
-    __slots__ = ("_number", "_out", "_prefix", "_second", "_tail")
+    __slots__ = ("_number", "_out", "_prefix", "_raws", "_second", "_tail")
 
     def __init__(self, context: StreamContext) -> None:
         super().__init__(context)
         self._out: Callable[[TradeTick], None] = context.sink.trade_tick
+        self._raws = Raws(self.scale)
         self._second = -1
         self._tail: list[TradeTick] = []
         # The moment of subscribing tells this run's ids from those of any other run.
@@ -64,10 +66,8 @@ class _Trades(Stream):
 
     def _deliver(self, price: float, size: int, ts_event: int, mask: int) -> None:
         scale = self.scale
-        raw = round(price * scale.factor)
-        digits = scale.precision
-        if raw % scale.unit:
-            digits = scale.price_precision(raw)
+        raw = self._raws[price]
+        digits = scale.price_precision(raw) if self._raws.has_odd else scale.precision
         side = aggressor_of(raw, self.prevailing)
         flags = (TRADE_FLAGS if side is _NOBODY else _INFERRED_FLAGS)[mask & 3]
         self._number += 1
