@@ -10,6 +10,7 @@ from ibapi.common import MarketDataTypeEnum
 
 from posei_ib_sim.market.replay import ReplayFile
 from posei_trader.adapters.interactive_brokers.common import IBContract
+from posei_trader.adapters.interactive_brokers.historical.bar_specs import BAR_SIZES
 from posei_trader.errors import (
     InstrumentNotFound,
     InvalidRequest,
@@ -68,6 +69,23 @@ async def test_the_bars_of_the_specification_come_whole_and_say_what_ib_lacks(co
         if bar.bar_type.spec.aggregation == "MINUTE" and bar.instrument_id == "AAPL.NASDAQ"
     )
     assert last == ns("2023-11-06T20:55:00+00:00")  # an hour later by UTC than before 5 November
+
+
+@pytest.mark.parametrize("price", ["LAST", "MID", "BID", "ASK"])
+async def test_every_bar_specification_is_served(connect, price):
+    client = await connect()
+    for (step, unit), size in BAR_SIZES.items():
+        span = dt.timedelta(days=70) if unit in {"DAY", "WEEK", "MONTH"} else dt.timedelta(hours=6)
+        end = at("2023-11-06T20:00:00+00:00")
+        bars = await client.request_bars(
+            [f"{step}-{unit}-{price}"],
+            start_date_time=end - span,
+            end_date_time=end,
+            contracts=[AAPL],
+            check_gaps=False,
+        )
+        assert bars, size
+        assert {str(bar.bar_type.spec) for bar in bars} == {f"{step}-{unit}-{price}"}
 
 
 async def test_only_what_ib_lacks_is_an_error(connect):
