@@ -13,6 +13,7 @@ from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.history.bar_sizes import parse_moment
 from posei_ib_sim.orders.admission import Objection, objection
 from posei_ib_sim.orders.algos import algo_of
+from posei_ib_sim.orders.expiry import OPENING_TIFS, Expiry
 from posei_ib_sim.orders.funds import preview
 from posei_ib_sim.orders.pricing import waits_for_trigger
 from posei_ib_sim.orders.state import SimOrder, Status
@@ -31,12 +32,9 @@ if TYPE_CHECKING:
     from posei_ib_sim.orders.rules import ShareLocator, TradingRules
     from posei_ib_sim.wire import Order
 
-__all__ = ["OPENING_TIFS", "Lifecycle"]
+__all__ = ["Lifecycle"]
 
 _Step = Callable[[SimOrder], None]
-
-OPENING_TIFS: Final = frozenset({"OPG", "AUC"})
-"""Times in force of the opening auction."""
 
 
 @final
@@ -91,7 +89,7 @@ class Lifecycle:
         self._repeat_status = repeat_status
         self._conditional: Final[list[SimOrder]] = []
         self._met: Final[set[int]] = set()
-        self._expiry: Final[dict[int, Callable[[], None]]] = {}
+        self._expiry: Final = Expiry(clock, zone, feed, self._expire, self._session_closes)
         self.on_arrival: _Step = _nothing
         self.on_working: _Step = _nothing
         self.on_close: _Step = _nothing
@@ -149,12 +147,12 @@ class Lifecycle:
         until = parse_moment(request.goodTillDate, self._zone)
         if request.tif == "GTD" and until is not None and until <= self._clock.now_ns:
             raise RequestRefused(334, "Invalid Good Till Date order")
-        algo_of(request, self._clock.now_ns, self._next_close(order), self._zone)
+        algo_of(request, self._clock.now_ns, self._expiry.next_close(order), self._zone)
 
     def _start_algo(self, order: SimOrder) -> None:
         """Begin an order's algorithm, and arm its end."""
         now = self._clock.now_ns
-        order.algo = algo = algo_of(order.request, now, self._next_close(order), self._zone)
+        order.algo = algo = algo_of(order.request, now, self._expiry.next_close(order), self._zone)
         if algo is not None and algo.ends:
             self._clock.call_at(algo.end_ns, lambda: self._expire(order))
         self._schedule_adjustment(order)
@@ -373,33 +371,7 @@ class Lifecycle:
 
     def schedule_expiry(self, order: SimOrder) -> None:
         """Arm the end of an order's time in force."""
-        old = self._expiry.pop(order.perm_id, None)
-        if old is not None:
-            old()
-        request = order.request
-        if request.tif in OPENING_TIFS and not order.at_opening:
-            return
-        if request.duration:
-            timer = self._clock.call_later(
-                request.duration * NANOSECONDS, lambda: self._expire(order)
-            )
-            self._expiry[order.perm_id] = timer.cancel
-            return
-        if request.tif == "GTD":
-            moment = parse_moment(request.goodTillDate, self._zone)
-            if moment is not None:
-                timer = self._clock.call_at(moment, lambda: self._expire(order))
-                self._expiry[order.perm_id] = timer.cancel
-        elif request.tif in {"DAY", "", "DTC", *OPENING_TIFS}:
-            close = self._next_close(order)
-            timer = self._clock.call_at(close, lambda: self._session_closes(order))
-            self._expiry[order.perm_id] = timer.cancel
-
-    def _next_close(self, order: SimOrder) -> int:
-        contract = order.contract
-        liquid = contract.sec_type == "STK" and not order.request.outsideRth
-        hours = self._feed.board(contract).hours
-        return hours.next_close(contract.hours, self._clock.now_ns, liquid=liquid)
+        self._expiry.schedule(order)
 
     def _session_closes(self, order: SimOrder) -> None:
         if order.is_final:

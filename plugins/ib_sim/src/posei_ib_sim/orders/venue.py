@@ -8,7 +8,7 @@ import msgspec
 
 from posei_ib_sim.accounts.account import price_decimal
 from posei_ib_sim.market.events import MarketEvent, Quote
-from posei_ib_sim.orders.lifecycle import OPENING_TIFS
+from posei_ib_sim.orders.expiry import OPENING_TIFS
 from posei_ib_sim.orders.matching import REMOVED, Liquidity, Match, queue_at
 from posei_ib_sim.orders.pricing import (
     adjust_stop,
