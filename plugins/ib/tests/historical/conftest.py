@@ -98,6 +98,8 @@ class Interceptor:
         self._server: asyncio.Server | None = None
         self.host, self.port = "127.0.0.1", 0
         self.asked: list[list[str]] = []
+        self.serve: Callable[[list[str]], list[object] | None] = lambda fields: None
+        """Makes the fields of an answer to a request, None for the gateway's own."""
 
     def refuse(self, symbol: str, code: int, text: str, *, times: int = 10**9) -> None:
         """Answer requests for bars and ticks of a symbol with a code."""
@@ -137,7 +139,10 @@ class Interceptor:
                 payload = await self._payload(reader)
                 fields = payload.decode(errors="replace").split("\0")
                 refusal = self._refusal(fields)
-                if refusal is None:
+                own = self.serve(fields)
+                if own is not None:
+                    writer.write(self._frame(*own))
+                elif refusal is None:
                     up.write(len(payload).to_bytes(4, "big") + payload)
                 else:
                     writer.write(self._frame(4, 2, fields[1], *refusal, ""))
