@@ -72,7 +72,7 @@ async def test_an_answer_worked_on_in_steps_is_the_answer_that_is_given_at_once(
     for number, at_once in enumerate((0, 10**9)):
         monkeypatch.setattr("posei_ib_sim.server.jobs._AT_ONCE", at_once)
         patient.send(bars(number, APPLE, "2 M", "1 day", "TRADES"))
-        answers.append((await patient.receive(wire.HistoricalData, about=number)))
+        answers.append(await patient.receive(wire.HistoricalData, about=number))
         await patient.receive(wire.HistoricalDataEnd, about=number)
     first, second = (answer.historicalDataBars for answer in answers)
     assert len(first) > 35

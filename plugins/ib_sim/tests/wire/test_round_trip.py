@@ -17,7 +17,7 @@ from posei_ib_sim.wire import (
 )
 
 TEXT_VERSIONS = range(157, 201)
-PROTOBUF_VERSIONS = (213, 215, 216, 217, 218, 219, 221, 223, 224, 225, 226)
+PROTOBUF_VERSIONS = range(213, 227)
 MESSAGES = sorted((*SERVER_MESSAGE_IDS, *CLIENT_MESSAGE_IDS), key=lambda message: message.__name__)
 TEXT_MESSAGES = [message for message in MESSAGES if FIRST_VERSION.get(message, 0) <= 200]
 TEXT_ONLY = {
