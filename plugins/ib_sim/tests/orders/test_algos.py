@@ -123,6 +123,44 @@ def test_a_patient_adaptive_order_waits_for_the_middle_before_it_pays_the_spread
     assert {fill.price for fill in patient.fills} == {D("50.01")}
 
 
+def test_a_completion_is_forced_when_the_volume_did_not_allow_it(market):
+    def run(order_id, force):
+        return market.place(
+            order_id,
+            "BUY",
+            400,
+            "MKT",
+            algoStrategy="ArrivalPx",
+            algoParams={
+                "maxPctVol": "0.01",
+                "forceCompletion": force,
+                "endTime": "20240305-15:05:00",
+                "allowPastEndTime": "1",
+            },
+        )
+
+    forced, free = run(1, "1"), run(2, "0")
+    market.run(299)
+    assert forced.status == "Filled"
+    assert free.filled < 100
+
+
+def test_an_order_may_match_the_last_price(market):
+    order = place(
+        market, "Twap", quantity=60, strategyType="Matching Last", endTime="20240305-15:02:00"
+    )
+    market.run(119)
+    assert {fill.price for fill in order.fills} == {D("50.01")}
+
+
+def test_dark_ice_shows_its_display_size_only(tmp_path):
+    market = Market(tmp_path, [(0, 50.00, 50.02, 300, 300)], [(1, 50.00, 500), (2, 50.00, 250)])
+    market.run(0.5)
+    order = place(market, "DarkIce", 400, "LMT", lmtPrice=50.00, displaySize="100")
+    market.run(3)
+    assert [fill.quantity for fill in order.fills] == [100]
+
+
 def test_a_passive_order_joins_its_own_side(market):
     order = place(
         market, "Vwap", maxPctVol="1", noTakeLiq="1", action="SELL", endTime="20240305-15:02:00"
@@ -145,6 +183,7 @@ def test_a_passive_order_joins_its_own_side(market):
         ("Twap", {"endTime": "20240305-14:00:00"}, 441),
         ("Twap", {"allowPastEndTime": "perhaps"}, 441),
         ("DarkIce", {"displaySize": "0"}, 441),
+        ("Twap", {"monetaryValue": "5000"}, 441),
     ],
 )
 def test_an_algorithm_that_cannot_be_is_refused(market, algo, parameters, code):

@@ -124,6 +124,26 @@ def test_a_volatility_order_buys_options_up_to_its_volatility():
     assert float(daily.limit_price) == pytest.approx(float(rich.limit_price), rel=0.1)
 
 
+def test_a_volatility_order_ends_when_the_underlying_leaves_its_range():
+    desk, clock, option = _option_market()
+    strike = float(option.strike)
+    for order_id, (low, high) in enumerate(((0.0, strike * 2), (strike * 2, 0.0)), 1):
+        request = wire.Order(
+            action="BUY",
+            totalQuantity=D(1),
+            orderType="VOL",
+            volatility=1.0,
+            volatilityType=2,
+            stockRangeLower=low,
+            stockRangeUpper=high,
+            transmit=True,
+        )
+        desk.place((1, order_id), option, request)
+    clock.advance(60 * 10**9)
+    statuses = [desk.registry.get((1, number)).status for number in (1, 2)]
+    assert statuses == ["Submitted", "Cancelled"]
+
+
 def _option_market():
     """A synthetic market's desk and clock, and a call at the money."""
     sink = _MODULE.Recorder()

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AlgoProgress", "Patience", "algo_of", "check_algo"]
 
-Patience = Literal["take", "middle", "join"]
-"""At which price a slice is willing to trade: the opposite side, the middle, or its own side."""
+Patience = Literal["take", "middle", "join", "last"]
+"""At which price a slice is willing to trade: of the other side, the middle, its own side, the last
+trade."""
 
 _ORDER_TYPES: Final = frozenset({"MKT", "LMT"})
 _NO_ALGO: Final = frozenset({"BAG", "BOND", "FUND", "WAR", "IOPT"})
@@ -40,6 +41,9 @@ _URGENCY: Final = {
     "Passive": 1.0,
 }
 _PRIORITIES: Final = {"Urgent": 0, "Normal": 15, "Patient": 60}
+# The part of the time after which a completion is forced, and how much faster "speed up" is.
+_FORCED: Final = 0.95
+_SPEED_UP: Final = 1.25
 _FLAGS: Final = frozenset({"0", "1", "true", "false", "True", "False"})
 _TWAP_STYLES: Final = frozenset(
     {
@@ -150,13 +154,17 @@ class AlgoProgress:
         length = max(self.end_ns - self.start_ns, 1)
         # A slice is due at its beginning, so that the last one is not left for the end.
         passed = min(1.0, (now_ns - self.start_ns) / length + 1 / 60)
+        if _flag(self._parameters.get("forceCompletion", "0")) and passed > _FORCED:
+            return total
+        if _flag(self._parameters.get("speedUp", "0")):
+            passed = min(1.0, passed * _SPEED_UP)
         if self._rule.front:
             passed = 1.0 - (1.0 - passed) ** self._curve
         return self._capped(total * Decimal(repr(round(passed, 9))))
 
     def _capped(self, wanted: Decimal) -> Decimal:
         """Keep to the share of the market's volume that the client allows."""
-        if self._share is None or _flag(self._parameters.get("speedUp", "0")):
+        if self._share is None:
             return wanted
         return min(wanted, self._volume * self._share)
 
@@ -172,6 +180,8 @@ class AlgoProgress:
         style = self._parameters.get("strategyType", "Marketable")
         if style in {"Matching Midpoint", "Midpoint"}:
             return "middle"
+        if style == "Matching Last":
+            return "last"
         return "join" if style == "Matching Same Side" else "take"
 
 
@@ -244,9 +254,12 @@ def _is_sensible(tag: str, text: str) -> bool:
     if tag in {"maxPctVol", "pctVol"}:
         number = _number(text)
         return number is not None and Decimal(0) < number <= 1
-    if tag in {"displaySize", "monetaryValue"}:
+    if tag == "displaySize":
         number = _number(text)
-        return number is not None and number >= (1 if tag == "displaySize" else 0)
+        return number is not None and number >= 1
+    if tag == "monetaryValue":
+        # Sizes by money are not worked; clients that fill in every parameter send 0.
+        return _number(text) == 0
     allowed: dict[str, frozenset[str]] = {
         "adaptivePriority": frozenset(_PRIORITIES),
         "riskAversion": frozenset(_URGENCY),

@@ -76,7 +76,7 @@ def _check_combinations(order: Order, order_type: str) -> None:
         raise RequestRefused(146, f"Invalid trigger method. {order.triggerMethod}")
     if order.ocaType not in _OCA_TYPES:
         raise _invalid(f"ocaType {order.ocaType} is not 1, 2 or 3")
-    for name in ("deactivate", "discretionaryUpToLimitPrice", "isOmsContainer"):
+    for name in ("deactivate", "discretionaryUpToLimitPrice", "isOmsContainer", "percentOffset"):
         if getattr(order, name):
             raise RequestRefused(10340, f"The following order attribute is not supported: {name}")
 

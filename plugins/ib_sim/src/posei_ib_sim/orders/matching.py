@@ -147,10 +147,9 @@ class Liquidity:
         if printed == limit:
             size -= order.queue_ahead
             order.queue_ahead = max(Decimal(0), order.queue_ahead - self._trade_left)
-            shown = order.request.displaySize
-            if shown and size >= shown:
+            if order.shown and size >= order.shown:
                 # The next part of an iceberg queues behind what the others show.
-                size = Decimal(shown)
+                size = order.shown
                 order.queue_ahead = self._displayed(limit, buy=buy)
         quantity = min(order.workable, size)
         if quantity <= 0 or quantity < order.least:

@@ -154,6 +154,8 @@ def _patient(order: SimOrder, liquidity: Liquidity, board: Board) -> Terms:
         price = liquidity.middle()
     elif patience == "join":
         price = liquidity.opposite(buy=not order.is_buy)
+    elif patience == "last" and board.last is not None:
+        price = price_decimal(board.last)
     if price is None:
         return patience == "take", cap
     price = to_tick(order, price, board)

@@ -77,9 +77,12 @@ class ReferencePricer:
             self._feed.board(reference)
 
     def apply(self, order: SimOrder, liquidity: Liquidity, board: Board) -> bool:
-        """Set an order's limit for now; `False` when its benchmark has left the order's range."""
+        """Set an order's limit for now; `False` when what it follows has left the order's range."""
         kind = normal_order_type(order.request.orderType)
         if kind == "VOL":
+            underlying = self._contracts.get(order.contract.under_con_id)
+            if not _in_range(order.request, self._feed.board(underlying).mark):
+                return False
             if order.limit_price is None or order.request.continuousUpdate:
                 order.limit_price = to_tick(order, self._theoretical(order), board)
         elif kind == "PEG BENCH":
@@ -105,8 +108,7 @@ class ReferencePricer:
     def _follow(self, order: SimOrder, board: Board) -> bool:
         request = order.request
         reference = self._feed.board(self._contracts.get(request.referenceContractId or 0)).mark
-        low, high = request.stockRangeLower, request.stockRangeUpper
-        if (low is not None and reference < low) or (high is not None and reference > high):
+        if not _in_range(request, reference):
             return False
         if order.reference_start is None:
             # IB starts from the present prices where the order names none.
@@ -122,6 +124,11 @@ class ReferencePricer:
         moved = (price_decimal(reference) - order.reference_start) / step
         order.limit_price = to_tick(order, order.own_start + moved * change, board)
         return True
+
+
+def _in_range(request: Order, price: float) -> bool:
+    low, high = request.stockRangeLower, request.stockRangeUpper
+    return (not low or price >= low) and (not high or price <= high)
 
 
 def _compete(order: SimOrder, liquidity: Liquidity, board: Board) -> Decimal | None:

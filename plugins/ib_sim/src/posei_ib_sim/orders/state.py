@@ -240,6 +240,12 @@ class SimOrder:
         return max(open_now, Decimal(0))
 
     @property
+    def shown(self) -> Decimal:
+        """Size that an iceberg shows at a time, 0 for an order that shows all."""
+        hidden_by_algo = 0 if self.algo is None else self.algo.shown
+        return Decimal(self.request.displaySize or hidden_by_algo)
+
+    @property
     def least(self) -> Decimal:
         """Quantity below which a match is refused: all or none, a minimum quantity, or nothing."""
         request = self.request
