@@ -72,6 +72,8 @@ class SimulatedIBGatewayConfig:
         fill_on: "next_tick": an order meets only market events after its arrival, so it never
             fills on data that its sender had seen. "standing_quote": it also meets the quote that
             stands when it arrives. Once a replay has ended, the last quote stands for good.
+        executions_first: Report what an order does at once before its first openOrder, as gateways
+            sometimes do. Shows with `fill_on="standing_quote"` and after a replay.
         repeat_status: Send the first openOrder and orderStatus of an order twice.
         trading_permissions: Security types that may be traded, such as ("STK", "OPT"); orders for
             others get error 460. `None` permits all.
@@ -121,6 +123,7 @@ class SimulatedIBGatewayConfig:
     data_permissions: Literal["live", "delayed", "partial", "none"] = "live"
     ticks_per_bar: int = 4
     fill_on: Literal["next_tick", "standing_quote"] = "next_tick"
+    executions_first: bool = False
     repeat_status: bool = True
     trading_permissions: Sequence[str] | None = field(default=None, hash=False)
     restricted_symbols: Sequence[str] = field(default=(), hash=False)

@@ -103,6 +103,7 @@ class Simulation:
             zone=self.zone,
             fill_on=config.fill_on,
             repeat_status=config.repeat_status,
+            executions_first=config.executions_first,
             rules=_rules(config),
         )
         self.on_replay_end: Callable[[], None] | None = None

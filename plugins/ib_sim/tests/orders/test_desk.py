@@ -111,6 +111,25 @@ def test_events_come_in_the_order_seen_from_real_gateways(tmp_path):
     ]
 
 
+def test_an_execution_may_come_before_the_first_open_order(tmp_path):
+    market = Market(tmp_path, FALLING, fill_on="standing_quote", executions_first=True)
+    market.run(0.5)
+    market.place(1, "BUY", 100)
+    assert market.sink.log == []
+    market.run(0)
+    assert [entry[0] for entry in market.sink.log] == [
+        "execDetails",
+        "openOrder",
+        "orderStatus",
+        "commission",
+        "openOrder",
+        "orderStatus",
+    ]
+    market.place(2, "BUY", 100, "LMT", lmtPrice=40.0)
+    market.run(0)
+    assert market.sink.log[6:] == [("openOrder", 2, "Submitted"), ("orderStatus", 2, "Submitted")]
+
+
 def test_a_sell_stop_goes_off_at_the_trade_and_sells_at_the_bid(tmp_path):
     market = Market(tmp_path, FALLING, FALLING_TRADES)
     order = market.place(1, "SELL", 100, "STP", auxPrice=49.85)

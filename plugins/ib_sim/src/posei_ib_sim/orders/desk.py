@@ -60,6 +60,7 @@ class OrderDesk:
             the quote that stands when it arrives.
         rules: What may be traded and borrowed.
         repeat_status: Send the first pair of open order and status twice, as gateways often do.
+        executions_first: Report fills at once before the first open order, as they sometimes do.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class OrderDesk:
         fill_on: str = "next_tick",
         rules: TradingRules = _NO_RULES,
         repeat_status: bool = True,
+        executions_first: bool = False,
     ) -> None:
         self._rules = rules
         self._clock = clock
@@ -107,6 +109,7 @@ class OrderDesk:
             rules,
             sink,
             repeat_status=repeat_status,
+            executions_first=executions_first,
         )
         self._hedges = HedgeSizer(clock, feed, contracts)
         self._references = ReferencePricer(clock, feed, contracts)

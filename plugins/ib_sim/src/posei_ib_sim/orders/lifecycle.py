@@ -53,6 +53,7 @@ class Lifecycle:
         rules: What is refused for its price.
         sink: Is told.
         repeat_status: Send the first pair of open order and status twice.
+        executions_first: Report what an order does at once before its first pair.
 
     Attributes:
         on_arrival: Called when an order reaches the market, before it is reported.
@@ -75,6 +76,7 @@ class Lifecycle:
         sink: OrderSink,
         *,
         repeat_status: bool,
+        executions_first: bool,
     ) -> None:
         self._clock = clock
         self._zone = zone
@@ -87,6 +89,7 @@ class Lifecycle:
         self._rules = rules
         self._sink = sink
         self._repeat_status = repeat_status
+        self._executions_first = executions_first
         self._conditional: Final[list[SimOrder]] = []
         self._met: Final[set[int]] = set()
         self._expiry: Final = Expiry(clock, zone, feed, self._expire, self._session_closes)
@@ -130,11 +133,18 @@ class Lifecycle:
         self.on_arrival(order)
         self._set_working_status(order)
         self.schedule_expiry(order)
+        if self._executions_first and not order.held:
+            self.on_working(order)
+            self._clock.call_at(self._clock.now_ns, lambda: self._introduce(order))
+            return
+        self._introduce(order)
+        self._announce_wait(order)
+        self.on_working(order)
+
+    def _introduce(self, order: SimOrder) -> None:
         self.report(order)
         if self._repeat_status:
             self.report(order)
-        self._announce_wait(order)
-        self.on_working(order)
 
     def check_times(self, order: SimOrder, request: Order) -> None:
         """Check the times of a request, for a new order or for a change of one.
