@@ -302,18 +302,52 @@ def test_a_change_that_did_arrive_is_confirmed_by_the_listing():
 
 
 @pytest.mark.parametrize(
-    ("state", "expected"),
+    ("state", "kind", "expected"),
     [
-        (tracked(), "Rejected"),
-        (working(asked=CHANGED), "ModifyRejected"),
-        (working(is_cancel_asked=True), "CancelRejected"),
+        (tracked(), ProblemKind.NOT_SENT, "Rejected"),
+        (working(asked=CHANGED), ProblemKind.CHANGE_NOT_SENT, "ModifyRejected"),
+        (working(is_cancel_asked=True), ProblemKind.CANCEL_NOT_SENT, "CancelRejected"),
     ],
     ids=["submit", "modify", "cancel"],
 )
-def test_a_command_that_never_left_is_refused(state, expected):
-    problem = ProblemSeen(ProblemKind.NOT_SENT, 504, "not connected")
-    _, events = run(state, problem)
+def test_a_command_that_never_left_is_refused(state, kind, expected):
+    _, events = run(state, ProblemSeen(kind, 504, "not connected"))
     assert names(events) == [expected]
+
+
+@pytest.mark.parametrize("kind", [ProblemKind.CHANGE_NOT_SENT, ProblemKind.CANCEL_NOT_SENT])
+def test_a_second_command_that_never_left_says_nothing_about_the_order_itself(kind):
+    """Two cancels wait when the connection goes; the order before them is on the wire."""
+    command = CancelAsked() if kind is ProblemKind.CANCEL_NOT_SENT else ChangeAsked(CHANGED)
+    lost = ProblemSeen(kind, 504, "not connected")
+    state, events = run(tracked(), command, lost, lost)
+    assert state.phase is Phase.SENT
+    assert "Rejected" not in names(events)
+
+
+def test_an_order_whose_only_trade_was_taken_back_is_over_once_ib_lists_it_as_done():
+    bust = FillCorrected(
+        TradeId("e1.01"), TradeId("e1.02"), Quantity("0"), Price("187.20"), -40 * 10**9, NOW
+    )
+    state, _ = run(working(), fill(1, "40"), seen("Filled", filled_raw=100 * 10**9), bust)
+    state, events = run(state, seen("Filled", filled_raw=0, is_listed_done=True))
+    assert names(events) == ["Canceled"]
+    assert state.phase is Phase.CANCELED
+
+
+def test_an_order_that_a_lost_change_made_smaller_is_filled_at_what_traded():
+    state, _ = run(working(), fill(1, "40"), seen("Filled", filled_raw=40 * 10**9))
+    assert state.phase is Phase.WORKING
+    state, events = run(state, seen("Filled", filled_raw=40 * 10**9, is_listed_done=True))
+    assert names(events) == ["Updated"]
+    assert (state.phase, state.terms.quantity) == (Phase.FILLED, Quantity("40"))
+
+
+def test_an_order_for_money_is_filled_when_ib_says_so_and_its_executions_are_here():
+    money = tracked(identity=msgspec.structs.replace(tracked().identity, is_quote_quantity=True))
+    state, events = run(money, seen("Filled", filled_raw=2 * 10**9), fill(1, "2"))
+    assert names(events) == ["Accepted", "Filled", "Updated"]
+    assert state.phase is Phase.FILLED
 
 
 # -- corrections -----------------------------------------------------------------------------------

@@ -100,7 +100,11 @@ class Action(StrEnum):
     ORDER_UNCERTAIN = "order uncertain"
     """Only the order's status tells whether it lives."""
     ORDER_NOT_SENT = "order not sent"
-    """The command never left: the connection went first."""
+    """The order never left: the connection went first."""
+    CHANGE_NOT_SENT = "change not sent"
+    """A change of the order never left; the order itself may have."""
+    CANCEL_NOT_SENT = "cancel not sent"
+    """A cancel of the order never left; the order itself may have."""
 
 
 @final

@@ -117,12 +117,19 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         """Return a new order id: above every id that IB or we have used. No round trip."""
         return self._session.ids.order_id()
 
-    def place_order(self, order_id: int, contract: IBContract | Contract, order: Order) -> None:
+    def place_order(
+        self,
+        order_id: int,
+        contract: IBContract | Contract,
+        order: Order,
+        *,
+        is_change: bool = False,
+    ) -> None:
         """Send an order, or change the working order that has this id.
 
         Plain: it is written at once unless IB's message rate is used up; then as soon as it allows,
         before anything else. If the connection goes first, the handler gets an `OrderProblem` with
-        `Action.ORDER_NOT_SENT`.
+        `Action.ORDER_NOT_SENT`, or `Action.CHANGE_NOT_SENT` for a change of what was sent before.
 
         Source: `placeOrder`.
 
@@ -133,7 +140,9 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         """
         target = contract_to_ibapi(contract) if isinstance(contract, IBContract) else contract
         self._command(
-            order_id, self._session.encode(lambda ib: ib.placeOrder(order_id, target, order))
+            order_id,
+            self._session.encode(lambda ib: ib.placeOrder(order_id, target, order)),
+            Action.CHANGE_NOT_SENT if is_change else Action.ORDER_NOT_SENT,
         )
         self._session.ids.order_id_seen(order_id)
 
@@ -154,6 +163,8 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
     def cancel_order(self, order_id: int, *, manual_cancel_time: str = "") -> None:
         """Ask IB to cancel an order of this client id. Sent like `place_order`.
 
+        If the connection goes first, the handler gets `Action.CANCEL_NOT_SENT`.
+
         Source: `cancelOrder`.
 
         Raises:
@@ -161,7 +172,8 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         """
         terms = OrderCancel()
         terms.manualOrderCancelTime = manual_cancel_time
-        self._command(order_id, self._session.encode(lambda ib: ib.cancelOrder(order_id, terms)))
+        data = self._session.encode(lambda ib: ib.cancelOrder(order_id, terms))
+        self._command(order_id, data, Action.CANCEL_NOT_SENT)
 
     def exercise_options(
         self,
@@ -187,14 +199,12 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         data = self._session.encode(
             lambda ib: exercise(ib, order_id, *terms, int(is_override), *_EXERCISE_EXTRAS)
         )
-        self._command(order_id, data)
+        self._command(order_id, data, Action.ORDER_NOT_SENT)
         self._session.ids.order_id_seen(order_id)
 
-    def _command(self, order_id: int, data: bytes) -> None:
+    def _command(self, order_id: int, data: bytes, if_dropped: Action) -> None:
         def dropped(error: PoseiError) -> None:
-            problem = OrderProblem(
-                order_id, _NOT_CONNECTED, error.message, "", Action.ORDER_NOT_SENT
-            )
+            problem = OrderProblem(order_id, _NOT_CONNECTED, error.message, "", if_dropped)
             self._deliver_order("order_problem", problem)
 
         self._session.scheduler.submit(Command(data, Lane.ORDER, on_dropped=dropped))

@@ -178,14 +178,23 @@ class OrderCommands:
             )
         )
 
-    def _place(self, order: Order, order_id: int, contract: IBContract, ib_order: IBOrder) -> None:
+    def _place(
+        self,
+        order: Order,
+        order_id: int,
+        contract: IBContract,
+        ib_order: IBOrder,
+        *,
+        is_change: bool = False,
+    ) -> None:
         """Write an order to the wire; what cannot be written is refused for certain."""
         try:
-            self._client.place_order(order_id, contract, ib_order)
+            self._client.place_order(order_id, contract, ib_order, is_change=is_change)
         except PoseiError as error:
             tracked = self._ledger.get(order.client_order_id)
             if tracked is not None:
-                problem = t.ProblemSeen(t.ProblemKind.NOT_SENT, error.code or 0, _reason(error))
+                kind = t.ProblemKind.CHANGE_NOT_SENT if is_change else t.ProblemKind.NOT_SENT
+                problem = t.ProblemSeen(kind, error.code or 0, _reason(error))
                 self._inbox.happened(tracked, problem)
 
     def _deny(self, orders: Sequence[Order], reason: str) -> None:
@@ -234,7 +243,7 @@ class OrderCommands:
         ib_order.parentId = self._ledger.parent_id(order.client_order_id)
         after = self._inbox.happened(tracked, t.ChangeAsked(wanted))
         if after.asked == wanted:
-            self._place(order, order_id, contract, ib_order)
+            self._place(order, order_id, contract, ib_order, is_change=True)
 
     def _refuse_change(self, order: Order, reason: str) -> None:
         terms, now = order.terms, self._clock.timestamp_ns()
@@ -274,7 +283,8 @@ class OrderCommands:
         try:
             self._client.cancel_order(order_id)
         except PoseiError as error:
-            problem = t.ProblemSeen(t.ProblemKind.NOT_SENT, error.code or 0, _reason(error))
+            kind = t.ProblemKind.CANCEL_NOT_SENT
+            problem = t.ProblemSeen(kind, error.code or 0, _reason(error))
             self._inbox.happened(self._ledger.get(order.client_order_id) or tracked, problem)
 
     def _refuse_cancel(self, order: Order, reason: str) -> None:

@@ -28,6 +28,8 @@ _KINDS: Final[dict[Action, ProblemKind]] = {
     Action.ORDER_WARNING: ProblemKind.WARNING,
     Action.ORDER_UNCERTAIN: ProblemKind.UNKNOWN,
     Action.ORDER_NOT_SENT: ProblemKind.NOT_SENT,
+    Action.CHANGE_NOT_SENT: ProblemKind.CHANGE_NOT_SENT,
+    Action.CANCEL_NOT_SENT: ProblemKind.CANCEL_NOT_SENT,
 }
 
 

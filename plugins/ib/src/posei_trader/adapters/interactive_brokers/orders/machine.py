@@ -38,6 +38,9 @@ Step = tuple[t.TrackedOrder, tuple[ev.OrderEvent, ...]]
 
 _WORKING: Final = frozenset({"PreSubmitted", "Submitted"})
 _CANCELED: Final = frozenset({"Cancelled", "ApiCancelled"})
+_NOT_SENT: Final = frozenset(
+    {ProblemKind.NOT_SENT, ProblemKind.CHANGE_NOT_SENT, ProblemKind.CANCEL_NOT_SENT}
+)
 _WAITING: Final = frozenset({"ApiPending", "PendingSubmit", "PendingCancel"})
 
 TAKEN_BACK: Final = "filled, but trades of it were taken back"
@@ -101,7 +104,8 @@ def _learned(state: t.TrackedOrder, seen: t.StateSeen) -> t.TrackedOrder:
     """Keep what is true whatever the status: IB's name of the order, and what it says is filled."""
     if seen.venue_order_id is not None and state.venue_order_id is None:
         state = replace(state, venue_order_id=seen.venue_order_id)
-    if seen.filled_raw is not None and seen.filled_raw > state.reported_filled_raw:
+    is_news = seen.filled_raw is not None and seen.filled_raw > state.reported_filled_raw
+    if seen.filled_raw is not None and (is_news or seen.is_listed_done):
         state = replace(state, reported_filled_raw=seen.filled_raw)
     return state
 
@@ -233,13 +237,15 @@ def _rejected(state: t.TrackedOrder, reason: str, ts: int, code: int = 0) -> Ste
 
 
 def _problem_seen(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Step:
-    if problem.kind is ProblemKind.CANCEL_REFUSED:
+    if problem.kind is ProblemKind.CANCEL_REFUSED or (
+        problem.kind is ProblemKind.CANCEL_NOT_SENT and state.is_cancel_asked
+    ):
         return _cancel_refused(state, problem, ts)
     if state.phase.is_done:
         return state, ()
     if problem.kind is ProblemKind.CONNECTION:
         return _connection_lost(state, t.ConnectionLost(), ts)
-    if problem.kind is ProblemKind.NOT_SENT:
+    if problem.kind in _NOT_SENT:
         return _not_sent(state, problem, ts)
     if problem.kind is ProblemKind.CANCELED:
         return _ended(state, problem.text, ts)
@@ -263,11 +269,9 @@ def _problem_seen(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Ste
 
 
 def _not_sent(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Step:
-    if state.is_cancel_asked:
-        return _cancel_refused(state, problem, ts)
-    if state.asked is not None:
+    if problem.kind is ProblemKind.CHANGE_NOT_SENT and state.asked is not None:
         return _modify_refused(state, problem, ts)
-    if state.phase is Phase.SENT:
+    if problem.kind is ProblemKind.NOT_SENT and state.phase is Phase.SENT:
         return _rejected(state, problem.text, ts, problem.code)
     return state, ()
 
