@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -9,6 +10,7 @@ from posei_trader.cli.catalog import app
 from posei_trader.errors import DataFileError, InvalidRequest
 from posei_trader.model.bars import Bar, BarType
 from posei_trader.persistence.catalog import ParquetDataCatalog
+from posei_trader.persistence.sessions import Session, SessionRow
 
 BAR_TYPE = BarType.from_str("EUR/USD.IDEALPRO-1-MINUTE-MID-EXTERNAL")
 T0 = 1_704_150_000_000_000_000
@@ -70,14 +72,66 @@ def test_check_says_so_when_all_is_well_and_exits_with_1_when_not(catalog, tmp_p
     assert path.name in done.stdout
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".png"])
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".html"])
 def test_plot_draws_a_picture(catalog, tmp_path, suffix):
     picture = tmp_path / f"out{suffix}"
     done = invoke("plot", catalog, BAR_TYPE, "--output", picture)
     assert done.exit_code == 0, done.output
     assert "1500 bars drawn" in done.stdout
     start = picture.read_bytes()[:200]
-    assert b"PNG" in start or b"<?xml" in start
+    assert b"PNG" in start or b"<?xml" in start or b"<!doctype html>" in start
+
+
+def test_a_page_needs_nothing_else_and_tells_the_numbers(catalog, tmp_path):
+    page = tmp_path / "out.html"
+    assert invoke("plot", catalog, BAR_TYPE, "--output", page).exit_code == 0
+    text = page.read_text()
+    assert text.count("<svg") == 1
+    assert "<script" not in text
+    assert "<link" not in text
+    for fact in ("1,500", "2024-01-01 23:00:00 UTC", "1504.00000", "1.00000"):
+        assert fact in text
+
+
+def test_gaps_are_listed_by_the_hours_that_are_stored(catalog):
+    done = invoke("gaps", catalog)
+    assert done.exit_code == 0
+    assert "not known when this instrument trades" in done.stdout
+    assert done.stdout.endswith("0 gaps in 0 streams\n")
+    store = ParquetDataCatalog(catalog)
+    hours = Session(T0 - 600 * UNIT, T0 + 1502 * 60 * UNIT, T0 - T0 % (86_400 * UNIT))
+    store.write_sessions("EUR/USD.IDEALPRO", [SessionRow(hours, False)])
+    listed = json.loads(invoke("gaps", catalog, "bars", BAR_TYPE, "--json").stdout)
+    assert listed == {
+        "gaps": [
+            {
+                "kind": "bars",
+                "name": str(BAR_TYPE),
+                "start": "2024-01-03T00:00:00Z",
+                "end": "2024-01-03T00:02:00Z",
+                "missing": 2,
+                "whole_session": False,
+            }
+        ],
+        "unknown": [],
+    }
+    assert invoke("gaps", catalog).stdout.endswith("1 gaps in 1 streams\n")
+    with pytest.raises(InvalidRequest, match="no such stream"):
+        raise invoke("gaps", catalog, "bars", "A.B-1-DAY-LAST-EXTERNAL").exception
+
+
+def test_consolidate_joins_files(catalog):
+    bar = ParquetDataCatalog(catalog).bars()[0]
+    shifted = [msgspec.structs.replace(bar, ts_event=bar.ts_event - n * 60 * UNIT) for n in (1, 2)]
+    for one in shifted:
+        ParquetDataCatalog(catalog).write_data([one])
+    assert json.loads(invoke("consolidate", catalog, "--json").stdout) == {"removed": 3}
+    assert invoke("consolidate", catalog).stdout == "0 files joined\n"
+    assert json.loads(invoke("ls", catalog, "--json").stdout)["streams"][0]["files"] == 1
+
+
+def test_a_catalog_is_named_by_an_address_too(catalog):
+    assert invoke("check", f"file://{catalog}").stdout == "all is well\n"
 
 
 def test_plot_tells_scripts_what_it_drew(catalog, tmp_path):
@@ -95,5 +149,5 @@ def test_what_cannot_be_is_refused_with_a_remedy(catalog, tmp_path):
         raise invoke("ls", tmp_path / "nowhere").exception
     with pytest.raises(InvalidRequest, match="no such bars"):
         raise invoke("plot", catalog, "A.B-1-DAY-LAST", "-o", "x.svg").exception
-    with pytest.raises(InvalidRequest, match=r"\.png, \.svg or \.pdf"):
+    with pytest.raises(InvalidRequest, match=r"\.png, \.svg, \.pdf or \.html"):
         raise invoke("plot", catalog, BAR_TYPE, "-o", "x.bmp").exception

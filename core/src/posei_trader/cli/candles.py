@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
+import io
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.errors import MissingDependency
@@ -21,6 +23,10 @@ _MOST: Final = 600
 
 def draw_candles(bars: Sequence[Bar], output: Path) -> None:
     """Draw bars as candlesticks over their volume.
+
+    Args:
+        bars: What to draw; not empty.
+        output: A .png, .svg or .pdf; an .html is a page that needs nothing else.
 
     Raises:
         MissingDependency: matplotlib is not installed.
@@ -55,7 +61,48 @@ def draw_candles(bars: Sequence[Bar], output: Path) -> None:
     volumes.set_ylabel("volume", fontsize=8)
     step = max(1, len(candles) // 8)
     volumes.set_xticks(list(places)[::step], [_label(c[0]) for c in candles[::step]], fontsize=8)
-    figure.savefig(output)
+    if output.suffix == ".html":
+        drawing = io.StringIO()
+        figure.savefig(drawing, format="svg")
+        output.write_text(_page(bars, drawing.getvalue()), encoding="utf-8")
+    else:
+        figure.savefig(output)
+
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title>
+<style>body{{font:15px system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem}}
+svg{{width:100%;height:auto}} td,th{{padding:.1rem 1.2rem .1rem 0;text-align:left}}</style></head>
+<body><h1>{title}</h1>
+<table>{rows}</table>
+{drawing}
+</body></html>
+"""
+
+
+def _page(bars: Sequence[Bar], drawing: str) -> str:
+    facts = {
+        "bars": f"{len(bars):,}",
+        "from": _moment(bars[0].ts_event),
+        "to": _moment(bars[-1].ts_event),
+        "open": str(bars[0].open),
+        "high": str(max(bars, key=lambda bar: bar.high_raw).high),
+        "low": str(min(bars, key=lambda bar: bar.low_raw).low),
+        "close": str(bars[-1].close),
+    }
+    cells = (
+        f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in facts.items()
+    )
+    return _PAGE.format(
+        title=html.escape(str(bars[0].bar_type)),
+        rows="".join(cells),
+        drawing=drawing[drawing.index("<svg") :],
+    )
+
+
+def _moment(nanos: int) -> str:
+    return f"{dt.datetime.fromtimestamp(nanos // 10**9, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 Candle = tuple[int, float, float, float, float, float]

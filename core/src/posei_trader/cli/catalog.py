@@ -1,10 +1,10 @@
-"""``posei catalog``: list, show, check and plot what a data catalog holds."""
+"""``posei catalog``: list, show, check, plot and tidy what a data catalog holds."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json as jsonlib
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations of commands
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -18,30 +18,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 app = typer.Typer(
-    help="List, show, check and plot what a data catalog holds.",
+    help="List, show, check, plot and tidy what a data catalog holds.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
 
-_Path = Annotated[Path, typer.Argument(help="The catalog's directory.")]
+_Path = Annotated[str, typer.Argument(help="The catalog: a directory or a URI.")]
 _Key = Annotated[str, typer.Argument(help="An instrument id, or a bar type for bars.")]
 _Start = Annotated[str | None, typer.Option(help="First moment, ISO 8601; UTC without a zone.")]
 _End = Annotated[str | None, typer.Option(help="End, ISO 8601, exclusive.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-_PICTURES: Final = {".png", ".svg", ".pdf"}
+_PICTURES: Final = {".png", ".svg", ".pdf", ".html"}
 
 
-def _opened(path: Path) -> ParquetDataCatalog:
-    if not path.is_dir():
+def _opened(path: str) -> ParquetDataCatalog:
+    catalog = ParquetDataCatalog(path)
+    if not catalog.exists():
         raise DataFileError(
             "there is no catalog here",
             field="path",
-            value=str(path),
+            value=path,
             remedy="give the directory that ParquetDataCatalog wrote to",
         )
-    return ParquetDataCatalog(path)
+    return catalog
 
 
 def _iso(nanos: int) -> str:
@@ -105,11 +106,76 @@ def check(path: _Path, *, json: _Json = False) -> None:
 
 
 @app.command()
+def gaps(
+    path: _Path,
+    kind: Annotated[str | None, typer.Argument(help="bars, quote_ticks, trade_ticks.")] = None,
+    key: Annotated[str | None, typer.Argument(help="An instrument id, or a bar type.")] = None,
+    *,
+    start: _Start = None,
+    end: _End = None,
+    json: _Json = False,
+) -> None:
+    """List where a stream has nothing although the market was open; all streams by default.
+
+    The hours are those that `posei ib download` stored. A gap is no error: without a trade there is
+    no bar of trades.
+    """
+    catalog = _opened(path)
+    streams = [
+        (one, name)
+        for one, name, *_ in catalog.contents()
+        if one != "sessions" and kind in {None, one} and key in {None, str(name)}
+    ]
+    if not streams:
+        raise InvalidRequest(
+            "there is no such stream in the catalog",
+            field="kind, key",
+            value=f"{kind or 'any'} {key or ''}".strip(),
+            remedy=f"choose one that `posei catalog ls {path}` shows",
+        )
+    found: list[dict[str, object]] = []
+    unknown: list[dict[str, str]] = []
+    for one, name in streams:
+        try:
+            listed = catalog.gaps(one, name, start, end)
+        except InvalidRequest as error:
+            unknown.append({"kind": one, "name": str(name), "reason": error.message})
+            continue
+        found += [
+            {
+                "kind": one,
+                "name": str(name),
+                "start": _iso(gap.start_ns),
+                "end": _iso(gap.end_ns),
+                "missing": gap.missing,
+                "whole_session": gap.is_whole_session,
+            }
+            for gap in listed
+        ]
+    if json:
+        typer.echo(jsonlib.dumps({"gaps": found, "unknown": unknown}, indent=2))
+        return
+    if found:
+        header = list(found[0])
+        typer.echo(table(header, [[str(value) for value in row.values()] for row in found]))
+    for row in unknown:
+        typer.echo(f"unknown: {row['kind']} {row['name']}: {row['reason']}")
+    typer.echo(f"{len(found)} gaps in {len(streams) - len(unknown)} streams")
+
+
+@app.command()
+def consolidate(path: _Path, *, json: _Json = False) -> None:
+    """Join the files of each stream into one; others may read and write meanwhile."""
+    removed = _opened(path).consolidate()
+    typer.echo(jsonlib.dumps({"removed": removed}) if json else f"{removed} files joined")
+
+
+@app.command()
 def plot(
     path: _Path,
     bar_type: Annotated[str, typer.Argument(help="A bar type, as `posei catalog ls` shows it.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .png, .svg or .pdf.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .png, .svg, .pdf or .html.")],
     start: _Start = None,
     end: _End = None,
     json: _Json = False,
@@ -117,7 +183,7 @@ def plot(
     """Draw candlesticks and volume."""
     if output.suffix not in _PICTURES:
         raise InvalidRequest(
-            "a picture is a .png, .svg or .pdf",
+            "a picture is a .png, .svg, .pdf or .html",
             field="output",
             value=str(output),
             remedy=f"write {output.with_suffix('.svg')}",
