@@ -19,6 +19,7 @@ from posei_trader.adapters.interactive_brokers.config import (
 from posei_trader.adapters.interactive_brokers.historical.client import (
     HistoricInteractiveBrokersClient,
 )
+from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
 from posei_trader.config import (
     LiveExecEngineConfig,
     LiveRiskEngineConfig,
@@ -147,7 +148,13 @@ def orders(count: int, port: int) -> None:
 
 async def history(count: int, port: int) -> None:
     """Measure bars: to objects, to Arrow, to Parquet."""
-    client = HistoricInteractiveBrokersClient(host="127.0.0.1", port=port, client_id=5)
+    # The peers do not pace, and IB's pace is not what is measured.
+    unlimited = PacingLimits(
+        messages_per_second=100_000, order_reserve=0, burst=100_000, identical_s=0.0
+    )
+    client = HistoricInteractiveBrokersClient(
+        host="127.0.0.1", port=port, client_id=5, log_level="ERROR", limits=unlimited
+    )
     await client.connect()
     contract = IBContract(
         secType="STK", symbol="AAPL", exchange="SMART", primaryExchange="NASDAQ", currency="USD"
