@@ -273,3 +273,21 @@ async def test_identical_history_within_fifteen_seconds_is_a_pacing_violation(
     error = await client.receive(wire.ErrorMessage)
     assert (error.id, error.errorCode) == (1, 162)
     assert "pacing violation" in error.errorMsg
+
+
+async def test_a_session_that_is_started_twice_keeps_its_client_id(start_gateway, raw):
+    gateway = await start_gateway()
+    client = await raw(gateway, client_id=7)
+    await client.receive(wire.NextValidId)
+    client.send(wire.StartApiRequest(clientId=8))
+    error = await client.receive(wire.ErrorMessage)
+    while error.errorCode != 322:
+        error = await client.receive(wire.ErrorMessage)
+    assert "as client 7" in error.errorMsg
+    assert gateway.server.client(8) is None
+    await client.close()
+    async with asyncio.timeout(5):
+        while gateway.server.sessions:  # noqa: ASYNC110 - the other end of a socket
+            await asyncio.sleep(0.001)
+    again = await raw(gateway, client_id=7)
+    await again.receive(wire.NextValidId)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim import wire
+from posei_ib_sim.errors import RequestRefused
 from posei_ib_sim.logs import get_logger
 from posei_ib_sim.server.translate import open_order, order_status
 
@@ -54,6 +55,13 @@ class StartHandlers:
     def start(self, session: Session, message: wire.StartApiRequest) -> None:
         """Begin the session, or refuse a client id that is in use and hang up."""
         client_id = message.clientId or 0
+        if session.client_id is not None:
+            # Another id would leave the first one taken for ever.
+            raise RequestRefused(
+                322,
+                "Error processing request.-'bP' : cause - The API has been started already, as "
+                f"client {session.client_id}",
+            )
         if not self._server.claim(session, client_id):
             session.error(
                 -1,
