@@ -11,7 +11,7 @@ from posei_ib_sim import wire
 from posei_ib_sim.server.translate import to_wire
 
 if TYPE_CHECKING:
-    from posei_ib_sim.contracts import ContractDatabase, SimContract
+    from posei_ib_sim.contracts import HoursBook, SimContract
 
 __all__ = ["Descriptions"]
 
@@ -27,21 +27,24 @@ _DESCRIBING: Final = attrgetter(
 
 @final
 class Descriptions:
-    """The rows of one answer. Rows that follow each other share their details if these are equal.
+    """The rows of answers. Rows that follow each other share their details if these are equal."""
 
-    Args:
-        database: Knows the trading hours.
-        now_ns: Simulated time of the answer.
-    """
-
-    def __init__(self, database: ContractDatabase, now_ns: int) -> None:
-        self._hours = database.hours
-        self._now_ns = now_ns
+    def __init__(self) -> None:
+        self._when: object = None
+        self._trading = self._liquid = ""
         self._described: object = None
         self._details = wire.ContractDetails()
 
-    def describe(self, contract: SimContract) -> tuple[wire.Contract, wire.ContractDetails]:
-        """Return the two halves of a contract details answer."""
+    def describe(
+        self, contract: SimContract, hours: HoursBook, now_ns: int
+    ) -> tuple[wire.Contract, wire.ContractDetails]:
+        """Return the two halves of a contract details answer.
+
+        Args:
+            contract: What is described.
+            hours: Knows its trading hours.
+            now_ns: Simulated time of the answer.
+        """
         described = to_wire(contract)
         if contract.last_trade_time:
             described = replace(
@@ -50,7 +53,12 @@ class Descriptions:
                 f"{contract.last_trade_time}",
                 lastTradeDate=contract.last_trade_date,
             )
-        describing = _DESCRIBING(contract)
+        when = (contract.hours, now_ns, hours)
+        if when != self._when:
+            self._trading = hours.describe(contract.hours, now_ns, liquid=False)
+            self._liquid = hours.describe(contract.hours, now_ns, liquid=True)
+            self._when = when
+        describing = (_DESCRIBING(contract), self._trading, self._liquid)
         if describing != self._described:
             self._details = self._made(contract)
             self._described = describing
@@ -75,8 +83,8 @@ class Descriptions:
             category=contract.category,
             subcategory=contract.subcategory,
             timeZoneId=contract.zone,
-            tradingHours=self._hours.describe(contract.hours, self._now_ns, liquid=False),
-            liquidHours=self._hours.describe(contract.hours, self._now_ns, liquid=True),
+            tradingHours=self._trading,
+            liquidHours=self._liquid,
             evRule="",
             evMultiplier=0.0,
             secIdList=ids,

@@ -47,6 +47,7 @@ class ReferenceHandlers:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._descriptions = Descriptions()
 
     def register(self, routes: Routes) -> None:
         """Enter the handlers into the table."""
@@ -78,9 +79,9 @@ class ReferenceHandlers:
         found = database.find(query)
         if not found:
             raise UnknownContract("No security definition has been found for the request")
-        descriptions = Descriptions(database, self._server.now_ns)
+        now_ns = self._server.now_ns
         for contract in found:
-            described, details = descriptions.describe(contract)
+            described, details = self._descriptions.describe(contract, database.hours, now_ns)
             answer = wire.BondContractData if contract.sec_type == "BOND" else wire.ContractData
             session.send(answer(reqId=message.reqId, contract=described, contractDetails=details))
         session.send(wire.ContractDataEnd(reqId=message.reqId))
