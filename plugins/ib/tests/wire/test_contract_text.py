@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.contract_conversion import details_from_ibapi
@@ -64,6 +64,7 @@ def payload(version: int, row: Row) -> bytes:
     return b"".join(field.encode() + b"\0" for field in fields)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(VERSIONS), st.lists(ROWS, min_size=1, max_size=6))
 def test_it_reads_what_ibapi_reads_row_after_row(version: int, rows: list[Row]) -> None:
     reader, theirs = ContractTextReader(version), MessageDecoder(version)
