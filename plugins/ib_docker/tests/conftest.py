@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -22,12 +24,13 @@ sys.path.insert(0, str(Path(__file__).parent))  # where the tests find their kit
 
 from gateway_kit.login import PASSWORD, USERNAME
 
+_KEEP_IMAGES = 3600.0  # another run, of other sources, may be using them
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "docker" in item.keywords:
-            # One engine and two cores: tests of one file share a worker under pytest-xdist.
-            item.add_marker(pytest.mark.xdist_group("docker"))
+
+def pytest_itemcollected(item):
+    if item.get_closest_marker("docker"):
+        # One engine and one image for all of them: they share a worker under pytest-xdist.
+        item.add_marker(pytest.mark.xdist_group("docker"))
 
 
 @pytest.fixture(scope="session")
@@ -55,19 +58,21 @@ def docker_api(engine):
 
 
 @pytest.fixture(scope="session")
-def image(engine, docker_api):
-    """The test image, built when this engine does not have it."""
+def image(engine, docker_api, tmp_path_factory):
+    """The test image, built when this engine does not have it, by one process for all."""
     from gateway_kit.container_image import base_tag, build_base, settings, tag
 
     base, top = base_tag(), tag()
-    if engine.image(top) is None:
-        remove_old_images(docker_api, keep={base, top})
-        if engine.image(base) is None:
-            repository, _, version = base.rpartition(":")
-            docker_api.import_image_from_data(
-                build_base(), repository=repository, tag=version, changes=settings()
-            )
-        build_on(docker_api, base, top)
+    with (tmp_path_factory.getbasetemp().parent / "test-image.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if engine.image(top) is None:
+            remove_old_images(docker_api, keep={base, top})
+            if engine.image(base) is None:
+                repository, _, version = base.rpartition(":")
+                docker_api.import_image_from_data(
+                    build_base(), repository=repository, tag=version, changes=settings()
+                )
+            build_on(docker_api, base, top)
     assert engine.image(top) is not None
     return top
 
@@ -95,7 +100,8 @@ def remove_old_images(docker_api, keep):
     import docker
 
     for image in docker_api.images(filters={"label": "io.posei.test-image=1"}):
-        if not keep & set(image["RepoTags"] or ()):
+        is_recent = image["Created"] > time.time() - _KEEP_IMAGES
+        if not (is_recent or keep & set(image["RepoTags"] or ())):
             with suppress(docker.errors.APIError):  # another run of the tests may use it
                 docker_api.remove_image(image["Id"])
 

@@ -12,11 +12,15 @@ code meaning
 130  interrupted from the keyboard
 ==== ==========================================================================
 
+Codes from 19 to 69 are left to plugins whose failures scripts must tell apart: the error's own
+`exit_code`. ``posei gateway --help`` lists those of the dockerized gateway, 19 to 50.
+
 An error is one block on the standard error stream; the traceback comes with ``posei --debug``.
 
 With ``--json`` a command prints exactly one JSON document on the standard output, or nothing when
 it fails: an error stays that same block of text on the standard error stream, and the exit code
-says of what sort it is. A command that finds something "not well" (code 1) has not failed.
+says of what sort it is. (``posei gateway`` adds ``{"error": ...}``, which holds the diagnosis.) A
+command that finds something "not well" (code 1) has not failed.
 """
 
 from __future__ import annotations
