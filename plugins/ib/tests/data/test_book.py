@@ -5,10 +5,13 @@ from collections import defaultdict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from posei_ib_sim.market import Quote
+from posei_ib_sim.server.handlers.depth import book_rows, changes
 from posei_trader.adapters.interactive_brokers.data.book import DepthRows
 from posei_trader.model.book import OrderBook
-from posei_trader.model.enums import RecordFlag
+from posei_trader.model.enums import MarketStatus, RecordFlag
 from posei_trader.model.identifiers import InstrumentId
+from posei_trader.model.requests import DataKind, Subscription
 
 UNIT = 10**9
 AAPL = InstrumentId("AAPL.NASDAQ")
@@ -122,3 +125,64 @@ def test_the_book_always_equals_the_sums_of_the_rows(make_context, sink, sequenc
         sums[side] = dict(levels_of_side)
     bids, asks = levels(built(sink))
     assert (dict(bids), dict(asks)) == (sums[1], sums[0])
+
+
+quotes = st.lists(
+    st.tuples(st.integers(9_990, 10_010), st.integers(1, 4), st.integers(1, 9), st.integers(1, 9)),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(quotes=quotes, depth=st.integers(1, 6))
+def test_the_book_is_the_simulated_venues_whatever_its_quotes_do(make_context, sink, quotes, depth):
+    """The venue makes IB's messages of its own rows; after each event the books are the same."""
+    sink.deltas.clear()
+    handler = DepthRows(make_context(), depth)
+    book, shown = OrderBook(AAPL), {0: [], 1: []}
+    for bid, spread, bid_size, ask_size in quotes:
+        quote = Quote(0, bid / 100, (bid + spread) / 100, float(bid_size), float(ask_size))
+        for side in (1, 0):
+            rows = book_rows(quote, 0.01, depth, bid=side == 1)
+            for position, operation, price, size in changes(shown[side], rows, depth):
+                handler.depth(position, "", operation, side, price, round(size * UNIT), False)
+            shown[side] = rows
+        for deltas in sink.deltas:
+            book.apply_all(deltas)
+        sink.deltas.clear()
+        wanted = tuple(
+            [(f"{price:.2f}", int(size)) for price, size in shown[side]] for side in (1, 0)
+        )
+        assert levels(book) == wanted
+
+
+async def test_a_book_is_the_venues_again_after_a_lost_connection(open_feed, start_gateway):
+    feed = await open_feed(await start_gateway())
+    wanted = Subscription(DataKind.ORDER_BOOK_DELTAS, AAPL, params=(("depth", "5"),))
+    await feed.subscribe(wanted)
+    await feed.run(20)
+    feed.gateway.faults.drop()
+    await feed.until(lambda: feed.sink.connections == [True, False, True])
+    await feed.synced()
+    await feed.run(20)
+    book = OrderBook(AAPL)
+    for deltas in feed.sink.deltas:
+        book.apply_all(deltas)
+    quote = feed.gateway.truth.board("AAPL").quote
+    tick = 0.01
+    for side, found in ((True, book.bids()), (False, book.asks())):
+        rows = book_rows(quote, tick, 5, bid=side)
+        assert [(float(level.price), float(level.size)) for level in found] == [
+            (price, size) for price, size in rows
+        ]
+    [(gap_of, *_)] = feed.sink.gaps
+    assert gap_of == wanted
+    feed.check()
+
+
+async def test_the_market_state_streams_over_the_socket(open_feed):
+    feed = await open_feed()
+    await feed.subscribe(Subscription(DataKind.INSTRUMENT_STATUS, AAPL))
+    await feed.run(5)
+    assert [status.status for status in feed.sink.statuses] == [MarketStatus.OPEN]

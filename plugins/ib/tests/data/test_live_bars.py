@@ -1,10 +1,15 @@
 """Live bars: once each, on time, revisions only when asked for."""
 
+import asyncio
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.client.messages import BarRecord, HistoricalBars
 from posei_trader.adapters.interactive_brokers.data.bars import RealTimeBars, SecondBars
 from posei_trader.adapters.interactive_brokers.data.up_to_date import UpToDateBars
+from posei_trader.engine.clock import SimulatedClock
 from posei_trader.model.bars import BarType
 
 UNIT = 10**9
@@ -198,3 +203,133 @@ async def test_an_interruption_longer_than_ibs_history_is_backfilled_in_order(
     assert shown(sink.bars)[-1][0] == 12
     assert not sink.bars[-1].is_backfilled
     assert sink.gaps == []
+
+
+# What can happen to a stream of minutes: an update of one, time that passes, an interruption.
+happenings = st.lists(
+    st.one_of(
+        st.tuples(st.just("trade"), st.integers(90, 110)),
+        st.tuples(st.just("wait"), st.integers(1, 150)),
+        st.tuples(st.just("restart"), st.integers(0, 400)),
+        st.tuples(st.just("outage"), st.integers(0, 400)),
+    ),
+    max_size=40,
+)
+
+
+class Tape:
+    """The venue's truth: trades by second, and the minutes that they make."""
+
+    def __init__(self):
+        self.trades = []
+
+    def minute(self, number, until):
+        """Return IB's record of a minute as it is at a moment, None without trades."""
+        prices = [
+            price for second, price in self.trades if second // 60 == number and second < until
+        ]
+        if not prices:
+            return None
+        return BarRecord(
+            str(START + 60 * number),
+            float(prices[0]),
+            float(max(prices)),
+            float(min(prices)),
+            float(prices[-1]),
+            len(prices) * UNIT,
+            None,
+            len(prices),
+        )
+
+    def known(self, until):
+        minutes = sorted({second // 60 for second, _ in self.trades if second < until})
+        return [self.minute(number, until) for number in minutes]
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(happenings=happenings)
+def test_whatever_happens_each_minute_comes_once_complete_and_in_order(
+    make_context, sink, host, happenings
+):
+    asyncio.run(live_through(make_context, sink, host, happenings))
+
+
+class Life:
+    """A stream of minutes, the venue behind it, and the time that passes."""
+
+    def __init__(self, make_context, sink, host):
+        self.sink, self.host = sink, host
+        sink.bars.clear()
+        host.tasks.clear()
+        self.clock = SimulatedClock(START * UNIT)
+        context = make_context(bar_type=MINUTES)
+        context.clock = host.clock = self.clock
+        self.bars = UpToDateBars(context, MINUTES, handle_revised_bars=False)
+        self.converted = UpToDateBars(context, MINUTES, handle_revised_bars=False)._converted
+        self.tape = Tape()
+        self.tape.trades = [(-90, 100), (-30, 101)]
+        self.bars.bars(history(*self.tape.known(0)))
+
+    def now(self):
+        return self.clock.timestamp_ns() // UNIT - START
+
+    async def answer(self):
+        """Answer what is being fetched with what the venue has by now."""
+        complete = self.tape.known(self.now() // 60 * 60)
+        self.host.answer = [self.converted(record) for record in complete]
+        await self.host.settled()
+
+    async def trade(self, price):
+        now = self.now()
+        self.tape.trades.append((now, price))
+        self.bars.bar_update(self.tape.minute(now // 60, now + 1))
+        self.clock.advance(UNIT)
+
+    async def wait(self, seconds):
+        for _ in range(seconds):
+            self.clock.advance(UNIT)
+            if any(not task.done() for task in self.host.tasks):
+                await self.answer()
+
+    async def restart(self, seconds):
+        """Lose the connection: the stream is opened anew and IB sends its history again."""
+        self._be_away(seconds)
+        self.bars.stream_restarted("the connection was lost")
+        self.bars.bars(history(*self.tape.known(self.now())))
+        await self.wait(seconds % 4)
+
+    async def outage(self, seconds):
+        """Lose IB's servers for a while: the stream stays open and brings nothing."""
+        self._be_away(seconds)
+        self.bars.interrupted("the servers were lost")
+        await self.wait(seconds % 4)
+
+    def _be_away(self, seconds):
+        self.host.is_out = True
+        for _ in range(seconds // 20):
+            self.tape.trades.append((self.now(), 100 + seconds % 7))
+            self.clock.advance(20 * UNIT)
+        self.host.lost = self.clock.timestamp_ns() - seconds * UNIT
+        self.host.is_out = False
+
+
+async def live_through(make_context, sink, host, happenings):
+    life = Life(make_context, sink, host)
+    for what, value in [*happenings, ("wait", 200)]:
+        await getattr(life, what)(value)
+    life.bars.close()
+    got = [(bar.ts_event // UNIT - START) // 60 for bar in sink.bars]
+    assert got == sorted(set(got))
+    wanted = list(life.tape.known(life.now() - 60))
+    done = [(int(record.date) - START) // 60 for record in wanted][1:]
+    assert [minute for minute in got if minute in done] == done
+    for bar in sink.bars:
+        minute = (bar.ts_event // UNIT - START) // 60
+        whole = life.converted(life.tape.minute(minute, life.now() + 1))
+        assert told(bar) == told(whole)
+
+
+def told(bar):
+    return bar.open_raw, bar.high_raw, bar.low_raw, bar.close_raw, bar.volume_raw

@@ -29,6 +29,7 @@ __all__ = ["GRACE_NS", "UpToDateBars"]
 
 _log = get_logger("InteractiveBrokersDataClient")
 
+_DAY_NS: Final = 86_400 * NANOS_PER_SECOND
 GRACE_NS: Final = NANOS_PER_SECOND
 """How long after its end a bar waits for IB's last word on it."""
 
@@ -51,6 +52,7 @@ class UpToDateBars(Stream):
     """
 
     __slots__ = (
+        "_audit",
         "_bar_type",
         "_candidate",
         "_current",
@@ -92,6 +94,7 @@ class UpToDateBars(Stream):
         self._is_suspicious = False
         self._last_published: Bar | None = None
         self._timer: TimerHandle | None = None
+        self._audit: TimerHandle | None = None
 
     @property
     def last_open_ns(self) -> int:
@@ -270,6 +273,22 @@ class UpToDateBars(Stream):
         self._stop_timer()
         if self._repair.interrupted(reason):
             self._out = self._repair.hold
+            self._audit_in(self._bar_type.spec.nanos or _DAY_NS)
+
+    def _audit_in(self, nanos: int) -> None:
+        if self._audit is not None:
+            self._audit.cancel()
+        now = self.clock.timestamp_ns()
+        self._audit = self.clock.call_at(now + nanos + GRACE_NS, self._look_back)
+
+    def _look_back(self) -> None:
+        """Fetch the bar in which the stream went on, if nothing was heard of it since."""
+        self._audit = None
+        if self._repair.is_active or self.context.is_interrupted():
+            self._audit_in(GRACE_NS)
+        elif self._current is None or self._current.ts_event > self._last_open:
+            until = self._current.ts_event if self._current else self.clock.timestamp_ns()
+            self._bridge_to(until)
 
     def _restored(self) -> None:
         self._out = self._send
@@ -282,11 +301,18 @@ class UpToDateBars(Stream):
         if bars:
             self._last_open = max(self._last_open, bars[-1].ts_event)
             self._last_published = bars[-1]
+        if self._current is not None and self._current.ts_event <= self._last_open:
+            # It ended while it was being fetched, and has gone out from there.
+            self._current = None
+            self._stop_timer()
 
     def close(self) -> None:
         """Stop the clock, and fetch nothing any more."""
         self._current = self._candidate = None
         self._stop_timer()
+        if self._audit is not None:
+            self._audit.cancel()
+            self._audit = None
         self._repair.close()
 
 
