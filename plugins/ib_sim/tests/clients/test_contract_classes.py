@@ -142,6 +142,7 @@ async def test_an_open_question_has_many_answers_and_an_unknown_name_none(sessio
         ({"symbol": "KO"}, "symbol KO, in contract AAPL"),
         ({"secType": "CFD"}, "secType CFD, in contract STK"),
         ({"currency": "EUR"}, "currency EUR, in contract USD"),
+        ({"strike": 5.0}, "strike 5.0, in contract 0"),
     ],
 )
 async def test_what_contradicts_a_con_id_is_refused(session, wait_until, fields, conflict):
@@ -154,10 +155,14 @@ async def test_what_contradicts_a_con_id_is_refused(session, wait_until, fields,
     assert all(conflict in text for _, _, text in client.errors())
 
 
-async def test_what_agrees_with_a_con_id_is_served(session, wait_until):
+@pytest.mark.parametrize("whole", [True, False])
+async def test_what_agrees_with_a_con_id_is_served(session, wait_until, whole):
     gateway, client = session
-    query = described(**option("AAPL", "20240315", "C"))
-    chosen = (await details(client, query, wait_until))[0].contract
+    query = described(**option("SPX", "20240315", "C", tradingClass="SPX"))
+    if not whole:
+        query = described(**option("AAPL", "20240315", "C"))
+    found = [one.contract for one in await details(client, query, wait_until)]
+    chosen = next(one for one in found if (one.strike == int(one.strike)) == whole)
     client.reqMktData(5, chosen, "", False, False, [])
     client.reqMktData(6, described(conId=chosen.conId), "", False, False, [])
     await wait_until(lambda: gateway.server.sessions[0].count("market data") == 2)

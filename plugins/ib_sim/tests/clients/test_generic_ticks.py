@@ -45,8 +45,10 @@ async def test_halts_trades_and_open_interest_of_a_stock(gateway, connect, wait_
     assert sizes[CALL_INTEREST] == sizes[PUT_INTEREST] > 0
     assert 0 < sizes[CALL_VOLUME] < sizes[CALL_INTEREST]
     assert 0.05 < generic[24] < 1
-    price, size, moment, total, average, single = ticks(client, "tickString")[RT_VOLUME].split(";")
     board = gateway.truth.board("AAPL")
+    latest = f"{board.last!r};{board.last_size:.0f};{board.last_ns // 1_000_000};"
+    await wait_until(lambda: ticks(client, "tickString")[RT_VOLUME].startswith(latest))
+    price, size, moment, total, average, single = ticks(client, "tickString")[RT_VOLUME].split(";")
     assert (float(price), float(size)) == (board.last, board.last_size)
     assert int(moment) // 1000 == board.last_ns // 10**9
     assert (float(total), single) == (board.day_volume, "true")
@@ -96,7 +98,8 @@ async def test_frozen_data_is_live_while_the_market_is_open(start_gateway, conne
     client.reqContractDetails(1, option)
     await wait_until(lambda: client.calls["contractDetailsEnd"])
     client.reqMktData(2, client.calls["contractDetails"][0][1].contract, "", False, False, [])
-    await wait_until(lambda: client.calls["marketDataType"])
+    await wait_until(lambda: client.calls["marketDataType"] or client.errors())
+    assert client.errors() == []
     assert client.calls["marketDataType"] == [(2, 2)]
     await gateway.advance(60)
     await wait_until(lambda: len(client.calls["marketDataType"]) == 2)

@@ -341,7 +341,7 @@ def _claims(contract: SimContract, query: ContractQuery) -> list[tuple[str, str,
     ]
     if query.right[:1] in {"C", "P"}:
         claims.append(("right", query.right[:1], contract.right))
-    if query.strike:
+    if query.strike and query.strike != contract.strike:
         claims.append(("strike", f"{query.strike:f}", f"{contract.strike:f}"))
     date = query.last_trade_date.partition(" ")[0]
     if date and contract.last_trade_date and not _expires(contract, date):
