@@ -94,6 +94,13 @@ _Scenario = Annotated[
     str | None,
     typer.Option(help="Built-in scenario of faults, or path of a scenario file (.toml)."),
 ]
+_Fault = Annotated[
+    list[str] | None,
+    typer.Option(
+        help='A fault and its moment, such as "drop at=60 after_bytes=10" or "farm_broken '
+        'on=order"; may be given several times.'
+    ),
+]
 _ControlPort = Annotated[
     int | None, typer.Option(help="Loopback port for control by JSON lines; 0 for a free one.")
 ]
@@ -122,6 +129,7 @@ def serve(
     read_only: _ReadOnly = False,
     no_pacing: _NoPacing = False,
     scenario: _Scenario = None,
+    fault: _Fault = None,
     control_port: _ControlPort = None,
     log_wire: _LogWire = None,
     json_: _Json = False,
@@ -148,6 +156,7 @@ def serve(
             "read_only": read_only,
             "pacing": not no_pacing,
             "scenario": scenario,
+            "faults": tuple(fault or ()),
             "control_port": control_port,
             "log_wire": log_wire,
         }

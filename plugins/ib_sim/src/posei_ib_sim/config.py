@@ -86,6 +86,8 @@ class SimulatedIBGatewayConfig:
         order_presets: Send warning 10349 for orders that leave the time in force out.
         send_buffer_limit: Bytes that may wait for a slow client before it is disconnected.
         scenario: Name of a built-in scenario of faults, or path of a scenario file.
+        faults: Single faults with their moments, written as on the command line:
+            "drop at=60 after_bytes=10", "farm_broken on=order".
         control_port: Loopback port for control by another process, 0 for a free one, `None` for
             none.
         log_wire: File to which every frame of both directions is appended as JSON lines.
@@ -132,6 +134,7 @@ class SimulatedIBGatewayConfig:
     order_presets: bool = False
     send_buffer_limit: int = 64 * 1024 * 1024
     scenario: str | Path | None = None
+    faults: Sequence[str] = field(default=(), hash=False)
     control_port: int | None = None
     log_wire: str | Path | None = None
 

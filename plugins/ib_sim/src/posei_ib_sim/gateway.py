@@ -13,7 +13,7 @@ from posei_ib_sim.orders.manual import ManualOrders
 from posei_ib_sim.server.control import ControlServer
 from posei_ib_sim.server.driver import Driver
 from posei_ib_sim.server.faults import Faults
-from posei_ib_sim.server.scenario import ScenarioRunner, load_scenario
+from posei_ib_sim.server.scenario import ScenarioRunner, scenario_of
 from posei_ib_sim.server.server import Server
 from posei_ib_sim.simulation import Simulation
 from posei_ib_sim.truth import Truth
@@ -86,8 +86,8 @@ class SimulatedIBGateway:
             driver = Driver(simulation.clock, server, self.config)
             simulation.on_replay_end = lambda: self._replay_ended(driver)
             server.on_activity = driver.activity
-            if self.config.scenario is not None:
-                scenario = load_scenario(self.config.scenario)
+            scenario = scenario_of(self.config.scenario, self.config.faults)
+            if scenario.steps:
                 runner = ScenarioRunner(scenario, Faults(server), simulation.clock)
                 server.on_event = runner.happened
             self._host, self._port = await server.listen()

@@ -122,7 +122,13 @@ def test_request_times_are_understood_in_every_form(text, utc):
     assert parse_moment(text, NEW_YORK) == int(wanted) * SECOND
 
 
-@pytest.mark.parametrize("text", ["yesterday", "20240305 25:00:00", "20240305 10:00:00 Mars/Base"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday", "20240305 25:00:00", "20240305 10:00:00 Mars/Base", "99991231-23:59:59",
+        "00010101", "18991231 23:59:59",
+    ],
+)  # fmt: skip
 def test_other_times_are_refused(text):
     with pytest.raises(RequestRefused, match="321"):
         parse_moment(text, NEW_YORK)

@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 _INVALID: Final = 321
+# Beyond, calendars and calculations with dates end.
+_YEARS: Final = range(1900, 2200)
 WHAT_TO_SHOW: Final = frozenset(
     {
         "TRADES",
@@ -135,23 +137,28 @@ def parse_moment(text: str, default_zone: ZoneInfo) -> int | None:
     if not cleaned:
         return None
     try:
-        if "-" in cleaned:
-            plain = cleaned.rstrip("Z").split(" ")[0]
-            moment = dt.datetime.strptime(plain, "%Y%m%d-%H:%M:%S").replace(tzinfo=dt.UTC)
-        else:
-            date, _, rest = cleaned.partition(" ")
-            clock, _, zone_name = rest.partition(" ")
-            zone = ZoneInfo(zone_name) if zone_name else default_zone
-            clock = clock or "00:00:00"
-            moment = dt.datetime.strptime(f"{date} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone)
+        moment = _moment(cleaned, default_zone)
     except (ValueError, ZoneInfoNotFoundError):
+        moment = None
+    if moment is None or moment.year not in _YEARS:
         raise RequestRefused(
             _INVALID,
             f"Error validating request.-'bQ' : cause - The date, time, or time-zone {text!r} "
             "entered is invalid. The correct format is yyyymmdd hh:mm:ss xx/xxxx where "
             "yyyymmdd and xx/xxxx are optional, or yyyymmdd-hh:mm:ss for UTC",
-        ) from None
+        )
     return int(moment.timestamp()) * 1_000_000_000
+
+
+def _moment(text: str, default_zone: ZoneInfo) -> dt.datetime:
+    if "-" in text:
+        plain = text.rstrip("Z").split(" ", maxsplit=1)[0]
+        return dt.datetime.strptime(plain, "%Y%m%d-%H:%M:%S").replace(tzinfo=dt.UTC)
+    date, _, rest = text.partition(" ")
+    clock, _, zone_name = rest.partition(" ")
+    zone = ZoneInfo(zone_name) if zone_name else default_zone
+    clock = clock or "00:00:00"
+    return dt.datetime.strptime(f"{date} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone)
 
 
 def format_time(ts_ns: int, zone: ZoneInfo, *, with_zone: bool = True) -> str:

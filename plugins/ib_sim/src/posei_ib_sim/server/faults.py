@@ -59,14 +59,14 @@ class Faults:
             session.outgoing.release()
 
     def split(self, size: int | None, client_id: int | None = None) -> None:
-        """Send in segments of at most `size` bytes; `None` ends it."""
+        """Send in segments of at most `size` bytes; 0 or `None` ends it."""
         for session in self._sessions(client_id):
-            session.outgoing.segment_size = size
+            session.outgoing.segment_size = size or None
 
     def merge(self, seconds: float | None, client_id: int | None = None) -> None:
-        """Collect what is sent for real `seconds` and send it as one segment; `None` ends it."""
+        """Collect what is sent for real `seconds`, send it as one segment; 0 or `None` ends it."""
         for session in self._sessions(client_id):
-            session.outgoing.merge_seconds = seconds
+            session.outgoing.merge_seconds = seconds or None
             session.outgoing.flush()
 
     def garbage(self, data: bytes | str, client_id: int | None = None) -> None:
@@ -214,9 +214,9 @@ class Faults:
         """Report commissions simulated `seconds` after their executions; 0 ends it."""
         self._server.simulation.desk.booker.commission_delay_ns = int(seconds * 1_000_000_000)
 
-    def repeat_executions(self, count: int) -> None:
-        """Report every further execution `count` more times; 0 ends it."""
-        self._server.reports.extra_executions = count
+    def repeat_executions(self, times: int) -> None:
+        """Report every further execution so many more times; 0 ends it."""
+        self._server.reports.extra_executions = times
 
     def wrong_next_valid_id(self, order_id: int | None) -> None:
         """Tell connecting clients this order id, right or wrong; `None` ends it."""

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import json
+import shlex
 import tomllib
 from collections import Counter
 from importlib import resources
@@ -39,7 +41,15 @@ from posei_ib_sim.wire import CLIENT_MESSAGE_IDS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Scenario", "ScenarioRunner", "Step", "load_scenario", "perform"]
+__all__ = [
+    "Scenario",
+    "ScenarioRunner",
+    "Step",
+    "load_scenario",
+    "parse_fault",
+    "perform",
+    "scenario_of",
+]
 
 _log = get_logger(__name__)
 
@@ -91,6 +101,44 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     return _parsed(str(name_or_path), text)
 
 
+def scenario_of(name_or_path: str | Path | None, faults: Sequence[str]) -> Scenario:
+    """Return a scenario and single faults as one.
+
+    Raises:
+        ConfigurationError: As `load_scenario` and `parse_fault`.
+    """
+    scenario = load_scenario(name_or_path) if name_or_path is not None else Scenario("faults", ())
+    return Scenario(scenario.name, (*scenario.steps, *map(parse_fault, faults)))
+
+
+def parse_fault(text: str) -> Step:
+    """Return a step written as words: a fault, then KEY=VALUE as in a scenario file.
+
+    For example "drop at=60 after_bytes=10" or "farm_broken on=order farm=usfarm".
+
+    Raises:
+        ConfigurationError: It cannot be performed, or has no moment.
+    """
+    do, *words = shlex.split(text) or [""]
+    row: dict[str, Any] = {"do": do}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (equals and key):
+            raise ConfigurationError(f"fault {text!r}: {word!r} is no KEY=VALUE")
+        row[key] = _value(value)
+    return _step(f"fault {text!r}", row)
+
+
+def _value(text: str) -> object:
+    for read in (json.loads, dt.datetime.fromisoformat):
+        try:
+            value: object = read(text)
+        except ValueError:
+            continue
+        return value
+    return text
+
+
 def perform(faults: Faults, do: str, arguments: Mapping[str, Any]) -> None:
     """Cause a fault by name.
 
@@ -106,11 +154,11 @@ def _parsed(name: str, text: str) -> Scenario:
         rows = tomllib.loads(text).get("step", [])
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"scenario {name!r} is no TOML: {error}") from error
-    return Scenario(name, tuple(_step(name, number, row) for number, row in enumerate(rows, 1)))
+    steps = [_step(f"scenario {name!r}, step {n}", row) for n, row in enumerate(rows, 1)]
+    return Scenario(name, tuple(steps))
 
 
-def _step(name: str, number: int, row: Mapping[str, Any]) -> Step:
-    where = f"scenario {name!r}, step {number}"
+def _step(where: str, row: Mapping[str, Any]) -> Step:
     rest = dict(row)
     do, at, on = rest.pop("do", ""), rest.pop("at", None), rest.pop("on", None)
     count = rest.pop("count", 1) if on is not None else 1
