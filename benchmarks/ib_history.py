@@ -120,7 +120,7 @@ def serve(sender, count: int, dialect: str) -> None:
 
     async def run() -> None:
         server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
-        sender.send((server.sockets[0].getsockname()[1], len(answer)))
+        sender.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(run())
@@ -176,7 +176,7 @@ async def fetch(kind: str, port: int, count: int, place: str) -> float:
     return taken
 
 
-async def floor(port: int, size: int) -> float:
+async def floor(port: int) -> float:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**26)
     writer.write(b"API\0" + PREFIX.pack(9) + b"v157..178" + text_frame("71", 2, 1, ""))
     await reader.readexactly(4)
@@ -196,9 +196,9 @@ async def floor(port: int, size: int) -> float:
     return time.perf_counter() - began
 
 
-def contestant(kind: str, port: int, count: int, size: int) -> None:
+def contestant(kind: str, port: int, count: int) -> None:
     with tempfile.TemporaryDirectory() as place:
-        work = floor(port, size) if kind == "floor" else fetch(kind, port, count, place)
+        work = floor(port) if kind == "floor" else fetch(kind, port, count, place)
         print(json.dumps(asyncio.run(work)))
 
 
@@ -209,12 +209,12 @@ def race(count: int, rounds: int, dialect: str, kinds: tuple[str, ...]) -> dict[
     receiver, sender = multiprocessing.Pipe(duplex=False)
     server = multiprocessing.Process(target=serve, args=(sender, count, dialect), daemon=True)
     server.start()
-    port, size = receiver.recv()
+    port = receiver.recv()
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
         for kind in kinds:
             command = [sys.executable, __file__, "--contestant", kind, "--port", str(port)]
-            command += ["--bars", str(count), "--size", str(size)]
+            command += ["--bars", str(count)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"{kind}: {done.stderr}")
@@ -230,10 +230,9 @@ def main() -> None:
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--contestant", choices=CONTESTANTS)
     parser.add_argument("--port", type=int)
-    parser.add_argument("--size", type=int, default=0)
     asked = parser.parse_args()
     if asked.contestant:
-        contestant(asked.contestant, asked.port, asked.bars, asked.size)
+        contestant(asked.contestant, asked.port, asked.bars)
         return
     if asked.growth:
         print(f"{'bars':>10}" + "".join(f"{kind + ' us/bar':>18}" for kind in CONTESTANTS[1:]))

@@ -59,8 +59,8 @@ class InstrumentFiles:
             table = pa.Table.from_arrays(
                 [
                     schemas.time_to_arrow([instrument.ts_event]),
-                    pa.array([instrument.kind]),
-                    pa.array([encode_json(instrument).decode()]),
+                    schemas.string_array([instrument.kind]),
+                    schemas.string_array([encode_json(instrument).decode()]),
                 ],
                 schema=_INSTRUMENT_SCHEMA,
             )

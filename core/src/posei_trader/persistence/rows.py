@@ -17,6 +17,8 @@ __all__ = ["firsts", "in_order", "is_ascending", "span", "stamps", "with_repeats
 
 def stamps(table: pa.Table) -> pa.Array:
     """Return `ts_event` as UNIX nanoseconds."""
+    if not table.num_rows:
+        return schemas.int64_array(())
     column = table["ts_event"].cast(pa.int64())
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
@@ -42,18 +44,22 @@ def with_repeats(table: pa.Table, kind: Columns) -> pa.Table:
     repeats = [0] * table.num_rows
     # Rows of different times differ: where every time is there once, nothing is left to compare.
     if pc.count_distinct(stamps(table)).as_py() < table.num_rows:
-        numbered = table.select(names).append_column("row", pa.array(range(table.num_rows)))
+        numbered = table.select(names).append_column(
+            "row", schemas.int64_array(range(table.num_rows))
+        )
         groups = numbered.group_by(names).aggregate([("row", "list")])["row_list"]
-        several = groups.filter(pc.greater(pc.list_value_length(groups), 1))
+        several = groups.filter(pc.greater(pc.list_value_length(groups), schemas.int64(1)))
         for rows in several.to_pylist():
             for number, row in enumerate(sorted(rows)):
                 repeats[row] = number
-    return table.append_column(schemas.REPEAT, pa.array(repeats, schemas.REPEAT.type))
+    return table.append_column(
+        schemas.REPEAT, schemas.int64_array(repeats).cast(schemas.REPEAT.type)
+    )
 
 
 def firsts(table: pa.Table, kind: Columns) -> pa.Array:
     """Return the numbers of the rows that are no copy of an earlier one, ascending."""
-    numbered = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
+    numbered = table.append_column("row", schemas.int64_array(range(table.num_rows)))
     keys = [*kind.identity, schemas.REPEAT.name]
     rows = numbered.group_by(keys).aggregate([("row", "min")])["row_min"].combine_chunks()
     return rows.take(pc.sort_indices(rows))

@@ -26,7 +26,7 @@ def sessions_table(rows: Iterable[SessionRow]) -> pa.Table:
             schemas.time_to_arrow([row.session.open_ns for row in listed]),
             schemas.time_to_arrow([row.session.close_ns for row in listed]),
             schemas.time_to_arrow([row.session.day for row in listed]),
-            pa.array([row.is_regular for row in listed], pa.bool_()),
+            schemas.bool_array([row.is_regular for row in listed]),
         ],
         schema=schemas.SESSIONS.schema,
     )

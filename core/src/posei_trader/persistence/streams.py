@@ -60,7 +60,9 @@ class Streams:
         if stored.num_rows:
             both = pa.concat_tables([stored, table])
             rows_of_both = firsts(both, columns)
-            table = both.take(rows_of_both.filter(pc.greater_equal(rows_of_both, stored.num_rows)))
+            table = both.take(
+                rows_of_both.filter(pc.greater_equal(rows_of_both, schemas.int64(stored.num_rows)))
+            )
         if table.num_rows == 0:
             return WriteResult(0, asked, ())
         path = self.files.write(kind, directory, table, *span(table))
@@ -95,13 +97,18 @@ class Streams:
 
     def _of_files(self, kind: Columns, files: list[DataFile], first: int, end: int) -> pa.Table:
         tables = [self.files.read(file.path, first, end).cast(kind.stored_schema) for file in files]
-        table = pa.concat_tables(tables) if tables else kind.stored_schema.empty_table()
+        table = (
+            pa.concat_tables(tables) if tables else pa.Table.from_batches([], kind.stored_schema)
+        )
         if any(a.last_ns >= b.first_ns for a, b in itertools.pairwise(files)):
             # Files overlap when two processes wrote at once, or a consolidation was interrupted.
             table = table.take(firsts(table, kind))
         if files and (files[0].first_ns < first or max(f.last_ns for f in files) >= end):
             moments = stamps(table)
-            inside = pc.and_(pc.greater_equal(moments, first), pc.less(moments, end))
+            inside = pc.and_(
+                pc.greater_equal(moments, schemas.int64(first)),
+                pc.less(moments, schemas.int64(end)),
+            )
             table = table.filter(inside)
         return in_order(table)
 

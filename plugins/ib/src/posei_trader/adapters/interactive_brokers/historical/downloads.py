@@ -107,6 +107,10 @@ class HistoryDownloads:
         """Return now by IB's clock as far as it is known, UNIX ns UTC."""
         return self._clock.timestamp_ns() + (self._client.clock_offset_ns or 0)
 
+    def _latest_ns(self) -> int:
+        """Return the later of our time and IB's: an estimate may not cut an answer short."""
+        return max(self._clock.timestamp_ns(), self.now_ns())
+
     # -- bars -----------------------------------------------------------------------------------
 
     def plan(self, traded: Traded, bar_type: BarType, start_ns: int, end_ns: int) -> list[Segment]:
@@ -427,7 +431,7 @@ class HistoryDownloads:
             ),
             start_ns,
             end_ns,
-            self.now_ns(),
+            self._latest_ns(),
         )
 
     def _trade_pages(
@@ -446,5 +450,5 @@ class HistoryDownloads:
             ),
             start_ns,
             end_ns,
-            self.now_ns(),
+            self._latest_ns(),
         )

@@ -43,12 +43,14 @@ def bars_table(
     opens, highs, lows, closes = (
         _raw(values, scale) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
     )
-    volumes = pc.max_element_wise(pc.fill_null(pa.array(bars.volumes, pa.int64()), 0), 0)
-    opened = pa.array(columns.opened, pa.int64())
+    volumes = schemas.int64_array(
+        [volume if volume is not None and volume > 0 else 0 for volume in bars.volumes]
+    )
+    opened = schemas.int64_array(columns.opened)
     if spec.aggregation in CALENDAR_BARS:
-        known = pa.array([close_ns(date, spec) for date in bars.dates], pa.int64())
+        known = schemas.int64_array([close_ns(date, spec) for date in bars.dates])
     else:
-        known = pc.add(opened, spec.nanos or 0)
+        known = pc.add(opened, schemas.int64(spec.nanos or 0))
     arrays = [
         opened.cast(schemas.TIME),
         known.cast(schemas.TIME),
@@ -123,42 +125,46 @@ def trades_table(rows: Sequence[HistoricalTrade], scale: Scale, discarded: Disca
         _precisions((prices,), scale.precision),
         _constant(scale.size_precision, len(kept)),
         _constant(int(AggressorSide.NO_AGGRESSOR), len(kept)),
-        pa.array(ids, pa.string()),
-        pa.array([int(TRADE_FLAGS[row.mask & 3]) for row in kept], pa.uint8()),
+        schemas.string_array(ids),
+        schemas.uint8_array([int(TRADE_FLAGS[row.mask & 3]) for row in kept]),
     ]
     return pa.Table.from_arrays(arrays, schema=schemas.TRADE_TICKS.schema)
 
 
 def _raw(prices: list[float], scale: Scale) -> pa.Array:
     """Return prices in units of 10^-9, rounded as Python rounds."""
-    return pc.round(pc.multiply(pa.array(prices, pa.float64()), scale.factor)).cast(pa.int64())
+    return pc.round(
+        pc.multiply(schemas.float64_array(prices), schemas.float64_array([scale.factor])[0])
+    ).cast(pa.int64())
 
 
 def _precisions(columns: tuple[pa.Array, ...], least: int) -> pa.Array:
     """Return how many decimals show the values of each row without loss, at least `least`."""
     digits = None
-    unit = 10 ** (9 - least)
+    zero = schemas.int64(0)
     for more in range(least, 9):
+        unit = schemas.int64(10 ** (9 - more))
         needs = None
         for column in columns:
             rest = pc.subtract(column, pc.multiply(pc.divide(column, unit), unit))
-            some = pc.not_equal(rest, 0)
+            some = pc.not_equal(rest, zero)
             needs = some if needs is None else pc.or_(needs, some)
         if not pc.any(needs, min_count=0).as_py():
             break
-        deeper = pc.if_else(needs, more + 1, least)
+        deeper = pc.if_else(needs, schemas.int64(more + 1), schemas.int64(least))
         digits = deeper if digits is None else pc.max_element_wise(digits, deeper)
-        unit //= 10
     return _constant(least, len(columns[0])) if digits is None else digits.cast(pa.uint8())
 
 
 def _constant(value: int, rows: int) -> pa.Array:
-    return pa.nulls(rows, pa.uint8()).fill_null(value)
+    return schemas.uint8_array(bytes([value]) * rows)
 
 
 def _false(rows: int) -> pa.Array:
-    return pa.nulls(rows, pa.bool_()).fill_null(False)
+    return schemas.bool_array(bytes(rows))
 
 
 def _times(seconds: list[int]) -> pa.Array:
-    return pc.multiply(pa.array(seconds, pa.int64()), NANOS_PER_SECOND).cast(schemas.TIME)
+    return pc.multiply(schemas.int64_array(seconds), schemas.int64(NANOS_PER_SECOND)).cast(
+        schemas.TIME
+    )
