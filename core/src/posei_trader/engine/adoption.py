@@ -118,7 +118,9 @@ def order_of_position(
             trader_id=adopter.trader_id,
             strategy_id=adopter.strategy_id,
             instrument_id=instrument.id,
-            client_order_id=ClientOrderId(f"POS-{account_id}-{instrument.id}-{adopter.ts_init}"),
+            client_order_id=ClientOrderId(
+                f"POS-{account_id.shortened}-{instrument.id}-{adopter.ts_init}"
+            ),
             order_side=side,
             order_type=OrderType.MARKET,
             quantity=Quantity(abs(gap)),

@@ -13,11 +13,14 @@ from posei_trader.model.identifiers import TradeId, VenueOrderId
 from posei_trader.model.values import Price
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from posei_trader.engine.cache import Cache
     from posei_trader.engine.execution import ExecutionEngine
     from posei_trader.engine.takeover import Takeover
-    from posei_trader.model.identifiers import AccountId, ClientId, InstrumentId
+    from posei_trader.model.identifiers import AccountId, ClientId, InstrumentId, StrategyId
     from posei_trader.model.instruments import Instrument
+    from posei_trader.model.positions import Position
     from posei_trader.model.reports import ExecutionMassStatus, PositionStatusReport
 
 __all__ = ["PositionTakeover", "gap_price"]
@@ -90,7 +93,8 @@ class PositionTakeover:
                 remedy="subscribe to its quotes before the start, or flatten it at the venue",
             )
         self._takeover.note(f"{instrument_id}: the venue holds {told}, we knew of {held}")
-        self._book_gap(instrument, status.account_id, told - held, price, client_id)
+        owner = _owner_of(told - held, ours)
+        self._book_gap(instrument, status.account_id, told - held, price, client_id, owner)
 
     def _book_gap(
         self,
@@ -99,8 +103,9 @@ class PositionTakeover:
         gap: Decimal,
         price: Decimal,
         client_id: ClientId,
+        owner: StrategyId | None,
     ) -> None:
-        adopter = self._takeover.adopter(instrument.id)
+        adopter = self._takeover.adopter(instrument.id, owner)
         order = order_of_position(adopter, instrument, account_id, gap)
         self._takeover.adopt(order, client_id)
         self._takeover.emit(
@@ -126,6 +131,14 @@ class PositionTakeover:
                 remedy="add it to load_ids",
             )
         return instrument
+
+
+def _owner_of(gap: Decimal, ours: Sequence[Position]) -> StrategyId | None:
+    """Return whose position became smaller: that of the strategy whose position covers the gap."""
+    for position in sorted(ours, key=lambda one: -abs(one.signed_qty)):
+        if position.signed_qty * gap < 0 and abs(position.signed_qty) >= abs(gap):
+            return position.strategy_id
+    return None
 
 
 def gap_price(

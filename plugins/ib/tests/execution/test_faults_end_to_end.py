@@ -183,7 +183,7 @@ async def test_a_corrected_execution_corrects_the_fill(desk, aapl):
 # -- restarts and other people's orders ------------------------------------------------------------
 
 
-async def test_e80_to_e83_a_new_run_finds_orders_and_positions_of_the_last_one(
+async def test_e84_to_e86_a_new_run_finds_orders_and_positions_of_the_last_one(
     start_gateway, open_desk, aapl
 ):
     gateway = await start_gateway()
