@@ -11,7 +11,9 @@ from venue import AAPL, MSFT, SECOND, USD, equity, quote, trade
 from posei_trader.errors import ConfigError, InvalidRequest, RequestTimeout, Unsupported
 from posei_trader.model.bars import Bar, BarType
 from posei_trader.model.book import OrderBookDelta, OrderBookDeltas
+from posei_trader.model.derivatives import OpenInterest, OptionGreeks
 from posei_trader.model.enums import (
+    GreeksBasis,
     MarketStatus,
     OmsType,
     OrderSide,
@@ -241,6 +243,8 @@ async def test_every_kind_of_data_reaches_its_callback_until_it_is_unsubscribed(
         DataKind.ORDER_BOOK_DELTAS: "order_book_deltas",
         DataKind.INSTRUMENT_STATUS: "instrument_status",
         DataKind.INDEX_PRICES: "index_prices",
+        DataKind.OPTION_GREEKS: "option_greeks",
+        DataKind.OPEN_INTEREST: "open_interest",
     }
 
     def each(verb):
@@ -259,6 +263,11 @@ async def test_every_kind_of_data_reaches_its_callback_until_it_is_unsubscribed(
         ),
         (rig.data.instrument_status, InstrumentStatus(AAPL, MarketStatus.OPEN, 1, 1)),
         (rig.data.index_price, IndexPriceUpdate(AAPL, 1, 2, 1, 1)),
+        (
+            rig.data.option_greeks,
+            OptionGreeks(AAPL, GreeksBasis.MODEL, 0.2, 0.5, 0.1, 0.3, -0.1, 7.0, 190.0, None, 1, 1),
+        ),
+        (rig.data.open_interest, OpenInterest(AAPL, 5, 0, 1, 1)),
         (rig.data.instrument, equity(AAPL)),
     ]
     each("subscribe")
@@ -273,6 +282,8 @@ async def test_every_kind_of_data_reaches_its_callback_until_it_is_unsubscribed(
         "on_order_book_deltas",
         "on_instrument_status",
         "on_index_price",
+        "on_option_greeks",
+        "on_open_interest",
         "on_instrument",
     ]
     assert [entry[1] for entry in strategy.seen] == [item for _, item in items]
@@ -283,6 +294,18 @@ async def test_every_kind_of_data_reaches_its_callback_until_it_is_unsubscribed(
         deliver(item)
     assert len(strategy.seen) == len(items)
     assert rig.data_client.streams == set()
+
+
+async def test_a_gap_and_a_silence_reach_the_strategy_that_listens():
+    rig, strategy = running()
+    strategy.subscribe_quote_ticks(AAPL)
+    await rig.data.settle()
+    [stream] = rig.data_client.streams
+    rig.data.data_gap(stream, 1, 2, "nobody has it")
+    rig.data.stream_silent(stream, 1, "opened anew")
+    assert strategy.names == ["on_data_gap", "on_data_silence"]
+    assert strategy.seen[0][1].reason == "nobody has it"
+    assert strategy.seen[1][1].subscription == stream
 
 
 async def test_stopping_ends_every_stream_timer_and_definition():
