@@ -20,7 +20,8 @@ _STATUS_SECONDS = 1.0
 
 async def report_lines(gateway: "SimulatedIBGateway", stop: asyncio.Event) -> None:
     """Print JSON lines about a serving gateway until `stop` is set."""
-    say(event="listening", host=gateway.host, port=gateway.port)
+    control = {} if gateway.config.control_port is None else {"control_port": gateway.control_port}
+    say(event="listening", host=gateway.host, port=gateway.port, **control)
     meter = _Meter(gateway)
     while not await _pause(stop):
         say(event="status", **meter.read())
@@ -39,6 +40,8 @@ async def report_status(gateway: "SimulatedIBGateway", stop: asyncio.Event) -> N
     console.print(
         f"simulated IB Gateway on [bold]{gateway.host}:{gateway.port}[/], Ctrl-C stops it"
     )
+    if gateway.config.control_port is not None:
+        console.print(f"control port {gateway.control_port}")
     meter = _Meter(gateway)
     if not console.is_terminal:
         await stop.wait()

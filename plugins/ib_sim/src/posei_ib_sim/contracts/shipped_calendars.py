@@ -87,8 +87,8 @@ def write_tables(
             for year in _DECADES
             if (dates := _if_reached(code, year, computed)) is not None
         ]
-        dates = [one for _, _, some in decades for one in some]
-        tables[code] = table_of(dates, decades[0][0], decades[-1][1])
+        sessions = [session for _, _, some in decades for session in some]
+        tables[code] = table_of(sessions, decades[0][0], decades[-1][1])
     version = metadata.version("exchange_calendars")
     text = msgspec.json.encode(_Tables(f"exchange_calendars {version}", tables))
     path.write_bytes(msgspec.json.format(text, indent=0) + b"\n")

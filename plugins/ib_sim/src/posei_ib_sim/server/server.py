@@ -230,7 +230,6 @@ class Server:
             return False
         session.client_id = client_id
         self._by_client[client_id] = session
-        self.happened("connect")
         _log.info("client connected", client_id=client_id, server_version=session.version)
         return True
 

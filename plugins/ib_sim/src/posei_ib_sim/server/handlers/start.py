@@ -87,6 +87,7 @@ class StartHandlers:
             session.error(
                 -1, 1100, "Connectivity between IBKR and Trader Workstation has been lost."
             )
+        self._server.happened("connect")
 
     def current_time(self, session: Session, _: wire.CurrentTimeRequest) -> None:
         """Tell the simulated time."""
