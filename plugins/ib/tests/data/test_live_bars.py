@@ -205,6 +205,25 @@ async def test_an_interruption_longer_than_ibs_history_is_backfilled_in_order(
     assert sink.gaps == []
 
 
+async def test_what_waited_for_missed_bars_comes_with_the_history_of_the_next_restart(
+    minutes, sink, clock, host
+):
+    bars = minutes()
+    bars.bars(history(record(0, 100.3)))
+    at(clock, 61)
+    bars.interrupted("the servers were lost")
+    bars.bar_update(record(1, 100.4))
+    at(clock, 119)
+    bars.interrupted("lost again")
+    bars.bar_update(record(1, 100.4))
+    at(clock, 121)  # the minute is over and waits; nothing was fetched yet
+    assert len(sink.bars) == 1
+    bars.stream_restarted("the connection was lost")
+    bars.bars(history(record(0, 100.3), record(1, 100.4), record(2, 100.5)))
+    await host.settled()
+    assert [row[:2] for row in shown(sink.bars)] == [(0, "100.30"), (1, "100.40")]
+
+
 # What can happen to a stream of minutes: an update of one, time that passes, an interruption.
 happenings = st.lists(
     st.one_of(
