@@ -5,6 +5,7 @@ import time
 import tracemalloc
 
 import pytest
+from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wire_carried import FIRST_VERSION
@@ -19,6 +20,8 @@ from posei_ib_sim.wire import (
     ServerMessage,
 )
 from posei_ib_sim.wire import messages as m
+from posei_ib_sim.wire.protobuf.descriptors import message_class, schema_names
+from posei_ib_sim.wire.text.compiler import _LONG
 
 VERSIONS = (157, 178, 200, 213, 226)
 patient = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -149,3 +152,26 @@ def test_an_order_is_never_read_without_a_condition_that_cannot_be_understood():
     for wrong in (b"2\0o\x000\x0020260401", b"3\0x\x000\x0020260401", b"9\0o\x000\x0020260401"):
         with pytest.raises(DecodeError, match=r"field conditions\."):
             Codec(178).decode(payload.replace(b"3\0o\x000\x0020260401", wrong))
+
+
+@pytest.mark.parametrize("request_", [b"91\x00214748364812\0", b"71\x002\x002147483648\0\0"])
+def test_a_number_that_no_protobuf_client_could_be_told_is_refused(request_):
+    with pytest.raises(DecodeError, match="is beyond 32 bits"):
+        Codec(200).decode(request_)
+
+
+def test_an_order_id_beyond_32_bits_is_refused_by_name():
+    codec = Codec(200)
+    order = codec.encode_client(m.PlaceOrderRequest(orderId=7, order=m.Order(orderType="MKT")))[4:]
+    with pytest.raises(DecodeError, match="field orderId: '214748364812' is beyond 32 bits"):
+        codec.decode(order.replace(b"3\x007\0", b"3\x00214748364812\0", 1))
+
+
+def test_the_64_bit_numbers_of_both_dialects_are_the_same():
+    by_schema = {
+        field.name
+        for name in schema_names()
+        for field in message_class(name).DESCRIPTOR.fields
+        if field.type == FieldDescriptor.TYPE_INT64
+    }
+    assert by_schema == _LONG

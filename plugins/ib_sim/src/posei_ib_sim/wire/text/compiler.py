@@ -37,6 +37,12 @@ _KINDS = {
     ValueKind.OPTIONS: values.OPTIONS,
 }
 
+# Numbers of 64 bits; all others have 32.
+_LONG = frozenset({
+    "aboveVolume", "averageOptionVolumeAbove", "currentTime", "currentTimeInMillis", "errorTime",
+    "parentPermId", "permId", "time", "timestamp",
+})  # fmt: skip
+
 # Clients take the first for a text and the others for integers.
 _WHOLE_IF_POSSIBLE = frozenset({"multiplier", "evMultiplier", "coupon"})
 
@@ -332,6 +338,8 @@ class _Compiler:
 def _kind_of(name: str, info: FieldInfo) -> Kind:
     if name in _WHOLE_IF_POSSIBLE and info.kind is ValueKind.DOUBLE:
         return values.PLAIN_DOUBLE
+    if info.kind is ValueKind.INT and name in _LONG:
+        return values.LONG
     return _KINDS[info.kind]
 
 

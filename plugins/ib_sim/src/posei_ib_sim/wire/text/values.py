@@ -43,6 +43,18 @@ def read_int(text: str) -> int | None:
     return None if value in _UNSET_INTS else value
 
 
+def read_short(text: str) -> int | None:
+    """Read a 32-bit integer, as `read_int`.
+
+    Raises:
+        ValueError: not an integer, or out of range: it could not travel on to a protobuf client.
+    """
+    value = read_int(text)
+    if value is not None and not -(2**31) <= value < 2**31:
+        raise ValueError("is beyond 32 bits")
+    return value
+
+
 def read_double(text: str) -> float | None:
     """Read a floating point number or ``Infinity``; the largest double means unset.
 
@@ -172,7 +184,8 @@ def write_options(value: object) -> str:
     return "".join(f"{tag}={text};" for tag, text in value.items())
 
 
-INT = Kind(write_int, read_int)
+INT = Kind(write_int, read_short)
+LONG = Kind(write_int, read_int)
 DOUBLE = Kind(write_double, read_double)
 PLAIN_DOUBLE = Kind(write_plain_double, read_double)
 DECIMAL = Kind(write_decimal, read_decimal)
@@ -180,5 +193,11 @@ BOOL = Kind(write_bool, read_bool)
 STRING = Kind(write_string, str)
 OPTIONS = Kind(write_options, read_options)
 
-MAX_OF = {INT: INT_MAX, DOUBLE: DOUBLE_MAX, PLAIN_DOUBLE: DOUBLE_MAX, DECIMAL: DECIMAL_UNSET}
+MAX_OF = {
+    INT: INT_MAX,
+    LONG: INT_MAX,
+    DOUBLE: DOUBLE_MAX,
+    PLAIN_DOUBLE: DOUBLE_MAX,
+    DECIMAL: DECIMAL_UNSET,
+}
 """The sentinel a real gateway sends for an unset value of each kind."""
