@@ -43,6 +43,10 @@ NIGHTLY_S = 14.5 * HOUR  # 00:30 in New York
 WEEKEND_S = 3 * DAY + 13.5 * HOUR  # Friday 23:30 in New York
 
 UNSUITED = {"a clock that jumps"}  # bars of a jumped gap never existed
+OURS = tuple(
+    f"posei_trader.adapters.interactive_brokers.{part}" for part in ("client", "data", "wire")
+)
+"""Whose objects may not grow in number; orders and bars are kept, by intention."""
 KINDS = (Stream, Request, Command, Subscription, Timer, asyncio.Task)
 
 
@@ -121,7 +125,8 @@ class Life:
 
     async def sample(self):
         gc.collect()
-        kinds = Counter(type(one) for one in gc.get_objects() if type(one) in KINDS)
+        types = Counter(type(one) for one in gc.get_objects())
+        kinds = {kind: types[kind] for kind in KINDS}
         self.samples.append(
             {
                 "hours": round(self.passed / HOUR, 1),
@@ -130,6 +135,9 @@ class Life:
                 "sockets": sockets(),
                 "waiting": sum(
                     kinds[kind] for kind in (Stream, Request, Command, Subscription, Timer)
+                ),
+                "objects": sum(
+                    count for kind, count in types.items() if str(kind.__module__).startswith(OURS)
                 ),
                 "megabytes": rss(),
                 "cpu seconds": round(time.process_time()),
@@ -252,3 +260,4 @@ def test_nothing_grows_and_nothing_is_lost_over_days(capsys):
     assert last["sockets"] <= first["sockets"] + 1
     assert last["tasks"] <= first["tasks"] + 3
     assert max(one["waiting"] for one in samples) <= first["waiting"] + 60
+    assert max(one["objects"] for one in samples) <= first["objects"] + 500
