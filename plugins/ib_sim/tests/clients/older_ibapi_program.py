@@ -85,12 +85,12 @@ def look_up(program):
     contract = program.calls["contractDetails"][0][1].contract
     program.reqSecDefOptParams(2, "AAPL", "", "STK", 265598)
     program.wait(lambda seen: seen["securityDefinitionOptionParameterEnd"], "the option chain")
-    program.reqHistoricalData(3, stock(), "", "1 D", "1 min", "MIDPOINT", 0, 2, False, [])
-    program.wait(
-        lambda seen: seen["historicalDataEnd"] or any(c[1] == 162 for c in seen["error"]),
-        "history",
-    )
     return contract
+
+
+def look_back(program):
+    program.reqHistoricalData(3, stock(), "", "1 D", "1 min", "MIDPOINT", 0, 2, False, [])
+    program.wait(lambda seen: seen["historicalDataEnd"], "history")
 
 
 def trade(program, contract):
@@ -140,18 +140,23 @@ def main():
     contract = look_up(program)
     trade(program, contract)
     live = reconcile(program)
+    look_back(program)
     version = program.serverVersion()
     program.disconnect()
     reader.join(10)
     calls = program.calls
-    expirations = {e for c in calls["securityDefinitionOptionParameter"] for e in c[5]}
+    chains = [c for c in calls["securityDefinitionOptionParameter"] if c[1] == "SMART"]
+    bars = [c[1] for c in calls["historicalData"]]
     print(  # noqa: T201 - the test reads it
         json.dumps(
             {
                 "version": version,
                 "con_id": contract.conId,
-                "expirations": len(expirations),
-                "bars": len(calls["historicalData"]),
+                "expirations": sorted(e for c in chains for e in c[5]),
+                "strikes": sorted(float(k) for c in chains for k in c[6]),
+                "bids": [c[2] for c in calls["tickPrice"] if c[1] == 1],
+                "bars": [[b.date, b.open, b.high, b.low, b.close] for b in bars],
+                "pnl": [c[2] for c in calls["pnl"]],
                 "executions": [
                     [c[2].execId, str(c[2].price), str(float(c[2].shares))]
                     for c in calls["execDetails"][:live]
