@@ -17,7 +17,7 @@ from chaos_kit.gambler import Gambler
 from chaos_kit.virtual_time import VirtualTimeLoop
 from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
 
-ORDERS = int(os.environ.get("POSEI_CHAOS_ORDERS", "200"))
+ORDERS = int(os.environ.get("POSEI_CHAOS_ORDERS", "60"))
 RUNS = int(os.environ.get("POSEI_CHAOS_RUNS", "50"))
 FIRST = int(os.environ.get("POSEI_CHAOS_FIRST", "0"))
 ONLY = os.environ.get("POSEI_CHAOS_SEED")
