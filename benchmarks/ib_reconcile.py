@@ -3,8 +3,8 @@
     python benchmarks/ib_reconcile.py [--orders 10000]
 
 A simulated gateway in a process of its own works the orders. "adopted" is a node that has never
-seen them: each is taken in and stored. "restored" is the next run of that node: it loads them from its
-store and compares. "again" is a reconnect: everything is known. Seconds from the question to IB
+seen them: each is taken in and stored. "restored" is the next run of that node: it loads them from
+its store and compares. "again" is a reconnect: everything is known. Seconds from the question to IB
 until orders may be sent; the goal is below 5 for 10,000.
 """
 

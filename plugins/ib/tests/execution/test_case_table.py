@@ -1,4 +1,4 @@
-"""Every numbered execution case is either proven by a test here or impossible at IB, with a reason."""
+"""Every numbered execution case is proven by a test here, or impossible at IB for a reason."""
 
 import re
 from pathlib import Path

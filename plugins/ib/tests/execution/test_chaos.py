@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import collections
 import os
+import sys
 
 import pytest
-
 from chaos_kit.agreement import check
 from chaos_kit.gambler import Gambler
 from chaos_kit.virtual_time import VirtualTimeLoop
+
 from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
 
 ORDERS = int(os.environ.get("POSEI_CHAOS_ORDERS", "60"))
@@ -47,8 +48,8 @@ def test_node_store_and_venue_agree_after_whatever_happened(seed, tmp_path, caps
             runner.run(play(seed, tmp_path))
     except BaseException:
         with capsys.disabled():
-            print(
+            sys.stdout.write(
                 f"\nseed {seed} failed; rerun it alone with\n  POSEI_CHAOS_SEED={seed} "
-                f"POSEI_CHAOS_ORDERS={ORDERS} python -m pytest {os.path.relpath(__file__)}"
+                f"POSEI_CHAOS_ORDERS={ORDERS} python -m pytest {os.path.relpath(__file__)}\n"
             )
         raise

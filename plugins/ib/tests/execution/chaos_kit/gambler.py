@@ -69,7 +69,7 @@ class Gambler:
 
     def __init__(self, gateway: SimulatedIBGateway, folder: Path, seed: int) -> None:
         self.gateway = gateway
-        self.random = random.Random(seed)  # noqa: S311  repeatable, not secret
+        self.random = random.Random(seed)
         self.played: dict[str, int] = {}
         self.lives = 0
         self._folder = folder
