@@ -113,6 +113,8 @@ def serve(sender, count: int, dialect: str) -> None:
             while True:
                 request = await read(reader)
                 number = PREFIX.unpack_from(request)[0] - 200 if is_binary else request[:3]
+                if number == b"49\0":
+                    writer.write(text_frame(49, 1, int(time.time())))
                 if number in {20, b"20\0"}:
                     writer.write(answer)
                     await writer.drain()

@@ -94,7 +94,8 @@ async def test_pieces_of_daily_bars_have_no_half_days_where_they_meet(connect):
         **BARS,
         "bar_specifications": ["1-DAY-LAST"],
         "start_date_time": at("2022-08-01T10:00"),
-        "end_date_time": at("2023-11-06T12:00"),
+        "end_date_time": at("2023-11-09T12:00"),  # a Thursday, as the cut a year before
+        "use_rth": False,  # in winter until 01:00 UTC of the next day
     }
     pieces = [piece async for piece in client.iter_bars(**wanted)]
     assert len(pieces) == 2
@@ -107,6 +108,7 @@ async def test_pieces_of_daily_bars_have_no_half_days_where_they_meet(connect):
         start_date_time=dt.datetime.fromtimestamp(cut / 1e9 - 4 * 86_400, dt.UTC),
         end_date_time=dt.datetime.fromtimestamp(cut / 1e9 + 4 * 86_400, dt.UTC),
         contracts=[AAPL],
+        use_rth=False,
     )
     assert len(near) >= 4
     assert set(near) <= set(bars)

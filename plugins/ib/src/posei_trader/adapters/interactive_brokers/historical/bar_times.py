@@ -44,13 +44,17 @@ def open_times(dates: Sequence[str], spec: BarSpecification) -> list[int]:
     Raises:
         InvalidRequest: one of IB's texts is no time.
     """
-    if spec.aggregation not in CALENDAR_BARS and all(map(_is_epoch, dates)):
+    if spec.aggregation not in CALENDAR_BARS and _are_epochs(dates):
         return [seconds * NANOS_PER_SECOND for seconds in map(int, dates)]
     return [open_ns(date, spec) for date in dates]
 
 
 def _is_epoch(date: str) -> bool:
     return len(date) >= 9 and date.isdecimal()
+
+
+def _are_epochs(dates: Sequence[str]) -> bool:
+    return all(map(str.isdecimal, dates)) and min(map(len, dates), default=9) >= 9
 
 
 def close_ns(date: str, spec: BarSpecification) -> int:
