@@ -324,7 +324,9 @@ class DataEngine:
         route = self._bars.get(bar.bar_type)
         if route is None:
             topic = self._bus.topic(f"data.bars.{bar.bar_type}")
-            route = self._bars[bar.bar_type] = Route(self._cache.bar_ring(bar.bar_type), topic)
+            route = self._bars[bar.bar_type] = Route(
+                self._cache.bar_ring(bar.bar_type), topic, (DataKind.BARS, bar.bar_type)
+            )
         if self._validate:
             is_repeated = bar.ts_event == route.ts_last and not bar.is_revision
             if bar.ts_event < route.ts_last or is_repeated:

@@ -17,6 +17,7 @@ import itertools
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
@@ -25,7 +26,7 @@ import msgspec
 from posei_trader.engine.merging import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
 
     from posei_trader.config import LiveDataEngineConfig
     from posei_trader.engine.counters import Counters
@@ -39,6 +40,8 @@ Deliver: TypeAlias = "Callable[[Any], None]"
 _log: Final = logging.getLogger("posei.DataEngine")
 
 _ALWAYS: Final = 0
+_WALL_TURNS: Final = 4
+"""How many turns' time may pass in one turn, worked or not."""
 _ANNOUNCE_EVERY_NS: Final = 1_000_000_000
 
 
@@ -63,8 +66,7 @@ class IntakeStatus(msgspec.Struct, frozen=True):
 
 
 @final
-@dataclass(slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, gc=False):
     """An item that waits.
 
     Attributes:
@@ -125,7 +127,7 @@ class Intake:
         self._is_conflating = config.conflation == "when_waiting"
         self._is_pumping = False
         self._is_turn_open = False
-        self._deadline = 0
+        self._deadline = self._worked_at = 0
         self._lost: dict[Hashable, _Dropped] = {}
         self._announced_at = 0
         self._most = self._delayed = self._conflated = self._dropped = 0
@@ -151,10 +153,11 @@ class Intake:
         if self._queue:
             return False
         if self._is_turn_open:
-            left = self._deadline - time.monotonic_ns()
+            left = self._left()
             self.closes_at = self._clock.timestamp_ns() + left
             return left > 0
-        self._deadline = time.monotonic_ns() + self._turn_ns
+        self._worked_at = time.thread_time_ns()
+        self._deadline = time.monotonic_ns() + _WALL_TURNS * self._turn_ns
         self.closes_at = self._clock.timestamp_ns() + self._turn_ns
         try:
             loop = asyncio.get_running_loop()
@@ -164,6 +167,11 @@ class Intake:
         self._is_turn_open = True
         loop.call_soon(self._turn_over)
         return True
+
+    def _left(self) -> int:
+        """Return what is left of the turn; what other programs take of it does not count."""
+        work = self._turn_ns - (time.thread_time_ns() - self._worked_at)
+        return min(work, self._deadline - time.monotonic_ns())
 
     def take(
         self,

@@ -9,7 +9,7 @@ from posei_trader.model.ticks import QuoteTick, TradeTick
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from posei_trader.engine.bus import MessageBus, Topic
     from posei_trader.engine.counters import Counters
@@ -26,11 +26,12 @@ TickT = TypeVar("TickT", QuoteTick, TradeTick)
 class Route(Generic[ItemT]):
     """Where the items of one stream go: the cache's ring and the listeners."""
 
-    __slots__ = ("keep", "topic", "ts_last")
+    __slots__ = ("keep", "label", "topic", "ts_last")
 
-    def __init__(self, ring: deque[ItemT], topic: Topic) -> None:
+    def __init__(self, ring: deque[ItemT], topic: Topic, label: tuple[DataKind, Hashable]) -> None:
         self.keep = ring.append
         self.topic = topic
+        self.label = label
         self.ts_last = 0
 
 
@@ -102,7 +103,8 @@ class TickFlow(Generic[TickT]):
                 topic.failed(handler, error)
 
     def _wait(self, tick: TickT) -> None:
-        stream = (self._kind, tick.instrument_id)
+        route = self._routes.get(tick.instrument_id) or self._route_of(tick.instrument_id)
+        stream = route.label
         is_state = self._kind is DataKind.QUOTE_TICKS
         self._intake.hold(self._late, tick, state=stream if is_state else None, stream=stream)
 
@@ -118,5 +120,7 @@ class TickFlow(Generic[TickT]):
 
     def _route_of(self, instrument_id: InstrumentId) -> Route[TickT]:
         topic = self._bus.topic(f"data.{self._name}.{instrument_id}")
-        route = self._routes[instrument_id] = Route(self._ring_of(instrument_id), topic)
+        route = self._routes[instrument_id] = Route(
+            self._ring_of(instrument_id), topic, (self._kind, instrument_id)
+        )
         return route
