@@ -107,7 +107,8 @@ class _FixedPoint:
         return self._raw / FIXED_SCALAR
 
     def __int__(self) -> int:
-        return int(self.as_decimal())
+        whole = abs(self._raw) // FIXED_SCALAR
+        return whole if self._raw >= 0 else -whole
 
     def __bool__(self) -> bool:
         return self._raw != 0
