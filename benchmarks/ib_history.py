@@ -28,6 +28,8 @@ from struct import Struct
 CONTESTANTS = ("floor", "objects", "arrow", "parquet")
 PREFIX = Struct(">I")
 START = 1_600_000_000
+LONGEST = 100_000
+"""Bars of one answer: IB's are shorter by far."""
 
 
 def text_frame(*fields: object) -> bytes:
@@ -35,12 +37,18 @@ def text_frame(*fields: object) -> bytes:
     return PREFIX.pack(len(payload)) + payload
 
 
+def divided(count: int) -> tuple[int, int]:
+    """Return how many answers bring so many bars, and how many each."""
+    size = min(count, LONGEST)
+    return count // size, size
+
+
 # --- the server -----------------------------------------------------------------------------------
 
 
-def rows(count: int) -> list[tuple[object, ...]]:
+def rows(count: int, first: int = 0) -> list[tuple[object, ...]]:
     made = []
-    for n in range(count):
+    for n in range(first, first + count):
         price = 170 + (n * 7919 % 1999) / 100
         made.append(
             (
@@ -57,9 +65,9 @@ def rows(count: int) -> list[tuple[object, ...]]:
     return made
 
 
-def text_answer(count: int, req_id: str) -> bytes:
-    body = [field for row in rows(count) for field in row]
-    return text_frame(17, req_id, "20200913-12:26:40", "20300101-00:00:00", count, *body)
+def text_answer(count: int, req_id: str, first: int = 0) -> bytes:
+    body = [field for row in rows(count, first) for field in row]
+    return text_frame(17, req_id, "", "", count, *body)
 
 
 def protobuf_answer(count: int, req_id: str) -> bytes:
@@ -91,9 +99,17 @@ def protobuf_answer(count: int, req_id: str) -> bytes:
     return frames
 
 
+def prepared(count: int, dialect: str) -> list[bytes]:
+    """Return the answers in the order in which they are asked for: newest first."""
+    parts, size = divided(count)
+    if dialect == "protobuf":
+        return [protobuf_answer(count, "10000")]
+    return [text_answer(size, str(10_000 + n), (parts - 1 - n) * size) for n in range(parts)]
+
+
 def serve(sender, count: int, dialect: str) -> None:
     is_binary = dialect == "protobuf"
-    answer = protobuf_answer(count, "10000") if is_binary else text_answer(count, "10000")
+    answers = prepared(count, dialect)
 
     async def read(reader: asyncio.StreamReader) -> bytes:
         return await reader.readexactly(PREFIX.unpack(await reader.readexactly(4))[0])
@@ -109,6 +125,7 @@ def serve(sender, count: int, dialect: str) -> None:
                 writer.write(PREFIX.pack(len(payload)) + payload)
         else:
             writer.write(text_frame(15, 1, "DU1") + text_frame(9, 1, 1))
+        left = iter(answers)
         try:
             while True:
                 request = await read(reader)
@@ -116,7 +133,7 @@ def serve(sender, count: int, dialect: str) -> None:
                 if number == b"49\0":
                     writer.write(text_frame(49, 1, int(time.time())))
                 if number in {20, b"20\0"}:
-                    writer.write(answer)
+                    writer.write(next(left))
                     await writer.drain()
         except asyncio.IncompleteReadError:
             writer.close()
@@ -148,6 +165,8 @@ async def fetch(kind: str, port: int, count: int, place: str) -> tuple[float, fl
     from posei_trader.adapters.interactive_brokers.client.clock import LoopClock
     from posei_trader.adapters.interactive_brokers.common import IBContract
     from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
+    from posei_trader.adapters.interactive_brokers.historical.segmentation import Segment
+    from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.bars import BarSpecification, BarType
     from posei_trader.persistence.catalog import ParquetDataCatalog
@@ -155,13 +174,14 @@ async def fetch(kind: str, port: int, count: int, place: str) -> tuple[float, fl
     instrument = FixedNames()
     contract = IBContract(secType="STK", symbol="AAPL", exchange="SMART", currency="USD")
     traded = Traded(instrument, contract)
-    # One request, however many bars: what is measured is one answer.
-    bar_type = BarType(instrument.id, BarSpecification.from_str("1-DAY-LAST"))
     minutes = BarType(instrument.id, BarSpecification.from_str("1-MINUTE-LAST"))
-    client = InteractiveBrokersClient("127.0.0.1", port, 1)
+    limits = PacingLimits(identical_s=0.0, burst=10_000)  # what is measured is not the waiting
+    client = InteractiveBrokersClient("127.0.0.1", port, 1, limits=limits)
     await client.connect()
     downloads = HistoryDownloads(client, LoopClock())
-    plan = downloads.plan(traded, bar_type, START * 10**9, (START + 86_400) * 10**9)
+    parts, size = divided(count)
+    ends = [(START + 60 * size * (parts - n)) * 10**9 for n in range(parts)]
+    plan = [Segment(end - 60 * size * 10**9, end, "1 D", end) for end in ends]
     downloads.plan = lambda *_: plan  # type: ignore[method-assign]
     span = (START * 10**9, (START + 60 * count) * 10**9)
     began, spent = time.perf_counter(), time.process_time()
