@@ -321,9 +321,7 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     def set_fields(self) -> dict[str, object]:
         """Return what differs from IB's defaults, by name, in IB's order of fields."""
         return {
-            name: value
-            for name, default in _DEFAULTS
-            if (value := getattr(self, name)) != default
+            name: value for name, default in _DEFAULTS if (value := getattr(self, name)) != default
         }
 
 
