@@ -200,12 +200,12 @@ class SqliteOrderStore:
     def close(self) -> None:
         """Release the file. Idempotent; never raises."""
         if self._is_open:
-            self._is_open = False
             self._checkpointer.close()
             try:
                 self.flush()
             except PoseiError as error:
                 _log.error("the last events could not be stored: %s", error)
+            self._is_open = False
             self._db.close()
             self._lock.close()
 
