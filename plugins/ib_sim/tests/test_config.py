@@ -79,6 +79,7 @@ def test_a_configuration_can_be_a_key_whatever_is_set():
         "shortable_shares": {"KO": 5},
         "start": dt.datetime(2024, 3, 5, tzinfo=dt.UTC),
         "scenario": Path("x.toml"),
+        "faults": ["drop at=60"],
         "log_wire": Path("x.jsonl"),
     }
     containers = {
