@@ -10,6 +10,8 @@ from typing import Final
 
 __all__ = ["MARKET_RULES", "conforms", "increment_at"]
 
+_LARGEST_EXPONENT: Final = 15
+
 
 def _steps(*pairs: tuple[str, str]) -> tuple[tuple[Decimal, Decimal], ...]:
     return tuple((Decimal(low), Decimal(step)) for low, step in pairs)
@@ -55,4 +57,6 @@ def increment_at(rule: int, price: Decimal) -> Decimal:
 
 def conforms(rule: int, price: Decimal) -> bool:
     """Tell whether a price is a multiple of the increment that applies at it."""
+    if price.adjusted() > _LARGEST_EXPONENT:
+        return False  # a remainder of so large a number cannot be told
     return price % increment_at(rule, price) == 0

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from posei_ib_sim.contracts.hours import HoursBook, Session
     from posei_ib_sim.history.bar_sizes import BarSize
 
-__all__ = ["Bar", "BarBuilder", "Sums"]
+__all__ = ["Bar", "BarBuilder", "Sums", "average_price"]
 
 _SECOND_NS: Final = 1_000_000_000
 _PRICE_DIGITS: Final = 10
+# Up to here, products with 1e6 and 1e8 are whole doubles.
+_EXACT_TO: Final = 9e9
+_WHOLE_TO: Final = 9e7
 
 
 class Bar(msgspec.Struct, gc=False):
@@ -195,7 +198,7 @@ class BarBuilder:
         bar.count += 1
         self._turnover += price * size
         if bar.volume:
-            bar.wap = round(self._turnover / bar.volume, 8)
+            bar.wap = average_price(self._turnover, bar.volume)
 
     def _begin(
         self, ts_ns: int, prices: tuple[float, float, float, float], size: float
@@ -267,6 +270,14 @@ class BarBuilder:
             return None
         session = self._sessions[position]
         return session if ts_ns < session.close_ns else None
+
+
+def average_price(turnover: float, volume: float) -> float:
+    """Return the average price to eight digits, as `BulkBuilder` computes it: ties fall alike."""
+    if abs(turnover) < _EXACT_TO:
+        turnover = round(turnover * 1e6) / 1e6
+    price = turnover / volume
+    return round(price * 1e8) / 1e8 if abs(price) < _WHOLE_TO else price
 
 
 def _segment(session: Session, ts_ns: int, *, use_rth: bool) -> tuple[int, int] | None:

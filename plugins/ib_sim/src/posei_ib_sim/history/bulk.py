@@ -26,6 +26,7 @@ __all__ = ["BulkBuilder", "OutsideSessions"]
 
 _QUOTED: Final = frozenset({"MIDPOINT", "BID", "ASK", "YIELD_BID", "YIELD_ASK"})
 _ZERO: Final = np.zeros(1)
+_EXACT_TO: Final = 9e9
 _WHOLE_TO: Final = 9e7  # products with 1e8 are whole doubles up to here
 
 
@@ -147,7 +148,9 @@ class BulkBuilder:
             count = whole.samples
             volume = _eight_digits(whole.volume)
             safe = np.where(volume > 0.0, volume, 1.0)
-            wap = np.where(volume > 0.0, _eight_digits(whole.turnover / safe), whole.first)
+            wap = np.where(
+                volume > 0.0, _eight_digits(_six_digits(whole.turnover) / safe), whole.first
+            )
         table = BarTable(
             whole.start, whole.date, (first, whole.high, whole.low, last), volume, wap, count
         )
@@ -337,3 +340,7 @@ def _ends(values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
 
 def _eight_digits(values: Floats) -> Floats:
     return np.where(np.abs(values) < _WHOLE_TO, np.round(values, 8), values)
+
+
+def _six_digits(values: Floats) -> Floats:
+    return np.where(np.abs(values) < _EXACT_TO, np.round(values, 6), values)
