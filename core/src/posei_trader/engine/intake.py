@@ -19,10 +19,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Protocol, cast, final
 
 import msgspec
 
+from posei_trader.engine.bus import Handler
 from posei_trader.engine.merging import merged
 
 if TYPE_CHECKING:
@@ -34,15 +35,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Intake", "IntakeStatus", "Waiting"]
 
-Deliver: TypeAlias = "Callable[[Any], None]"
-"""Hands an item to its listeners; the item's type is that of the flow it came by."""
-
 _log: Final = logging.getLogger("posei.DataEngine")
 
 _ALWAYS: Final = 0
 _WALL_TURNS: Final = 4
 """How many turns' time may pass in one turn, worked or not."""
 _ANNOUNCE_EVERY_NS: Final = 1_000_000_000
+
+
+class Timed(Protocol):
+    """What waits: anything that says when it happened."""
+
+    @property
+    def ts_event(self) -> int:
+        """When it happened, UNIX ns UTC."""
 
 
 class IntakeStatus(msgspec.Struct, frozen=True):
@@ -77,8 +83,8 @@ class Waiting(msgspec.Struct, gc=False):
             be dropped (changes of a book) is conflated by every policy when there is no room.
     """
 
-    deliver: Deliver
-    item: Any
+    deliver: Handler
+    item: object
     state: Hashable | None
     stream: Hashable | None
 
@@ -175,7 +181,7 @@ class Intake:
 
     def take(
         self,
-        deliver: Deliver,
+        deliver: Handler,
         item: object,
         *,
         state: Hashable | None = None,
@@ -196,7 +202,7 @@ class Intake:
 
     def hold(
         self,
-        deliver: Deliver,
+        deliver: Handler,
         item: object,
         *,
         state: Hashable | None = None,
@@ -252,7 +258,7 @@ class Intake:
         waiting = self._queue.pop(key)
         self._dropped += 1
         self._counters.add("items_dropped_for_slow_listeners", waiting.item)
-        moment = waiting.item.ts_event
+        moment = cast("Timed", waiting.item).ts_event  # what can be dropped says when it was
         lost = self._lost.setdefault(waiting.stream, _Dropped(moment, moment))
         lost.end_ns = max(lost.end_ns, moment)
         lost.count += 1
