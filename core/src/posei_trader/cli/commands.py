@@ -31,7 +31,8 @@ BUILT_IN: Final[Mapping[str, BuiltIn]] = MappingProxyType(
         "run": BuiltIn("posei_trader.cli.run:app", "Run a trading node from a TOML file."),
         "status": BuiltIn("posei_trader.cli.status:app", "Show how the running nodes are."),
         "catalog": BuiltIn(
-            "posei_trader.cli.catalog:app", "List, show and plot what a data catalog holds."
+            "posei_trader.cli.catalog:app",
+            "List, show, check, plot and tidy what a data catalog holds.",
         ),
         "orders": BuiltIn(
             "posei_trader.cli.orders:app", "List, filter and explain the orders of a node."

@@ -84,4 +84,4 @@ def posei_providers() -> Iterable[ProviderSpec]:
 @hookimpl
 def posei_cli(register: CliRegister) -> None:
     """Add `posei ib`."""
-    register("ib", f"{_PACKAGE}.cli:app", "Ask a running TWS or IB Gateway for contracts.")
+    register("ib", f"{_PACKAGE}.cli:app", "Ask TWS or IB Gateway for contracts and history.")

@@ -6,9 +6,8 @@ import asyncio
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
@@ -16,17 +15,17 @@ import typer
 from posei_trader.adapters.interactive_brokers.cli.contracts import Host, Json, Port
 from posei_trader.adapters.interactive_brokers.cli.download_text import as_data, report_text
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
-from posei_trader.adapters.interactive_brokers.historical.client import (
-    HistoricInteractiveBrokersClient,
-)
-from posei_trader.adapters.interactive_brokers.historical.download_report import (
-    DownloadProgress,
-    DownloadReport,
-)
 from posei_trader.cli.exits import NOT_WELL
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.identifiers import InstrumentId
-from posei_trader.persistence.catalog import ParquetDataCatalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from posei_trader.adapters.interactive_brokers.historical.download_report import (
+        DownloadProgress,
+        DownloadReport,
+    )
 
 __all__ = ["download"]
 
@@ -90,10 +89,16 @@ def download(
             remedy="name an instrument: posei ib download AAPL.NASDAQ --bars 1-DAY-LAST "
             "--duration '1 Y'",
         )
+    # Arrow is loaded here, and not for every other command of the group.
+    from posei_trader.adapters.interactive_brokers.historical.client import (  # noqa: PLC0415
+        HistoricInteractiveBrokersClient,
+    )
+    from posei_trader.persistence.catalog import ParquetDataCatalog  # noqa: PLC0415
+
     store = ParquetDataCatalog(catalog)
     first, last = _moment(start, "start"), _moment(end, "end")
 
-    async def work(show: Callable[[DownloadProgress], None] | None) -> DownloadReport | int:
+    async def work(show: "Callable[[DownloadProgress], None] | None") -> "DownloadReport | int":
         async with HistoricInteractiveBrokersClient(
             host,
             port,
@@ -127,7 +132,7 @@ def download(
     _tell(done, store.path, as_json=as_json)
 
 
-def _tell(done: DownloadReport | int, path: str, *, as_json: bool) -> None:
+def _tell(done: "DownloadReport | int", path: str, *, as_json: bool) -> None:
     if isinstance(done, int):
         print(json.dumps({"catalog": path, "instruments": done}, indent=2))
         return
@@ -166,7 +171,7 @@ def _moment(text: str | None, field: str) -> dt.datetime | None:
 
 
 @contextmanager
-def _bar(*, is_shown: bool) -> Iterator[Callable[[DownloadProgress], None] | None]:
+def _bar(*, is_shown: bool) -> "Iterator[Callable[[DownloadProgress], None] | None]":
     """Show a progress bar on the standard error stream, with rate and expected end."""
     if not is_shown:
         yield None
@@ -185,7 +190,7 @@ def _bar(*, is_shown: bool) -> Iterator[Callable[[DownloadProgress], None] | Non
     ) as bar:
         task = bar.add_task("", total=1.0, streams="connecting", rate="", eta="")
 
-        def show(state: DownloadProgress) -> None:
+        def show(state: "DownloadProgress") -> None:
             eta = "" if state.eta_s is None else f"{_clock(state.eta_s)} left"
             bar.update(
                 task,

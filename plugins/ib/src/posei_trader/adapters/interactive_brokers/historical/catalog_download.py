@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.historical.download_report import (
         DownloadProgress,
     )
-    from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryTable
     from posei_trader.adapters.interactive_brokers.historical.results import Skipped
     from posei_trader.adapters.interactive_brokers.historical.streams import (
         HistorySource,
         HistoryStream,
     )
+    from posei_trader.adapters.interactive_brokers.historical.table_downloads import HistoryTable
     from posei_trader.model.bars import BarSpecification
     from posei_trader.persistence.catalog import ParquetDataCatalog
 

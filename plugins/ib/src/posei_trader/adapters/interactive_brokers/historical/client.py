@@ -50,11 +50,11 @@ if TYPE_CHECKING:
         DownloadProgress,
         DownloadReport,
     )
-    from posei_trader.adapters.interactive_brokers.historical.downloads import (
-        HistoryDownloads,
-        HistoryTable,
-    )
     from posei_trader.adapters.interactive_brokers.historical.results import HistoryProgress
+    from posei_trader.adapters.interactive_brokers.historical.table_downloads import (
+        HistoryTable,
+        TableDownloads,
+    )
     from posei_trader.model.bars import Bar
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.ticks import QuoteTick, TradeTick
@@ -135,7 +135,7 @@ class HistoricInteractiveBrokersClient:
         return self._provider
 
     @property
-    def downloads(self) -> HistoryDownloads:
+    def downloads(self) -> TableDownloads:
         """What fetches single spans: for programs that store as they go."""
         return self._source.downloads
 

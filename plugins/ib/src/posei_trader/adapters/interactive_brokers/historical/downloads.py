@@ -8,10 +8,7 @@ module only says what is needed.
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from posei_trader.adapters.interactive_brokers.historical import bar_times
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
@@ -37,23 +34,15 @@ from posei_trader.adapters.interactive_brokers.historical.segmentation import (
 )
 from posei_trader.adapters.interactive_brokers.historical.side_by_side import (
     all_or_nothing,
-    in_turn,
-)
-from posei_trader.adapters.interactive_brokers.historical.tables import (
-    bars_table,
-    quotes_table,
-    trades_table,
 )
 from posei_trader.adapters.interactive_brokers.venue_time import (
     format_utc_dashed,
     parse_time,
 )
 from posei_trader.model.enums import PriceType
-from posei_trader.persistence import schemas
-from posei_trader.persistence.schemas import CatalogTable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable
 
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
     from posei_trader.adapters.interactive_brokers.client.messages import (
@@ -67,26 +56,9 @@ if TYPE_CHECKING:
     from posei_trader.model.ticks import QuoteTick, TradeTick
     from posei_trader.protocols import Clock
 
-__all__ = ["HistoryDownloads", "HistoryTable"]
-
-_ROWS_OF_A_PIECE: Final = 20_000
+__all__ = ["HistoryDownloads"]
 
 
-class HistoryTable(NamedTuple):
-    """A piece of history that is whole.
-
-    Attributes:
-        rows: Everything there is in its span; may be empty.
-        start_ns: First moment, UNIX ns UTC.
-        end_ns: End, UNIX ns UTC, not included.
-    """
-
-    rows: CatalogTable
-    start_ns: int
-    end_ns: int
-
-
-@final
 class HistoryDownloads:
     """Fetches bars and ticks.
 
@@ -160,64 +132,6 @@ class HistoryDownloads:
         found = convert_bars(columns.bars, bar_type, Scale(traded), discarded, columns.opened)
         report_discarded(discarded, str(bar_type))
         return found
-
-    async def bars_table(
-        self,
-        traded: Traded,
-        bar_type: BarType,
-        start_ns: int,
-        end_ns: int,
-        *,
-        use_rth: bool,
-        timeout: float | None = None,
-        on_segment: Callable[[int], None] | None = None,
-    ) -> CatalogTable:
-        """Fetch the bars of a span as an Arrow table. Otherwise as `bars`."""
-        columns = await self._bar_columns(
-            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment
-        )
-        discarded = Discarded()
-        table = bars_table(columns, bar_type.spec, Scale(traded), discarded)
-        report_discarded(discarded, str(bar_type))
-        return CatalogTable(schemas.BARS.name, bar_type, table)
-
-    async def bar_tables(
-        self,
-        traded: Traded,
-        bar_type: BarType,
-        start_ns: int,
-        end_ns: int,
-        *,
-        use_rth: bool,
-        timeout: float | None = None,
-    ) -> AsyncGenerator[HistoryTable, None]:
-        """Fetch the bars of a span piece by piece, ascending: what is yielded is whole.
-
-        Some requests are made ahead, so that waiting for IB and using the bars overlap.
-
-        Raises:
-            As :meth:`bars`, while iterating; what was yielded before is right.
-        """
-        plan = self.plan(traded, bar_type, start_ns, end_ns)
-
-        async def fetch(segment: Segment) -> HistoryTable:
-            columns = await self._segment(
-                traded, bar_type, segment, use_rth=use_rth, timeout=timeout
-            )
-            end = segment.end_ns or end_ns
-            # A bar of a day or longer that began before the span belongs to its first piece.
-            start = bar_times.floor_to_period(segment.start_ns, bar_type.spec)
-            first = start if segment.start_ns == start_ns else segment.start_ns
-            discarded = Discarded()
-            kept = columns.in_order().clipped(first, end)
-            table = bars_table(kept, bar_type.spec, Scale(traded), discarded)
-            report_discarded(discarded, str(bar_type))
-            rows = CatalogTable(schemas.BARS.name, bar_type, table)
-            return HistoryTable(rows, segment.start_ns, end)
-
-        async with contextlib.aclosing(in_turn(map(fetch, reversed(plan)))) as pieces:
-            async for piece in pieces:
-                yield piece
 
     async def _bar_columns(
         self,
@@ -340,80 +254,6 @@ class HistoryDownloads:
         ticks = convert_trades(rows, traded.instrument.id, Scale(traded), discarded)
         report_discarded(discarded, f"trades of {traded.instrument.id}")
         return ticks
-
-    async def tick_tables(
-        self,
-        traded: Traded,
-        kind: str,
-        start_ns: int,
-        end_ns: int,
-        *,
-        use_rth: bool,
-        timeout: float | None = None,
-        on_page: Callable[[int], None] | None = None,
-        rows_at_least: int = _ROWS_OF_A_PIECE,
-    ) -> AsyncGenerator[HistoryTable, None]:
-        """Fetch the ticks of a span piece by piece, ascending: what is yielded is whole.
-
-        Args:
-            traded: Of what.
-            kind: ``TRADES`` or ``BID_ASK``.
-            start_ns: First moment, UNIX ns UTC.
-            end_ns: End, UNIX ns UTC, not included.
-            use_rth: Regular trading hours only.
-            timeout: Seconds for each request to IB.
-            on_page: Called after each answer with the number of its ticks.
-            rows_at_least: How many ticks a piece has before it is yielded; the last has the rest.
-
-        Raises:
-            As :meth:`bars`, while iterating; what was yielded before is right.
-        """
-        scale = Scale(traded)
-        instrument_id = traded.instrument.id
-        is_trades = kind == "TRADES"
-        name = schemas.TRADE_TICKS.name if is_trades else schemas.QUOTE_TICKS.name
-
-        def piece(rows: list[Any], first: int, end: int) -> HistoryTable:
-            discarded = Discarded()
-            make = trades_table if is_trades else quotes_table
-            table = make(rows, scale, discarded)
-            report_discarded(discarded, f"{name} of {instrument_id}")
-            return HistoryTable(CatalogTable(name, instrument_id, table), first, end)
-
-        rows: list[Any] = []
-        first = known = start_ns
-        pages = self._trade_pages if is_trades else self._quote_pages
-        async for page in pages(traded, start_ns, end_ns, use_rth, timeout):
-            rows += page.rows
-            known = min(page.until_ns, end_ns)
-            if on_page is not None:
-                on_page(len(page.rows))
-            if len(rows) >= rows_at_least and known < end_ns:
-                yield piece(rows, first, known)
-                rows, first = [], known
-        if first < end_ns:
-            yield piece(rows, first, end_ns)
-
-    async def tick_table(
-        self,
-        traded: Traded,
-        kind: str,
-        start_ns: int,
-        end_ns: int,
-        *,
-        use_rth: bool,
-        timeout: float | None = None,
-        on_page: Callable[[int], None] | None = None,
-    ) -> CatalogTable:
-        """Fetch the ticks of a span as an Arrow table. Otherwise as `tick_tables`."""
-        pieces = [
-            piece.rows
-            async for piece in self.tick_tables(
-                traded, kind, start_ns, end_ns, use_rth=use_rth, timeout=timeout, on_page=on_page
-            )
-        ]
-        table = pa.concat_tables([piece.table for piece in pieces])
-        return CatalogTable(pieces[0].kind, pieces[0].key, table)
 
     def _quote_pages(
         self, traded: Traded, start_ns: int, end_ns: int, use_rth: bool, timeout: float | None

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import what_to_show
-from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
 from posei_trader.adapters.interactive_brokers.historical.results import HistoryGap, Unchecked
+from posei_trader.adapters.interactive_brokers.historical.table_downloads import TableDownloads
 from posei_trader.adapters.interactive_brokers.historical.trading_hours import TradingHours
 from posei_trader.adapters.interactive_brokers.venue_time import from_nanos
 from posei_trader.errors import FixRequest, PoseiError, RequestRejected
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
-    from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryTable
+    from posei_trader.adapters.interactive_brokers.historical.table_downloads import HistoryTable
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.identifiers import InstrumentId
     from posei_trader.protocols import Clock
@@ -80,7 +80,7 @@ class HistorySource:
 
     def __init__(self, client: InteractiveBrokersClient, clock: Clock) -> None:
         self._client = client
-        self.downloads: Final = HistoryDownloads(client, clock)
+        self.downloads: Final = TableDownloads(client, clock)
         self.hours: Final = TradingHours(client)
         self._heads: dict[tuple[object, str, bool], int | None] = {}
 
@@ -94,7 +94,7 @@ class HistorySource:
         timeout: float | None = None,
         on_page: Callable[[int], None] | None = None,
     ) -> AsyncGenerator[HistoryTable, None]:
-        """Fetch a stream piece by piece. As `HistoryDownloads.bar_tables` and `tick_tables`."""
+        """Fetch a stream piece by piece. As `TableDownloads.bar_tables` and `tick_tables`."""
         if stream.bar_type is not None:
             return self.downloads.bar_tables(
                 stream.traded, stream.bar_type, start_ns, end_ns, use_rth=use_rth, timeout=timeout
