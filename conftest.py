@@ -91,6 +91,29 @@ def shown(record: logging.LogRecord) -> str:
 WATCH: Final = pytest.StashKey[LogWatch]()
 
 
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Generator[None]:
+    """Put loggers back after each test: programs set them up for their whole process."""
+    before = state_of_loggers()
+    yield
+    for name, (level, propagates, handlers) in state_of_loggers().items():
+        was = before.get(name, (logging.NOTSET, True, []))
+        if (level, propagates, handlers) != was:
+            logger = logging.getLogger(name)
+            logger.setLevel(was[0])
+            logger.propagate = was[1]
+            logger.handlers[:] = was[2]
+
+
+def state_of_loggers() -> dict[str, tuple[int, bool, list[logging.Handler]]]:
+    """Return level, propagation and handlers of every logger of ours."""
+    return {
+        name: (logger.level, logger.propagate, list(logger.handlers))
+        for name, logger in logging.root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger) and name.startswith(OURS)
+    }
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin with the run."""
     watch = config.stash[WATCH] = LogWatch()

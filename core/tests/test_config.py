@@ -332,7 +332,7 @@ def test_the_schema_describes_every_setting_and_gateways_as_open_tables():
     assert set(schema["properties"]) == set(AcmeDataConfig.model_fields)
     assert {"type": "object", "title": "GatewayConfig"} in schema["properties"]["gateway"]["anyOf"]
     described = LiveDataEngineConfig.json_schema()["properties"]["queue_size"]
-    assert "producers are slowed" in described["description"]
+    assert "wait for listeners" in described["description"]
 
 
 def test_a_gateway_is_recognised_by_its_provider():
