@@ -28,6 +28,7 @@ _PRICE_TAGS = ((0x11, "open"), (0x19, "high"), (0x21, "low"), (0x29, "close"))
 _FIXED = np.dtype([
     field for _, name in _PRICE_TAGS for field in ((f"{name} tag", "u1"), (name, "<f8"))
 ])  # fmt: skip
+_FIELDS = 8  # of a bar in text: date, open, high, low, close, volume, average, count
 _SHORT = 127  # lengths up to here are one byte
 _DATED_BELOW = 196  # versions whose answer itself says which dates it covers
 _WIRE_ID = (217).to_bytes(4, "big")
@@ -105,12 +106,18 @@ def text_bars(
     head = f"17\0{req_id}\0"
     if server_version < _DATED_BELOW:
         head += f"{start}\0{end}\0"
-    prices = [texts_of(column) for column in rows.prices.tolist()]
-    columns = zip(rows.dates, *prices, rows.volumes, rows.averages, rows.counts, strict=True)
-    body = "".join([
-        f"{date}\0{first}\0{high}\0{low}\0{close}\0{volume}\0{average}\0{count}\0"
-        for date, first, high, low, close, volume, average, count in columns
-    ])  # fmt: skip
+    # Column by column into the places of the rows' fields: half the price of a text for each row.
+    fields = [""] * (_FIELDS * len(rows.dates))
+    columns = (
+        rows.dates,
+        *(texts_of(column) for column in rows.prices.tolist()),
+        rows.volumes,
+        rows.averages,
+        texts_of(rows.counts),
+    )
+    for number, column in enumerate(columns):
+        fields[number::_FIELDS] = column
+    body = "\0".join([*fields, ""])
     return frame(f"{head}{len(rows.dates)}\0{body}".encode("ascii"))
 
 
