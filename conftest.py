@@ -23,7 +23,8 @@ ACCOUNT: Final = re.compile(r"(?<![A-Za-z0-9])(?:D[UFI]|[UFI])\d{6,}(?![A-Za-z0-
 """Account numbers of IB: U1234567, F1234567 for advisors, I1234567; with a D for paper."""
 
 SHORTEST_SECRET: Final = 7
-"""Shorter ones are words that stand in texts for other reasons."""
+FEWEST_CHARACTERS: Final = 5
+"""Shorter ones, and rows of few characters that property tests make, stand in texts by chance."""
 
 OURS: Final = ("posei", "asyncio", "root")
 KEPT: Final = 40
@@ -49,7 +50,11 @@ class LogWatch:
             handle(logger, record)
 
         def remembered(secret: SecretStr, value: str) -> None:
-            if isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+            if (
+                isinstance(value, str)
+                and len(value) >= SHORTEST_SECRET
+                and len(set(value)) >= FEWEST_CHARACTERS
+            ):
                 watch.secrets.add(value)
             make(secret, value)
 
