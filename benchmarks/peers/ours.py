@@ -16,9 +16,6 @@ from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersExecClientConfig,
     InteractiveBrokersInstrumentProviderConfig,
 )
-from posei_trader.adapters.interactive_brokers.historical.client import (
-    HistoricInteractiveBrokersClient,
-)
 from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
 from posei_trader.config import (
     LiveExecEngineConfig,
@@ -31,7 +28,6 @@ from posei_trader.live.node import TradingNode
 from posei_trader.model.enums import OrderSide
 from posei_trader.model.identifiers import InstrumentId
 from posei_trader.model.values import Quantity
-from posei_trader.persistence.catalog import ParquetDataCatalog
 from posei_trader.trading.strategy import Strategy
 
 AAPL = InstrumentId("AAPL.NASDAQ")
@@ -148,6 +144,12 @@ def orders(count: int, port: int) -> None:
 
 async def history(count: int, port: int) -> None:
     """Measure bars: to objects, to Arrow, to Parquet."""
+    # Arrow is no part of a live node, whose start and memory are measured too.
+    from posei_trader.adapters.interactive_brokers.historical.client import (  # noqa: PLC0415
+        HistoricInteractiveBrokersClient,
+    )
+    from posei_trader.persistence.catalog import ParquetDataCatalog  # noqa: PLC0415
+
     # The peers do not pace, and IB's pace is not what is measured.
     unlimited = PacingLimits(
         messages_per_second=100_000, order_reserve=0, burst=100_000, identical_s=0.0
