@@ -8,6 +8,7 @@ import logging
 import pytest
 from pydantic import SecretStr
 
+from posei_trader import secrecy
 from posei_trader.config import LoggingConfig
 from posei_trader.errors import ConfigError
 from posei_trader.logs import configure_logging, get_logger
@@ -207,7 +208,8 @@ async def test_what_a_task_binds_is_on_its_events_only(configured, console):
     assert "task=b" in next(line for line in lines if "from b" in line)
 
 
-def test_a_concealed_account_number_is_short_in_every_output(configured, console):
+def test_a_concealed_account_number_is_short_in_every_output(configured, console, monkeypatch):
+    monkeypatch.setattr(secrecy, "_concealed", {})  # property tests conceal texts of any form
     conceal("ZU7654321", "ZU..21")
     setup = configured(log_level_file="DEBUG", log_file_format="json")
     log = get_logger("X")
@@ -221,7 +223,8 @@ def test_a_concealed_account_number_is_short_in_every_output(configured, console
         assert "no such account: ZU..21" in text
 
 
-def test_what_is_concealed_is_bounded_and_never_a_short_word():
+def test_what_is_concealed_is_bounded_and_never_a_short_word(monkeypatch):
+    monkeypatch.setattr(secrecy, "_concealed", {})  # what others concealed stays concealed
     for number in range(1_500):
         conceal(f"DX{number:07}", "DX..")
     assert concealed("DX0000001 DX0001499") == "DX0000001 DX.."

@@ -115,7 +115,8 @@ async def test_a_killed_download_goes_on_at_the_last_stored_piece(gateway, tmp_p
         "where instrument_id = 'AAPL.NASDAQ' and spec = '1-MINUTE-LAST'",
         params={"files": files},
     ).fetchall()[0]
-    frame = pl.read_parquet(tmp_path / "catalog" / "bars", hive_partitioning=True)
+    # By a glob: what a kill left half-written lies beside, until the next join sweeps it away.
+    frame = pl.read_parquet(files, hive_partitioning=True)
     assert (count, low) == (len(frame), frame["low"].min())
     assert count == SESSIONS * 390
 
