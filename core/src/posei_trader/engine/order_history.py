@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from typing import TYPE_CHECKING, Final, Self, TypeVar, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 import msgspec
 
-from posei_trader.errors import ConfigError, DataFileError, InvalidRequest, StoreCorrupt
+from posei_trader.engine.store_records import EVENTS, TERMS, decoded
+from posei_trader.errors import DataFileError, InvalidRequest, StoreCorrupt
 from posei_trader.model.events import (
-    AnyOrderEvent,
     OrderPendingCancel,
     OrderPendingUpdate,
     OrderSubmitted,
 )
 from posei_trader.model.identifiers import ClientId, PositionId
-from posei_trader.model.orders import Order, OrderTerms
-from posei_trader.model.serialization import from_builtin
+from posei_trader.model.orders import Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OrderHistory", "StoredCommand", "StoredHistory"]
 
-T = TypeVar("T")
-
-_TERMS: Final = msgspec.json.Decoder(OrderTerms, dec_hook=from_builtin)
-_EVENTS: Final = msgspec.json.Decoder(AnyOrderEvent, dec_hook=from_builtin)
 _CHANGE: Final = msgspec.json.Decoder(dict[str, str | None])
 
 
@@ -173,19 +168,19 @@ class OrderHistory:
                 f"SELECT client_order_id, kind, ts_init, terms FROM commands {where} ORDER BY number",  # noqa: S608, E501  a constant text
                 values,
             ):
-                changed = self._decoded(_CHANGE, terms)
+                changed = decoded(self._path, _CHANGE, terms)
                 given = {key: value for key, value in changed.items() if value is not None}
                 commands.setdefault(name, []).append(StoredCommand(kind, ts_init, given))
             for name, body in self._db.execute(
                 f"SELECT client_order_id, body FROM events {where} ORDER BY number",  # noqa: S608  a constant text
                 values,
             ):
-                events.setdefault(name, []).append(self._decoded(_EVENTS, body))
+                events.setdefault(name, []).append(decoded(self._path, EVENTS, body))
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
         for name, client_id, position_id, ts_init, terms in rows:
-            order = Order(self._decoded(_TERMS, terms))
+            order = Order(decoded(self._path, TERMS, terms))
             for event in events.get(name, ()):
                 self._apply(order, event)
             yield StoredHistory(
@@ -203,17 +198,6 @@ class OrderHistory:
                 f"the order store contradicts itself: {error.message}",
                 field=str(self._path),
                 value=order.client_order_id,
-                remedy="restore the file from a backup, or move it away and reconcile by hand",
-            ) from error
-
-    def _decoded(self, decoder: msgspec.json.Decoder[T], body: str) -> T:
-        try:
-            return decoder.decode(body)
-        except (msgspec.MsgspecError, InvalidRequest, ConfigError) as error:
-            raise StoreCorrupt(
-                f"a record of the order store cannot be read: {error}",
-                field=str(self._path),
-                value=body,
                 remedy="restore the file from a backup, or move it away and reconcile by hand",
             ) from error
 

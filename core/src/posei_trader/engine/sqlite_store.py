@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Final, Literal, final
 
 import msgspec
 
 from posei_trader.engine.checkpointing import Checkpointer
 from posei_trader.engine.store import IMPLIED, StoredOrder, StoredState
+from posei_trader.engine.store_records import EVENTS, INSTRUMENTS, TERMS, decoded
 from posei_trader.errors import ConfigError, PoseiError, ResourceExhausted, StoreCorrupt
-from posei_trader.model.events import AnyOrderEvent, OrderFilled
+from posei_trader.model.events import OrderFilled
 from posei_trader.model.identifiers import ClientId, PositionId
-from posei_trader.model.instruments import AnyInstrument
-from posei_trader.model.orders import OrderTerms
-from posei_trader.model.serialization import encode_json, from_builtin
+from posei_trader.model.serialization import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["SqliteOrderStore"]
 
 _log: Final = logging.getLogger("posei.SqliteOrderStore")
-
-T = TypeVar("T")
 
 _VERSION: Final = 1
 
@@ -80,10 +77,6 @@ _INSERT_EVENT: Final = (
     "INSERT INTO events (client_order_id, kind, trade_id, ts_init, body) VALUES (?, ?, ?, ?, ?)"
 )
 _INSERT_INSTRUMENT: Final = "INSERT OR REPLACE INTO instruments VALUES (?, ?)"
-
-_EVENTS: Final = msgspec.json.Decoder(AnyOrderEvent, dec_hook=from_builtin)
-_TERMS: Final = msgspec.json.Decoder(OrderTerms, dec_hook=from_builtin)
-_INSTRUMENTS: Final = msgspec.json.Decoder(AnyInstrument, dec_hook=from_builtin)
 
 
 @final
@@ -185,16 +178,16 @@ class SqliteOrderStore:
         except sqlite3.Error as error:
             raise self._translated(error) from error
         return StoredState(
-            tuple(self._decoded(_INSTRUMENTS, body) for (body,) in instruments),
+            tuple(decoded(self._path, INSTRUMENTS, body) for (body,) in instruments),
             tuple(
                 StoredOrder(
-                    self._decoded(_TERMS, terms),
+                    decoded(self._path, TERMS, terms),
                     None if client_id is None else ClientId(client_id),
                     None if position_id is None else PositionId(position_id),
                 )
                 for terms, client_id, position_id in orders
             ),
-            tuple(self._decoded(_EVENTS, body) for (body,) in events),
+            tuple(decoded(self._path, EVENTS, body) for (body,) in events),
         )
 
     def close(self) -> None:
@@ -208,17 +201,6 @@ class SqliteOrderStore:
             self._is_open = False
             self._db.close()
             self._lock.close()
-
-    def _decoded(self, decoder: msgspec.json.Decoder[T], body: str) -> T:
-        try:
-            return decoder.decode(body)
-        except (msgspec.MsgspecError, PoseiError) as error:
-            raise StoreCorrupt(
-                f"a record of the order store cannot be read: {error}",
-                field=str(self._path),
-                value=body,
-                remedy="restore the file from a backup, or move it away and reconcile by hand",
-            ) from error
 
     def _write(
         self, statement: str, rows: Sequence[tuple[object, ...]], *, may_wait: bool = False
