@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import functools
 import heapq
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 import numpy as np
@@ -117,13 +118,45 @@ class TickTape:
         return TickColumns.of(self._events)
 
 
+class _ExpandedTape(ABC):
+    """Bars that are expanded into ticks on the way out.
+
+    Args:
+        expander: Makes the ticks.
+    """
+
+    def __init__(self, expander: BarExpander) -> None:
+        self._expander = expander
+
+    def events(self, start_ns: int, end_ns: int) -> Iterator[MarketEvent]:
+        """Yield the events of a range."""
+        for bars in self._source(start_ns, end_ns, _STREAM_BLOCK):
+            yield from self._expander.columns(bars).between(start_ns, end_ns).events()
+
+    def columns(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+        """Yield the events of a range in blocks."""
+        for bars in self._source(start_ns, end_ns, _PAGE_BLOCK):
+            yield self._expander.columns(bars).between(start_ns, end_ns)
+
+    def blocks(
+        self, start_ns: int, end_ns: int, *, trades: bool
+    ) -> Iterator[TickColumns | TickMatrix]:
+        """Yield the trades or quotes of a range in blocks, as matrices where possible."""
+        for bars in self._source(start_ns, end_ns, _HISTORY_BLOCK):
+            yield from _blocks(self._expander, bars, start_ns, end_ns, trades=trades)
+
+    @abstractmethod
+    def _source(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
+        """Yield the bars that overlap a range, about `block` at a time."""
+
+
 @final
-class BarTape:
+class BarTape(_ExpandedTape):
     """Bars in memory, expanded into ticks on the way out."""
 
     def __init__(self, bars: Sequence[BaseBar], expander: BarExpander) -> None:
+        super().__init__(expander)
         self._bars = BarColumns.of(bars)
-        self._expander = expander
         self._first: Final = bars[0].start_ns
         self._last: Final = [event.ts_ns for event in expander.expand(bars[-1])][-1]
 
@@ -137,23 +170,6 @@ class BarTape:
         """Time of the last event."""
         return self._last
 
-    def events(self, start_ns: int, end_ns: int) -> Iterator[MarketEvent]:
-        """Yield the events of a range."""
-        for bars in self._source(start_ns, end_ns, _STREAM_BLOCK):
-            yield from self._expander.columns(bars).between(start_ns, end_ns).events()
-
-    def columns(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
-        """Yield the events of a range in blocks."""
-        for bars in self._source(start_ns, end_ns, _PAGE_BLOCK):
-            yield self._expander.columns(bars).between(start_ns, end_ns)
-
-    def blocks(
-        self, start_ns: int, end_ns: int, *, trades: bool
-    ) -> Iterator[TickColumns | TickMatrix]:
-        """Yield the trades or quotes of a range in blocks, as matrices where possible."""
-        for bars in self._source(start_ns, end_ns, _HISTORY_BLOCK):
-            yield from _blocks(self._expander, bars, start_ns, end_ns, trades=trades)
-
     def _source(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
         starts = self._bars.start
         low = max(0, int(np.searchsorted(starts, start_ns, "right")) - 1)
@@ -163,12 +179,12 @@ class BarTape:
 
 
 @final
-class SyntheticTape:
+class SyntheticTape(_ExpandedTape):
     """Seeded prices that never begin and never end."""
 
     def __init__(self, bars: SyntheticBars, expander: BarExpander) -> None:
+        super().__init__(expander)
         self._bars = bars
-        self._expander = expander
 
     @property
     def first_ns(self) -> int | None:
@@ -179,23 +195,6 @@ class SyntheticTape:
     def last_ns(self) -> int | None:
         """Nothing: synthetic prices never end."""
         return None
-
-    def events(self, start_ns: int, end_ns: int) -> Iterator[MarketEvent]:
-        """Yield the events of a range."""
-        for bars in self._source(start_ns, end_ns, _STREAM_BLOCK):
-            yield from self._expander.columns(bars).between(start_ns, end_ns).events()
-
-    def columns(self, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
-        """Yield the events of a range in blocks."""
-        for bars in self._source(start_ns, end_ns, _PAGE_BLOCK):
-            yield self._expander.columns(bars).between(start_ns, end_ns)
-
-    def blocks(
-        self, start_ns: int, end_ns: int, *, trades: bool
-    ) -> Iterator[TickColumns | TickMatrix]:
-        """Yield the trades or quotes of a range in blocks, as matrices where possible."""
-        for bars in self._source(start_ns, end_ns, _HISTORY_BLOCK):
-            yield from _blocks(self._expander, bars, start_ns, end_ns, trades=trades)
 
     def _source(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
         return self._bars.columns(start_ns, end_ns, block)
