@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from posei_ib_sim import wire
 from posei_ib_sim.contracts.combos import COMBO_CON_ID
 from posei_ib_sim.history.bar_sizes import format_time
@@ -149,12 +151,9 @@ def order_status(order: SimOrder) -> wire.OrderStatus:
 
 def completed_order(order: SimOrder, zone: ZoneInfo) -> wire.CompletedOrder:
     """Return the report of a finished order."""
-    reported = _reported(order)
-    fields = {name: getattr(reported, name) for name in reported.__struct_fields__}
-    fields |= {"filledQuantity": order.filled, "totalQuantity": order.quantity}
     return wire.CompletedOrder(
         contract=to_wire(order.contract),
-        order=wire.Order(**fields),
+        order=replace(_reported(order), filledQuantity=order.filled, totalQuantity=order.quantity),
         orderState=wire.OrderState(
             status=order.status,
             completedTime=format_time(order.completed_ns, zone),
@@ -224,23 +223,21 @@ def bar_message(bar: Bar, zone: ZoneInfo, *, intraday: bool, epoch: bool) -> wir
 def _reported(order: SimOrder) -> wire.Order:
     """Return the order as a gateway reports it: ids filled in, defaults spelled out."""
     request = order.request
-    fields = {name: getattr(request, name) for name in request.__struct_fields__}
-    fields |= {
-        "clientId": order.client_id,
-        "orderId": order.api_id,
-        "permId": order.perm_id,
-        "account": order.account_id,
-        "lmtPrice": request.lmtPrice if request.lmtPrice is not None else _DEFAULT_PRICE,
-        "auxPrice": request.auxPrice if request.auxPrice is not None else _DEFAULT_PRICE,
-        "ocaType": request.ocaType or 3,
-        "origin": request.origin or 0,
-        "exemptCode": -1,
-        "clearingIntent": request.clearingIntent or "IB",
-        "trailStopPrice": float(order.stop_price)
-        if order.stop_price is not None and request.orderType.startswith("TRAIL")
-        else request.trailStopPrice,
-    }
-    return wire.Order(**fields)
+    trails = order.stop_price is not None and request.orderType.startswith("TRAIL")
+    return replace(
+        request,
+        clientId=order.client_id,
+        orderId=order.api_id,
+        permId=order.perm_id,
+        account=order.account_id,
+        lmtPrice=request.lmtPrice if request.lmtPrice is not None else _DEFAULT_PRICE,
+        auxPrice=request.auxPrice if request.auxPrice is not None else _DEFAULT_PRICE,
+        ocaType=request.ocaType or 3,
+        origin=request.origin or 0,
+        exemptCode=-1,
+        clearingIntent=request.clearingIntent or "IB",
+        trailStopPrice=float(order.stop_price) if trails else request.trailStopPrice,
+    )
 
 
 def _has_multiplier(contract: SimContract) -> bool:
