@@ -59,7 +59,6 @@ def test_show_prints_the_first_rows_of_a_span(catalog):
     rows = json.loads(invoke("show", catalog, "bars", BAR_TYPE, "--json").stdout)
     assert rows["rows"] == 1500
     assert rows["shown"][0]["open"] == "2.000000000"
-    assert invoke("show", catalog, "quote_ticks", "X.Y").stdout == "0 of 0 rows\n"
 
 
 def test_check_says_so_when_all_is_well_and_exits_with_1_when_not(catalog, tmp_path):
@@ -147,7 +146,25 @@ def test_plot_tells_scripts_what_it_drew(catalog, tmp_path):
 def test_what_cannot_be_is_refused_with_a_remedy(catalog, tmp_path):
     with pytest.raises(DataFileError, match="no catalog here"):
         raise invoke("ls", tmp_path / "nowhere").exception
-    with pytest.raises(InvalidRequest, match="no such bars"):
-        raise invoke("plot", catalog, "A.B-1-DAY-LAST", "-o", "x.svg").exception
+    for asked in (("plot", catalog, "A.B-1-DAY-LAST-EXTERNAL", "-o", "x.svg"),
+                  ("show", catalog, "bars", "A.B-1-DAY-LAST-EXTERNAL"),
+                  ("show", catalog, "quote_ticks", "A.B")):  # fmt: skip
+        with pytest.raises(InvalidRequest, match="no such stream"):
+            raise invoke(*asked).exception
     with pytest.raises(InvalidRequest, match=r"\.png, \.svg, \.pdf or \.html"):
         raise invoke("plot", catalog, BAR_TYPE, "-o", "x.bmp").exception
+
+
+def test_a_span_without_rows_of_a_stored_stream_is_no_unknown_stream(catalog):
+    done = invoke("show", catalog, "bars", BAR_TYPE, "--start", "2030-01-01")
+    assert (done.exit_code, done.stdout) == (0, "0 of 0 rows\n")
+    with pytest.raises(InvalidRequest, match="no bars in this span") as refused:
+        raise invoke("plot", catalog, BAR_TYPE, "-o", "x.svg", "--start", "2030-01-01").exception
+    assert "2030-01-01" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["nowhere/x.html", "nowhere/x.png"])
+def test_a_picture_that_cannot_be_written_is_refused_with_its_path(catalog, tmp_path, name):
+    with pytest.raises(InvalidRequest, match="cannot write the picture") as refused:
+        raise invoke("plot", catalog, BAR_TYPE, "-o", tmp_path / name).exception
+    assert (refused.value.field, refused.value.value) == ("output", str(tmp_path / name))

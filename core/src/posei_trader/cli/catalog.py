@@ -45,6 +45,17 @@ def _opened(path: str) -> ParquetDataCatalog:
     return catalog
 
 
+def _need_stream(catalog: ParquetDataCatalog, path: str, kind: str, key: str) -> None:
+    """Tell a name that is not stored from a stored one that has nothing in the asked span."""
+    if not any((one, str(name)) == (kind, key) for one, name, *_ in catalog.contents()):
+        raise InvalidRequest(
+            "there is no such stream in the catalog",
+            field="kind, key",
+            value=f"{kind} {key}",
+            remedy=f"choose one that `posei catalog ls {path}` shows",
+        )
+
+
 def _iso(nanos: int) -> str:
     seconds, rest = divmod(nanos, 1_000_000_000)
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -82,7 +93,10 @@ def show(
     json: _Json = False,
 ) -> None:
     """Show the first rows of a stream."""
-    rows = _opened(path).table(kind, key, start, end)
+    catalog = _opened(path)
+    rows = catalog.table(kind, key, start, end)
+    if not rows.num_rows:
+        _need_stream(catalog, path, kind, key)
     shown: list[Mapping[str, object]] = rows.slice(0, limit).to_pylist()
     texts = [{name: str(value) for name, value in row.items()} for row in shown]
     if json:
@@ -188,17 +202,27 @@ def plot(
             value=str(output),
             remedy=f"write {output.with_suffix('.svg')}",
         )
-    bars = _opened(path).bars([bar_type], start=start, end=end)
+    catalog = _opened(path)
+    bars = catalog.bars([bar_type], start=start, end=end)
     if not bars:
+        _need_stream(catalog, path, "bars", bar_type)
         raise InvalidRequest(
-            "there are no such bars in the catalog",
-            field="bar_type",
-            value=bar_type,
-            remedy=f"choose one that `posei catalog ls {path}` shows",
+            "the catalog has no bars in this span",
+            field="start, end",
+            value=f"{start or 'the first'} to {end or 'the last'}",
+            remedy=f"choose a span that `posei catalog ls {path}` shows",
         )
     from posei_trader.cli.candles import draw_candles  # noqa: PLC0415 - imports matplotlib
 
-    draw_candles(bars, output)
+    try:
+        draw_candles(bars, output)
+    except OSError as error:
+        raise InvalidRequest(
+            f"cannot write the picture: {error.strerror or error}",
+            field="output",
+            value=str(output),
+            remedy="choose a directory that exists, can be written and has room",
+        ) from error
     if json:
         drawn = {"bar_type": bar_type, "bars": len(bars), "output": str(output)}
         typer.echo(jsonlib.dumps(drawn, indent=2))

@@ -10,6 +10,7 @@ from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.errors import (
     InstrumentAmbiguous,
     InstrumentNotFound,
+    InvalidRequest,
     MarketDataNotPermitted,
     PacingViolation,
     PoseiError,
@@ -292,4 +293,14 @@ async def test_every_failure_of_a_request_is_one_of_ours(shop):
     client = await shop.connected(gateway)
     with pytest.raises(PoseiError):
         await client.get_matching_contracts("caf\u00e9")
+    assert client.health().requests == ()
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+async def test_a_timeout_that_is_no_time_is_refused_before_anything_is_asked(shop, seconds):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    with pytest.raises(InvalidRequest, match="a positive number of seconds") as refused:
+        await client.server_time(timeout=seconds)
+    assert refused.value.field == "timeout"
     assert client.health().requests == ()

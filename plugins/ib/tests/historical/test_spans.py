@@ -52,6 +52,13 @@ def test_a_duration_that_cannot_be_read_is_refused(duration):
         span_of(None, None, duration, "UTC", NOW)
 
 
+@pytest.mark.parametrize("duration", ["9999 Y", "30000 M", "999999 W", "99999999 D", f"{10**20} S"])
+def test_a_duration_beyond_the_calendar_is_refused(duration):
+    with pytest.raises(InvalidRequest, match="beyond the calendar") as refused:
+        span_of(None, None, duration, "UTC", NOW)
+    assert (refused.value.field, refused.value.value) == ("duration", duration)
+
+
 def test_either_a_start_or_a_duration_is_needed():
     for start, duration in ((None, None), (naive("2024-01-01"), "5 D")):
         with pytest.raises(InvalidRequest, match="either a start or a duration"):
@@ -59,10 +66,13 @@ def test_either_a_start_or_a_duration_is_needed():
 
 
 def test_the_end_may_not_come_before_the_start():
-    with pytest.raises(InvalidRequest, match="the end must lie after the start"):
+    with pytest.raises(InvalidRequest, match="the end must lie after the start") as refused:
         span_of(naive("2024-01-02"), naive("2024-01-01"), None, "UTC", NOW)
+    assert refused.value.value == "2024-01-02 00:00:00 UTC to 2024-01-01 00:00:00 UTC"
 
 
 def test_an_unknown_zone_is_named():
     with pytest.raises(InvalidRequest, match=r"(?s)unknown time zone.*Mars/Base"):
         span_of(naive("2024-01-01"), None, None, "Mars/Base", NOW)
+    with pytest.raises(InvalidRequest, match="unknown time zone"):
+        span_of(None, None, "5 D", "Mars/Base", NOW)  # even where no time needs it

@@ -9,11 +9,12 @@ An answer is never empty because nothing is known.
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane, Scheduler
-from posei_trader.errors import ConnectionLost, PoseiError, RequestTimeout
+from posei_trader.errors import ConnectionLost, InvalidRequest, PoseiError, RequestTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -140,10 +141,18 @@ class RequestTable:
                 does not count.
 
         Raises:
+            InvalidRequest: the timeout is no time that an answer can take.
             RequestTimeout: it did not come in time.
             ConnectionLost: the connection broke meanwhile.
             PoseiError: IB refused; see `error_codes`.
         """
+        if not 0 < timeout < math.inf:
+            raise InvalidRequest(
+                "a timeout is a positive number of seconds",
+                field="timeout",
+                value=timeout,
+                remedy="write 120, or more for a slow gateway",
+            )
         while question.channel is not None:
             busy = self._by_channel.get(question.channel)
             if busy is None or busy.question.key == question.key:

@@ -13,6 +13,7 @@ import msgspec
 
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS, bar_size
 from posei_trader.adapters.interactive_brokers.historical.bar_times import floor_to_period
+from posei_trader.adapters.interactive_brokers.venue_time import from_nanos
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import NANOS_PER_SECOND, BarSpecification
 from posei_trader.model.enums import BarAggregation
@@ -139,7 +140,9 @@ def check_span(start_ns: int, end_ns: int) -> None:
         raise InvalidRequest(
             "the end must lie after the start",
             field="start, end",
-            value=(start_ns, end_ns),
+            value=" to ".join(
+                f"{from_nanos(ns):%Y-%m-%d %H:%M:%S} UTC" for ns in (start_ns, end_ns)
+            ),
             remedy="exchange them, or leave the end out for now",
         )
 

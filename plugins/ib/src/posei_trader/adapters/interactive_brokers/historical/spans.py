@@ -7,7 +7,12 @@ import re
 from typing import Final
 
 from posei_trader.adapters.interactive_brokers.historical.segmentation import check_span
-from posei_trader.adapters.interactive_brokers.venue_time import from_nanos, localized, to_nanos
+from posei_trader.adapters.interactive_brokers.venue_time import (
+    from_nanos,
+    localized,
+    to_nanos,
+    zone,
+)
 from posei_trader.errors import InvalidRequest
 
 _DURATION: Final = re.compile(r"\s*(\d+)\s*([SDWMY])\s*", re.IGNORECASE)
@@ -35,6 +40,7 @@ def span_of(
         InvalidRequest: both or neither of start and duration are given, the duration cannot be
             read, the zone is unknown, or the span is empty.
     """
+    zone(tz_name)  # a misspelt zone is an error even where no time needs it
     end_ns = now_ns if end is None else to_nanos(localized(end, tz_name))
     if (start is None) == (duration is None):
         raise InvalidRequest(
@@ -61,15 +67,25 @@ def _before(end_ns: int, duration: str) -> int:
             remedy="write '5 D', '3600 S' or '1 Y'",
         )
     count, unit = int(match[1]), match[2].upper()
-    if unit == "S":
-        return end_ns - count * 1_000_000_000
-    if unit in _DAYS:
-        return end_ns - count * _DAYS[unit] * 86_400 * 1_000_000_000
     moment = from_nanos(end_ns)
-    months = moment.year * 12 + moment.month - 1 - count * _MONTHS[unit]
-    year, month = divmod(months, 12)
-    day = min(moment.day, _last_day(year, month + 1))
-    return to_nanos(moment.replace(year=year, month=month + 1, day=day)) + end_ns % 1_000
+    try:
+        if unit == "S":
+            before = moment - dt.timedelta(seconds=count)
+        elif unit in _DAYS:
+            before = moment - dt.timedelta(days=count * _DAYS[unit])
+        else:
+            months = moment.year * 12 + moment.month - 1 - count * _MONTHS[unit]
+            year, month = divmod(months, 12)
+            day = min(moment.day, _last_day(year, month + 1))
+            before = moment.replace(year=year, month=month + 1, day=day)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest(
+            "the duration reaches back beyond the calendar",
+            field="duration",
+            value=duration,
+            remedy="IB's history begins some decades ago: write '30 Y' at most",
+        ) from error
+    return to_nanos(before) + end_ns % 1_000
 
 
 def _last_day(year: int, month: int) -> int:
