@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, final
 
@@ -122,18 +123,24 @@ class Reconciler:
         """Ask for every live order of ours that the venue did not mention."""
         told = {report.client_order_id for report in status.orders}
         told_ids = {report.venue_order_id for report in status.orders}
-        missing: list[tuple[Order, OrderStatusReport | None]] = []
-        for order in self._cache.orders():
-            if (
+        missing = [
+            order
+            for order in self._cache.orders()
+            if not (
                 order.is_closed
                 or self._cache.client_of_order(order.client_order_id) != client.client_id
                 or order.client_order_id in told
                 or order.venue_order_id in told_ids
-            ):
-                continue
-            query = QueryOrder(order.client_order_id, order.instrument_id)
-            missing.append((order, await client.query_order(query)))
-        return missing
+            )
+        ]
+        # All at once, so that a client whose venue tells of all orders anyway asks only once.
+        found = await asyncio.gather(
+            *(
+                client.query_order(QueryOrder(order.client_order_id, order.instrument_id))
+                for order in missing
+            )
+        )
+        return list(zip(missing, found, strict=True))
 
     def _take(
         self,

@@ -370,13 +370,7 @@ class InteractiveBrokersExecutionClient:
         Raises:
             RetryLater: the answer did not come; nothing is known.
         """
-        truth = self._connected().truth
-        listing = await truth.refresh()
-        wanted = command.client_order_id
-        for report in await truth.order_reports(listing):
-            if report.client_order_id == wanted:
-                return report
-        return None
+        return await self._connected().truth.status_of(command.client_order_id)
 
     async def preview_order(self, order: Order) -> OrderPreview:
         """Ask IB what an order would cost and lock; nothing is traded, no event is emitted.

@@ -88,6 +88,7 @@ class VenueTruth:
         self._clock = clock
         self._skipped_types = skipped_types
         self._all_clients = all_clients
+        self._next: asyncio.Task[dict[ClientOrderId, OrderStatusReport]] | None = None
 
     # -- healing --------------------------------------------------------------------------------
 
@@ -165,6 +166,24 @@ class VenueTruth:
             is_quote_quantity=tracked.identity.is_quote_quantity,
         )
         self._inbox.happened(tracked, t.StillWorking(terms))
+
+    async def status_of(self, name: ClientOrderId) -> OrderStatusReport | None:
+        """Ask what IB knows of an order of ours; None when it definitely knows nothing of it.
+
+        Those who ask at the same moment share one question, for IB always tells of all orders.
+
+        Raises:
+            RetryLater: a part of the answer did not come.
+        """
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._look())
+        return (await asyncio.shield(self._next)).get(name)
+
+    async def _look(self) -> dict[ClientOrderId, OrderStatusReport]:
+        self._next = None  # an answer that has begun may know nothing of what was sent since
+        reports = await self.order_reports(await self.refresh())
+        named = ((report.client_order_id, report) for report in reversed(reports))
+        return {name: report for name, report in named if name is not None}
 
     # -- reports --------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ Its connection, reader thread and queue are not used. Any release whose `MAX_CLI
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from importlib.metadata import PathDistribution
 from pathlib import Path
 from struct import Struct
@@ -63,8 +64,11 @@ Call = tuple[str, tuple[Any, ...]]
 """A callback of IB's: its name in `EWrapper` and its arguments."""
 
 
+@cache
 def check_installation(home: Path | None = None) -> None:
     """Refuse an `ibapi` that is too old, or that several distributions wrote over each other.
+
+    It looks once: 25 ms, which every further client of a process saves.
 
     Raises:
         PluginError: names the distributions and what to do.
