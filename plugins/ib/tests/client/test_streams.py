@@ -12,6 +12,7 @@ from posei_trader.errors import (
     ConnectionLost,
     InvalidRequest,
     MarketDataNotPermitted,
+    RequestRejected,
     ResourceExhausted,
 )
 
@@ -262,18 +263,6 @@ async def test_real_time_bars_reach_the_listener(shop):
     )
 
 
-async def test_data_that_ib_has_only_for_the_underlying_says_where(shop):
-    gateway = await shop.gateway()
-    client = await shop.connected(gateway)
-    listener = shop.Listener()
-    client.subscribe_market_data(shop.AAPL, listener)
-    req_id = (await gateway.asked(1))[2]
-    gateway.send(91, req_id, 265598, "NASDAQ")
-    name, error = await listener.next()
-    assert name == "stream_failed"
-    assert "conId 265598 on NASDAQ" in error.remedy
-
-
 async def test_a_failing_listener_is_counted_and_stops_nothing(shop):
     gateway = await shop.gateway()
     client = await shop.connected(gateway)
@@ -336,3 +325,84 @@ async def test_a_listener_that_fails_for_every_tick_does_not_flood_the_log(shop,
     gateway.send_raw(shop.text_frame(2, 6, req_id, 8, "1") * 500)
     await shop.until(lambda: client.health().handler_errors == 500)
     assert sum("a handler failed" in line for line in caplog.messages) == 5
+
+
+async def test_a_cfd_is_served_by_its_underlying_and_the_listener_need_not_know(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    listener = shop.Listener()
+    cfd = type(shop.AAPL)(secType="CFD", symbol="IBM", exchange="SMART", currency="USD", conId=99)
+    subscription = client.subscribe_market_data(cfd, listener, generic_ticks="233")
+    asked = await gateway.asked(1)
+    gateway.send(91, asked[2], 8314, "SMART")
+    assert await gateway.asked(2) == ["2", "2", asked[2]]
+    again = await gateway.asked(1)
+    assert again[3] == "8314"
+    assert again[2] != asked[2]
+    assert "SMART" in again
+    assert again[-4:] == ["233", "0", "0", ""]
+    gateway.send(4, 2, asked[2], 300, "Can't find EId with tickerId", "")
+    gateway.send(1, 6, again[2], 1, 190.5, "3", 0)
+    assert await listener.next() == ("tick_price", 1, 190.5, 3 * BILLION, 0)
+    # Who wants the same CFD shares the stream, and a lost connection goes straight to where it is.
+    client.subscribe_market_data(cfd, listener, generic_ticks="233")
+    gateway.drop()
+    assert (await gateway.asked(1))[3] == "8314"
+    assert gateway.count(1) == 3
+    assert subscription.state is StreamState.OPEN
+    assert client.pacing().lines["market data lines"] == (1, 100)
+
+
+async def test_the_book_of_a_cfd_is_its_underlyings(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    listener = shop.Listener()
+    cfd = type(shop.AAPL)(secType="CFD", symbol="IBM", exchange="SMART", currency="USD", conId=99)
+    subscription = client.subscribe_market_depth(cfd, listener, rows=5)
+    asked = await gateway.asked(10)
+    gateway.send(92, asked[2], 8314, "ISLAND")
+    assert await gateway.asked(11) == ["11", "1", asked[2], "1"]
+    again = await gateway.asked(10)
+    assert again[3] == "8314"
+    assert "ISLAND" in again
+    assert again[-3:] == ["5", "0", ""]  # one exchange has no merged book
+    gateway.send(12, 1, again[2], 0, 0, 1, 190.5, 3)
+    assert (await listener.next())[0] == "depth"
+    subscription.close()
+    assert await gateway.asked(11) == ["11", "1", again[2], "0"]
+
+
+async def test_rerouting_in_circles_fails_the_stream_instead_of_going_on_for_ever(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    listener = shop.Listener()
+    client.subscribe_market_data(shop.AAPL, listener)
+    for _ in range(2):
+        gateway.send(91, (await gateway.asked(1))[2], 8314, "SMART")
+    name, error = await listener.next()
+    assert (name, type(error)) == ("stream_failed", RequestRejected)
+    assert "conId 8314 on SMART" in str(error)
+    assert client.pacing().lines["market data lines"] == (0, 100)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (10197, "No market data during competing live session"),
+        (162, "HMDS error message:Trading TWS session is connected from a different IP address"),
+    ],
+)
+async def test_another_session_that_takes_the_data_is_waited_for_by_every_stream(shop, code, text):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    listener = shop.Listener()
+    client.subscribe_historical_bars(shop.AAPL, listener, duration="1 D", bar_size="1 min")
+    for _ in range(8):  # more often than any other failure is forgiven
+        asked = await gateway.asked(20)
+        before = client.error_counts().get(code, 0)
+        gateway.send(4, 2, asked[1], code, text, "")
+        await shop.until(lambda before=before: client.error_counts().get(code, 0) > before)
+        clock.advance(61)
+    await gateway.asked(20)
+    assert {name for name, *_ in listener.seen} == {"stream_restarted"}

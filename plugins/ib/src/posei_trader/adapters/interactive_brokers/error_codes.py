@@ -119,6 +119,7 @@ class ErrorRule:
         order: What happens to an order that it is bound to.
         error: What a failed request raises.
         remedy: What a reader can do.
+        stream: What happens to a stream that it is bound to, where that differs from a request.
     """
 
     severity: Severity
@@ -127,6 +128,7 @@ class ErrorRule:
     order: Action
     error: type[PoseiError] = RequestRejected
     remedy: str | None = None
+    stream: Action | None = None
 
 
 _INFO, _WARNING, _ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
@@ -311,7 +313,7 @@ _BY_TEXT: Final[tuple[tuple[frozenset[int], str, ErrorRule], ...]] = (
     (
         frozenset({162}),
         "session is connected from a different ip",
-        replace(_RULES[10197], request=_A.FAIL),
+        replace(_RULES[10197], request=_A.FAIL, stream=_A.REISSUE),
     ),
     (frozenset({162}), "query cancelled", replace(_RULES[162], error=ConnectionLost)),
     (frozenset({162}), "timed out", replace(_RULES[162], error=RequestTimeout)),

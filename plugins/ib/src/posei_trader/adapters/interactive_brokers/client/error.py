@@ -139,14 +139,14 @@ class InteractiveBrokersClientErrorMixin(ClientPart):
             self._session.requests.fail(request, error)
 
     def _stream_error(self, stream: Stream, code: int, message: str, rule: ErrorRule) -> None:
-        streams = self._session.streams
-        if rule.request is Action.NOTE:
+        streams, action = self._session.streams, rule.stream or rule.request
+        if action is Action.NOTE:
             return
-        if rule.request is Action.RESET_BOOK:
+        if action is Action.RESET_BOOK:
             streams.guarded(stream.target.depth_reset)
             return
         error = error_for(code, message, stream.plan.subject)
-        if rule.request in {Action.RETRY, Action.REISSUE}:
+        if action in {Action.RETRY, Action.REISSUE}:
             streams.reissue_later(stream, error)
         else:
             streams.fail(stream, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, final
 
 from posei_trader.adapters.interactive_brokers.client.describe import described
@@ -16,10 +16,13 @@ from posei_trader.adapters.interactive_brokers.client.router import Router
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane
 from posei_trader.adapters.interactive_brokers.client.streams import StreamPlan, Subscription
 from posei_trader.adapters.interactive_brokers.contract_conversion import contract_to_ibapi
+from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.pacing import LineKind
 from posei_trader.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from posei_trader.adapters.interactive_brokers.client.handlers import (
         DepthHandler,
         MarketDataHandler,
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
         UpToDateBarsHandler,
     )
     from posei_trader.adapters.interactive_brokers.client.session import Session
-    from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.wire.records import TickKind
 
 __all__ = ["InteractiveBrokersClientMarketDataMixin"]
@@ -150,14 +152,11 @@ class InteractiveBrokersClientMarketDataMixin(HistoryRequests):
             NotConnected: there is no connection.
         """
         asked = contract.bare()
-        plan = StreamPlan(
-            key=("market data", asked, generic_ticks),
-            subject=f"market data of {described(asked)}",
-            open=lambda ib, req_id: ib.reqMktData(
-                req_id, contract_to_ibapi(asked), generic_ticks, False, False, []
+        plan = replace(
+            _level_one_plan(asked, asked, generic_ticks),
+            reroute=lambda con_id, exchange: _level_one_plan(
+                asked, IBContract(conId=con_id, exchange=exchange), generic_ticks
             ),
-            close=lambda ib, req_id: ib.cancelMktData(req_id),
-            line=LineKind.MARKET_DATA,
         )
         return self._session.streams.join(plan, handler)
 
@@ -253,14 +252,15 @@ class InteractiveBrokersClientMarketDataMixin(HistoryRequests):
             NotConnected: there is no connection.
         """
         asked = contract.bare()
-        plan = StreamPlan(
-            key=("depth", asked, rows, is_smart, id(handler)),
-            subject=f"order book of {described(asked)}",
-            open=lambda ib, req_id: ib.reqMktDepth(
-                req_id, contract_to_ibapi(asked), rows, is_smart, []
+        key = ("depth", asked, rows, is_smart, id(handler))
+        plan = replace(
+            _depth_plan(key, asked, rows, is_smart=is_smart),
+            reroute=lambda con_id, exchange: _depth_plan(
+                key,
+                IBContract(conId=con_id, exchange=exchange),
+                rows,
+                is_smart=exchange == "SMART",
             ),
-            close=lambda ib, req_id: ib.cancelMktDepth(req_id, is_smart),
-            line=LineKind.DEPTH,
         )
         return self._session.streams.join(plan, handler)
 
@@ -296,15 +296,8 @@ class InteractiveBrokersClientMarketDataMixin(HistoryRequests):
     def _rerouted(self, req_id: int, con_id: int, exchange: str) -> None:
         """Follow IB to the contract that has the data: CFDs are quoted by their underlying."""
         stream = self._session.streams.find(req_id)
-        if stream is None:
-            return
-        error = InvalidRequest(
-            "IB has this data only for the underlying",
-            field="contract",
-            value=stream.plan.subject,
-            remedy=f"subscribe conId {con_id} on {exchange}",
-        )
-        self._session.streams.fail(stream, error)
+        if stream is not None:
+            self._session.streams.reroute(stream, con_id, exchange)
 
     def _deliver(self, req_id: int, method: str, value: Any) -> None:
         stream = self._session.streams.find(req_id)
@@ -331,6 +324,30 @@ class InteractiveBrokersClientMarketDataMixin(HistoryRequests):
         kind = self._market_data.market_data_type
         data = self._session.encode(lambda ib: ib.reqMarketDataType(kind))
         self._session.scheduler.submit(Command(data, Lane.REQUEST))
+
+
+def _level_one_plan(asked: IBContract, served_by: IBContract, generic_ticks: str) -> StreamPlan:
+    return StreamPlan(
+        key=("market data", asked, generic_ticks),
+        subject=f"market data of {described(served_by)}",
+        open=lambda ib, req_id: ib.reqMktData(
+            req_id, contract_to_ibapi(served_by), generic_ticks, False, False, []
+        ),
+        close=lambda ib, req_id: ib.cancelMktData(req_id),
+        line=LineKind.MARKET_DATA,
+    )
+
+
+def _depth_plan(key: Hashable, served_by: IBContract, rows: int, *, is_smart: bool) -> StreamPlan:
+    return StreamPlan(
+        key=key,
+        subject=f"order book of {described(served_by)}",
+        open=lambda ib, req_id: ib.reqMktDepth(
+            req_id, contract_to_ibapi(served_by), rows, is_smart, []
+        ),
+        close=lambda ib, req_id: ib.cancelMktDepth(req_id, is_smart),
+        line=LineKind.DEPTH,
+    )
 
 
 def _computed(value: float | None) -> float | None:

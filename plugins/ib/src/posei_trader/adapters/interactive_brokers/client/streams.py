@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane, Scheduler
 from posei_trader.adapters.interactive_brokers.pacing import LineKind
-from posei_trader.errors import NotConnected, PoseiError
+from posei_trader.errors import NotConnected, PoseiError, RequestRejected, ResourceExhausted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Stream", "StreamPlan", "StreamRegistry", "StreamState", "StreamStatus", "Subscription"]
 
 _REISSUES_AFTER_ERRORS: Final = 5
-_PATIENT: Final = frozenset({10197})
+_PATIENT: Final = frozenset({162, 10197})
+"""Codes that say, as `ResourceExhausted`, that another session of the user takes the data."""
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 _SECOND: Final = 1_000_000_000
@@ -62,7 +63,8 @@ class StreamPlan:
         line: What it takes a line of.
         channel: For streams without an id: the name under which its data comes.
         cost: What opening counts for, if it is a historical request.
-        replays: Whether a second listener is told the latest values first.
+        reroute: Makes the plan that asks for the data of the contract that IB names instead, given
+            its conId and exchange; None where IB does not reroute.
     """
 
     key: Hashable
@@ -72,7 +74,7 @@ class StreamPlan:
     line: LineKind = LineKind.FREE
     channel: str | None = None
     cost: HistoricalCost | None = None
-    replays: bool = False
+    reroute: Callable[[int, str], StreamPlan] | None = None
 
 
 @final
@@ -307,12 +309,13 @@ class StreamRegistry:
         """
         if self._clock.timestamp_ns() - stream.opened_ns > _QUIET_S * _SECOND:
             stream.errors_in_a_row = 0
-        if stream.errors_in_a_row >= _REISSUES_AFTER_ERRORS and error.code not in _PATIENT:
+        is_patient = isinstance(error, ResourceExhausted) and error.code in _PATIENT
+        if stream.errors_in_a_row >= _REISSUES_AFTER_ERRORS and not is_patient:
             self.fail(stream, error)
             return
         pause = min(_FIRST_PAUSE_S * 2 ** min(stream.errors_in_a_row, 16), _LONGEST_PAUSE_S)
         stream.errors_in_a_row += 1
-        if error.code in _PATIENT:
+        if is_patient:
             self._close_at_ib(stream)  # IB keeps it, without data
         self._suspend(stream)
         self._log.warning(
@@ -336,6 +339,37 @@ class StreamRegistry:
         self._close_at_ib(stream)
         self._suspend(stream)
         self._reissue(stream, reason)
+
+    def reroute(self, stream: Stream, con_id: int, exchange: str) -> None:
+        """Ask for the contract that IB names in a stream's stead; its listeners need not know.
+
+        IB reroutes once: a second answer of that kind would lead in circles, and fails the stream.
+        """
+        change = stream.plan.reroute
+        if change is None:
+            error = RequestRejected(
+                f"IB reroutes to conId {con_id} on {exchange} what it has rerouted already",
+                field="contract",
+                value=stream.plan.subject,
+                remedy="subscribe to the underlying itself",
+            )
+            self.fail(stream, error)
+            return
+        self._close_at_ib(stream)  # IB may count the line; if not, it says 300, which is ignored
+        self._suspend(stream)
+        stream.plan = change(con_id, exchange)
+        try:
+            self._send(stream)
+        except NotConnected:
+            return  # the next connection opens it
+        except PoseiError as failure:
+            self.fail(stream, failure)
+            return
+        self._log.info(
+            "IB has the data of a stream under another contract",
+            stream=stream.plan.subject,
+            req_id=stream.req_id,
+        )
 
     def reissue_all(self, reason: str, *, close_first: bool) -> int:
         """Open every stream anew, each exactly once; return how many.
