@@ -24,8 +24,11 @@ LARGEST_FRAME: Final = 0xFFFFFF
 """Longest payload that IB's own clients accept."""
 
 _PREFIX: Final = Struct(">I")
-_USUAL_SIZE: Final = 128 * 1024
+_USUAL_SIZE: Final = 16 * 1024
+"""How much is read at once: uvloop reads up to 32 times before anything else has its turn."""
+
 _NO_ID: Final = -1
+_TEXT_IDS: Final = {str(number).encode(): number for number in range(1, 256)}
 
 
 def frame(payload: bytes) -> bytes:
@@ -59,7 +62,6 @@ class FrameReader:
         self._view = memoryview(self._buffer)
         self._end = 0
         self._wanted = _PREFIX.size
-        self._text_ids = {str(number).encode(): number for number in range(1, 256)}
 
     def switch(self, framing: Framing) -> None:
         """Read ids in another way from the next frame on."""
@@ -118,19 +120,19 @@ class FrameReader:
         return position
 
     def _walk_text(self, chunk: bytes, position: int) -> int:
-        unpack, ids, size = _PREFIX.unpack_from, self._text_ids, len(chunk)
-        find, frames = chunk.find, 0
+        unpack, number_of, size, frames = _PREFIX.unpack_from, _TEXT_IDS.get, len(chunk), 0
         while size - position >= 4:
             start = position + 4
-            stop = start + unpack(chunk, position)[0]
+            (length,) = unpack(chunk, position)
+            stop = start + length
             if stop > size:
-                _check(stop - start)
+                _check(length)
                 break
             frames += 1
             position = stop
-            cut = find(b"\0", start, stop)
-            number = ids.get(chunk[start:cut], 0) if cut > 0 else 0
-            self.deliver(number, chunk[cut + 1 : stop] if number else chunk[start:stop])
+            text_id, _, payload = chunk[start:stop].partition(b"\0")
+            number = number_of(text_id, 0)
+            self.deliver(number, payload if number else chunk[start:stop])
         self.frames += frames
         return position
 
@@ -138,13 +140,14 @@ class FrameReader:
         unpack, size, frames = _PREFIX.unpack_from, len(chunk), 0
         while size - position >= 4:
             start = position + 4
-            stop = start + unpack(chunk, position)[0]
+            (length,) = unpack(chunk, position)
+            stop = start + length
             if stop > size:
-                _check(stop - start)
+                _check(length)
                 break
             frames += 1
             position = stop
-            if stop - start < 4:
+            if length < 4:
                 self.deliver(0, chunk[start:stop])
             else:
                 self.deliver(unpack(chunk, start)[0], chunk[start + 4 : stop])
