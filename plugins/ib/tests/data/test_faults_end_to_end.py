@@ -67,7 +67,7 @@ async def test_an_account_without_permission_is_told_which(open_feed, start_gate
     await feed.until(lambda: feed.sink.failures)
     ((subscription, error),) = feed.sink.failures
     assert subscription == QUOTES
-    assert "market_data_type" in str(error)
+    assert "account management" in str(error)
     await feed.client.unsubscribe(QUOTES)
 
 

@@ -138,6 +138,14 @@ _SUBSCRIBE: Final = (
     "subscribe to this market data in IB's account management, or use delayed data "
     "(market_data_type=DELAYED_FROZEN)"
 )
+_SUBSCRIBE_LIVE: Final = (
+    "subscribe to this market data in IB's account management; IB delays neither ticks one by one "
+    "nor bars nor books, only level one: quotes, trades by fallback_to_level_one, and bars that "
+    "are built of them (INTERNAL)"
+)
+_SUBSCRIBE_ONLY: Final = (
+    "subscribe to this market data in IB's account management; IB has no delayed data of it"
+)
 
 
 def _notice(
@@ -300,6 +308,9 @@ _WARNINGS: Final = range(2100, 2200)
 _WARNING_RULE: Final = ErrorRule(_WARNING, About.REQUEST, _A.NOTE, _A.ORDER_WARNING)
 _UNLISTED: Final = ErrorRule(_ERROR, About.UNLISTED, _A.FAIL, _A.ORDER_UNCERTAIN)
 
+_NEVER_DELAYED: Final = frozenset({162, 420, 10187, 10189})
+_LIVE_ONLY: Final = replace(_PERMISSION, remedy=_SUBSCRIBE_LIVE)
+
 _BY_TEXT: Final[tuple[tuple[frozenset[int], str, ErrorRule], ...]] = (
     (frozenset({200}), "ambiguous", replace(_RULES[200], error=InstrumentAmbiguous)),
     (
@@ -307,11 +318,16 @@ _BY_TEXT: Final[tuple[tuple[frozenset[int], str, ErrorRule], ...]] = (
         "returned no data",
         replace(_RULES[162], request=_A.EMPTY, severity=Severity.INFO),
     ),
-    (frozenset({162, 420, 10187, 10189}), "pacing violation", _PACING),
-    (frozenset({162, 420, 10187, 10189}), "permission", _PERMISSION),
-    (frozenset({162, 420, 10187, 10189}), "not subscribed", _PERMISSION),
+    (_NEVER_DELAYED, "pacing violation", _PACING),
+    (_NEVER_DELAYED, "permission", _LIVE_ONLY),
+    (_NEVER_DELAYED, "not subscribed", _LIVE_ONLY),
     (
-        frozenset({162}),
+        frozenset({354}),
+        "delayed market data is not available",
+        replace(_PERMISSION, remedy=_SUBSCRIBE_ONLY),
+    ),
+    (
+        _NEVER_DELAYED,
         "session is connected from a different ip",
         replace(_RULES[10197], request=_A.FAIL, stream=_A.REISSUE),
     ),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Stream", "StreamPlan", "StreamRegistry", "StreamState", "StreamStatus", "Subscription"]
 
 _REISSUES_AFTER_ERRORS: Final = 5
-_PATIENT: Final = frozenset({162, 10197})
+_PATIENT: Final = frozenset({162, 420, 10187, 10189, 10197})
 """Codes that say, as `ResourceExhausted`, that another session of the user takes the data."""
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0

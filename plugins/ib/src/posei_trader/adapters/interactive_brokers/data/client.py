@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.freshness import Freshness
 from posei_trader.adapters.interactive_brokers.data.live import LiveStreams
+from posei_trader.adapters.interactive_brokers.data.params import truth_of
 from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
 from posei_trader.adapters.interactive_brokers.historical.recent import recent_bars
 from posei_trader.adapters.interactive_brokers.traded import Traded
@@ -276,8 +277,7 @@ class InteractiveBrokersDataClient:
 
     def _use_rth(self, request: HistoryRequest, *, default: bool | None = None) -> bool:
         configured = self._config.use_regular_trading_hours if default is None else default
-        text = request.params.get("use_rth")
-        return configured if text is None else text.lower() in {"true", "1", "yes"}
+        return truth_of("use_rth", request.params.get("use_rth"), default=configured)
 
     # -- inside ---------------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ _HALTED: Final = ""
 _OPTION_INTEREST: Final = "101"
 _FUTURES_INTEREST: Final = "588"
 _OPTIONS: Final = frozenset({"OPT", "FOP"})
+_TICKS: Final = frozenset({DataKind.QUOTE_TICKS, DataKind.TRADE_TICKS})
 
 _PARAMS: Final[dict[DataKind, frozenset[str]]] = {
     DataKind.QUOTE_TICKS: frozenset({"batch_quotes"}),
@@ -148,6 +149,8 @@ class StreamOpener:
         kind = context.subscription.kind
         if not self._config.fallback_to_level_one or not is_about_lines:
             return None
+        if kind not in _TICKS:  # bars of a second are made of every tick: fewer would be other bars
+            return None
         _log.warning(
             "no tick-by-tick stream: level one serves instead, with fewer ticks",
             subscription=str(context.subscription),
@@ -155,7 +158,7 @@ class StreamOpener:
         )
         if kind is DataKind.TRADE_TICKS:
             return self._level_one_trades(context)
-        return self._level_one_quotes(context) if kind is DataKind.QUOTE_TICKS else None
+        return self._level_one_quotes(context)
 
     # -- quotes and trades ----------------------------------------------------------------------
 

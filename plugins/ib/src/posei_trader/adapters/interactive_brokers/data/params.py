@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
     from posei_trader.model.requests import Subscription
 
-__all__ = ["STALE_AFTER", "depth_of", "flag", "flag_of", "stale_after_of"]
+__all__ = ["STALE_AFTER", "depth_of", "flag", "flag_of", "stale_after_of", "truth_of"]
 
 STALE_AFTER: Final = "stale_after"
 """Seconds of trading hours without a message after which a stream is opened anew."""
@@ -30,7 +30,15 @@ def flag(context: StreamContext, name: str, *, default: bool) -> bool:
 
 def flag_of(subscription: Subscription, name: str, *, default: bool) -> bool:
     """Return a parameter that is true or false. Raises as :func:`flag`."""
-    value = dict(subscription.params).get(name)
+    return truth_of(name, dict(subscription.params).get(name), default=default)
+
+
+def truth_of(name: str, value: str | None, *, default: bool) -> bool:
+    """Return what a text means that says yes or no, the default without one.
+
+    Raises:
+        InvalidRequest: it says neither.
+    """
     if value is None:
         return default
     if value.lower() in {"true", "1", "yes"}:
