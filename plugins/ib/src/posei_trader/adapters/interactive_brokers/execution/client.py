@@ -405,7 +405,7 @@ class InteractiveBrokersExecutionClient:
             ReconciliationFailed: the account trades what the provider cannot define.
         """
         trading = self._connected()
-        listing = await trading.truth.refresh(since_ns)
+        listing = await trading.truth.refresh(since_ns, is_reported=True)
         return ExecutionMassStatus(
             client_id=self.client_id,
             account_id=trading.desk.account_id,

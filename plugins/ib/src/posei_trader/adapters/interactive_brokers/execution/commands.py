@@ -318,7 +318,7 @@ class OrderCommands:
         perm_id = order.venue_order_id
         if perm_id is None or not perm_id.isdecimal():
             return None
-        return self._inbox.placed_elsewhere(int(perm_id))
+        return self._inbox.others.get(int(perm_id))
 
     def _changed(self, order: Order, wanted: WorkingTerms) -> tuple[IBContract, IBOrder]:
         """Return IB's order with other terms.

@@ -13,6 +13,7 @@ import msgspec
 from posei_trader.adapters.interactive_brokers.error_codes import Action
 from posei_trader.adapters.interactive_brokers.execution.accounts import masked
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook, is_leg
+from posei_trader.adapters.interactive_brokers.execution.others import OtherOrders
 from posei_trader.adapters.interactive_brokers.execution.previews import preview_of
 from posei_trader.adapters.interactive_brokers.execution.problems import problem_kind
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
@@ -22,7 +23,6 @@ from posei_trader.adapters.interactive_brokers.orders.decoding import (
     fill_report,
     liquidity_of,
     money_of,
-    order_report,
     venue_order_id,
 )
 from posei_trader.adapters.interactive_brokers.orders.machine import advance
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
 _log = get_logger("InteractiveBrokersExecutionClient")
 
-_EXTERNAL_AT_MOST: Final = 10_000
-"""How many orders of others are remembered, for their statuses."""
+_WITHOUT_COST_AT_MOST: Final = 10_000
+"""How many executions of others are remembered until IB tells what they cost."""
 
 
 class Desk(msgspec.Struct, frozen=True):
@@ -109,7 +109,7 @@ class OrderInbox:
         self._clock = clock
         self._on_doubt = on_doubt
         self._load = load
-        self._external: dict[int, OpenOrder] = {}
+        self.others: Final = OtherOrders(desk.account_id, sink, clock, load)
         self._expected: dict[int, Callable[[Answer], None]] = {}
         self._instructions: dict[object, None] = {}
         self._without_cost: dict[str, FillReport] = {}
@@ -134,7 +134,7 @@ class OrderInbox:
             perm_id=order.permId,
         )
         if tracked is None:
-            self._external_order(row)
+            self.others.order(row)
             return
         self._ledger.learn_parent(tracked.identity.client_order_id, order.parentId)
         self.happened(tracked, self._state_of(row, tracked))
@@ -162,14 +162,14 @@ class OrderInbox:
         if self._is_instruction(row.client_id, row.order_id, row.perm_id):
             self._answered(row)
             return
-        if row.perm_id in self._external and self._ledger.find(perm_id=row.perm_id) is None:
-            self._external_status(row)
+        if row.perm_id in self.others and self._ledger.find(perm_id=row.perm_id) is None:
+            self.others.status(row)
             return
         tracked = self._ledger.find(
             client_id=row.client_id, order_id=row.order_id, perm_id=row.perm_id
         )
         if tracked is None:
-            self._external_status(row)
+            self.others.status(row)
             return
         seen = t.StateSeen(
             row.status,
@@ -349,43 +349,7 @@ class OrderInbox:
             reason = preview_of(row.state).as_reason()
             self.happened(tracked, t.StateSeen("Inactive", reason=reason))
 
-    # -- orders of others -----------------------------------------------------------------------
-
-    def placed_elsewhere(self, perm_id: int) -> OpenOrder | None:
-        """Return an order that was not ours as IB told it last, None when it told nothing."""
-        return self._external.get(perm_id)
-
-    def _external_order(self, row: OpenOrder) -> None:
-        if row.order.permId:
-            self._external[row.order.permId] = row
-            if len(self._external) > _EXTERNAL_AT_MOST:
-                del self._external[next(iter(self._external))]
-        self._load(row.contract, lambda traded: self._report_order(row, traded, None))
-
-    def _external_status(self, row: OrderStatusUpdate) -> None:
-        known = self._external.get(row.perm_id)
-        if known is None:
-            return
-        if row.status in {"Cancelled", "ApiCancelled", "Filled", "Inactive"}:
-            del self._external[row.perm_id]
-        known = msgspec.structs.replace(known, status=row.status)
-        self._load(known.contract, lambda traded: self._report_order(known, traded, row))
-
-    def _report_order(
-        self, row: OpenOrder, traded: Traded, progress: OrderStatusUpdate | None
-    ) -> None:
-        self._sink.order_report(
-            order_report(
-                row.order,
-                row.status or row.state.status,
-                traded,
-                account_id=self._desk.account_id,
-                client_order_id=None,
-                progress=progress or row.last_status,
-                ts_init=self._clock.timestamp_ns(),
-                order_id=row.order_id,
-            )
-        )
+    # -- trades of others -----------------------------------------------------------------------
 
     def _external_fill(self, row: ExecutionRecord, traded: Traded) -> None:
         if not self._executions.is_news(row.exec_id):
@@ -410,7 +374,7 @@ class OrderInbox:
             self._executions.correct(row.exec_id, report.last_qty, report.last_px)
         if report.commission is None:
             self._without_cost[known.first_id] = report
-            if len(self._without_cost) > _EXTERNAL_AT_MOST:
+            if len(self._without_cost) > _WITHOUT_COST_AT_MOST:
                 del self._without_cost[next(iter(self._without_cost))]
         self._sink.fill_report(report)
 

@@ -92,12 +92,16 @@ class VenueTruth:
 
     # -- healing --------------------------------------------------------------------------------
 
-    async def refresh(self, since_ns: int = 0, *, is_audit: bool = False) -> Listing:
+    async def refresh(
+        self, since_ns: int = 0, *, is_audit: bool = False, is_reported: bool = False
+    ) -> Listing:
         """List everything and let the machine settle what was in doubt.
 
         Args:
             since_ns: Executions from this moment on, UNIX ns UTC; 0 for all.
             is_audit: Doubt every working order that IB does not list.
+            is_reported: Whether the caller reports the listed orders, so that those of others need
+                not be reported one by one as they come.
 
         Raises:
             RetryLater: a part of the answer did not come; what came was true and was used.
@@ -109,8 +113,13 @@ class VenueTruth:
         }
         # An order of an earlier run may have been placed under another client id.
         everywhere = self._all_clients or any(self._ledger.order_id(n) is None for n in waited)
-        # The client hands every order of the answer to the inbox as it comes.
-        listed = await self._client.get_open_orders(all_clients=everywhere)
+        listed: list[OpenOrder] = []
+        self._inbox.others.keep()
+        try:
+            # The client hands every order of the answer to the inbox as it comes.
+            listed = await self._client.get_open_orders(all_clients=everywhere)
+        finally:
+            self._inbox.others.release(listed if is_reported else ())
         executions = await self._client.get_executions(since_ns=since_ns, account=self._desk.number)
         completed = await self._client.get_completed_orders()
         listing = Listing(
