@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
+import threading
 import time
 
 LAST_PRICE = 999.0
+"""The bid, or the price, of the last tick: who has seen it has seen all."""
+
+PATIENCE_S = 60.0
+"""After it a run in which the last tick never came reports what did come."""
 
 
 class Meter:
-    """Note when ticks arrive; `tick` is all that a contestant's callback calls."""
+    """Note when ticks arrive; `tick` or `update` is all that a contestant's callback calls."""
 
-    def __init__(self, *, keeps_moments: bool) -> None:
+    def __init__(self, *, keeps_moments: bool = False) -> None:
         self.count = 0
         self.first_ns = self.last_ns = 0
         self.moments: list[tuple[int, int]] = []
@@ -21,6 +27,10 @@ class Meter:
         self.on_done = lambda: None
         self._keeps = keeps_moments
         self._cpu = 0.0
+        self._price = 0.0
+        watch = threading.Timer(PATIENCE_S, self._give_up)
+        watch.daemon = True
+        watch.start()
 
     def tick(self, price: float, number: int) -> None:
         """Take a tick: its bid or price, and its number where latency is measured."""
@@ -37,22 +47,32 @@ class Meter:
             self.is_done = True
             self.on_done()
 
+    def update(self, bid: float) -> None:
+        """Take a quote of level one; each update brings another bid, and counts once."""
+        if bid != self._price:
+            self._price = bid
+            self.tick(bid, 0)
+
     def report(self, **more: object) -> None:
         """Print the result as one line of JSON."""
-        print(
-            json.dumps(
-                {
-                    "count": self.count,
-                    "first_ns": self.first_ns,
-                    "last_ns": self.last_ns,
-                    "cpu_s": self._cpu,
-                    "rss_mb": memory_mb(),
-                    "moments": self.moments,
-                    **more,
-                }
-            )
+        text = json.dumps(
+            {
+                "count": self.count,
+                "is_done": self.is_done,
+                "first_ns": self.first_ns,
+                "last_ns": self.last_ns,
+                "cpu_s": self._cpu,
+                "rss_mb": memory_mb(),
+                "moments": self.moments,
+                **more,
+            }
         )
-        sys.stdout.flush()
+        print(text, flush=True)
+
+    def _give_up(self) -> None:
+        if self.count and not self.is_done:
+            self.report()
+            os._exit(0)
 
 
 def memory_mb() -> float:
@@ -60,3 +80,9 @@ def memory_mb() -> float:
     with open("/proc/self/statm", encoding="ascii") as file:
         pages = int(file.read().split()[1])
     return pages * resource.getpagesize() / 2**20
+
+
+def arguments() -> tuple[str, int, int, bool]:
+    """Return what is measured, the port, how much of it, and whether moments are kept."""
+    kind, port, count, moments = sys.argv[1:]
+    return kind, int(port), int(count), moments == "1"

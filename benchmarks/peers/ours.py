@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from meter import Meter, memory_mb
+from meter import Meter, arguments, memory_mb
 from posei_trader.adapters.interactive_brokers.common import IB, IB_VENUE, IBContract
 from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersDataClientConfig,
@@ -47,12 +46,15 @@ class Watch(Strategy):
             self.subscribe_trade_ticks(AAPL)
         else:
             self.subscribe_quote_ticks(
-                AAPL, params={"batch_quotes": "false" if self.kind == "quotes" else "true"}
+                AAPL, params={"batch_quotes": "true" if self.kind == "l1" else "false"}
             )
 
     def on_quote_tick(self, tick) -> None:
-        """Take a quote; of level one, the last is whole when its ask has come."""
-        self.meter.tick(float(tick.bid_price), int(tick.bid_size))
+        """Take a quote."""
+        if self.kind == "l1":
+            self.meter.update(float(tick.bid_price))
+        else:
+            self.meter.tick(float(tick.bid_price), int(tick.bid_size))
 
     def on_trade_tick(self, tick) -> None:
         """Take a trade."""
@@ -136,9 +138,7 @@ def orders(count: int, port: int) -> None:
         strategy = Trade(node, count)
         node.trader.add_strategy(strategy)
         node.run()
-        Meter(keeps_moments=False).report(
-            acknowledged=strategy.acknowledged, filled=strategy.filled
-        )
+        Meter().report(acknowledged=strategy.acknowledged, filled=strategy.filled)
         node.dispose()
 
 
@@ -184,7 +184,7 @@ async def history(count: int, port: int) -> None:
         ParquetDataCatalog(folder).write_data(list(tables))
         parquet = time.monotonic() - began
     await client.disconnect()
-    Meter(keeps_moments=False).report(
+    Meter().report(
         bars=len(bars), objects_s=objects, arrow_s=arrow, parquet_s=parquet, rss_mb=memory
     )
 
@@ -200,4 +200,5 @@ def main(kind: str, port: int, count: int, *, moments: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[4]), moments=sys.argv[3] == "1")
+    wanted, at, number, keeps = arguments()
+    main(wanted, at, number, moments=keeps)

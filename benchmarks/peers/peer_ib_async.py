@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import sys
 import time
 
 import ib_async
-from meter import Meter, memory_mb
+from meter import Meter, arguments, memory_mb
 
 CONTRACT = ib_async.Stock("AAPL", "SMART", "USD")
 
@@ -31,10 +30,12 @@ async def stream(kind: str, port: int, *, moments: bool) -> None:
 
     def updated(ticker: ib_async.Ticker) -> None:
         if kind == "l1":
-            meter.tick(ticker.bid, 0)
+            for tick in ticker.ticks:  # one event for all that a segment brought
+                if tick.tickType == 1:
+                    meter.update(tick.price)
             return
         for tick in ticker.tickByTicks:
-            if kind == "quotes":
+            if kind != "trades":
                 meter.tick(tick.bidPrice, int(tick.bidSize))
             else:
                 meter.tick(tick.price, 0)
@@ -42,7 +43,7 @@ async def stream(kind: str, port: int, *, moments: bool) -> None:
     if kind == "l1":
         ticker = ib.reqMktData(CONTRACT)
     else:
-        ticker = ib.reqTickByTickData(CONTRACT, "BidAsk" if kind == "quotes" else "AllLast")
+        ticker = ib.reqTickByTickData(CONTRACT, "AllLast" if kind == "trades" else "BidAsk")
     ticker.updateEvent += updated
     await done
     meter.report()
@@ -77,7 +78,7 @@ async def orders(count: int, port: int) -> None:
         acknowledged.append(moments["acknowledged"] - began)
         filled.append(moments["filled"] - began)
         await asyncio.sleep(0.03)
-    Meter(keeps_moments=False).report(acknowledged=acknowledged, filled=filled)
+    Meter().report(acknowledged=acknowledged, filled=filled)
     ib.disconnect()
 
 
@@ -93,15 +94,15 @@ async def history(count: int, port: int) -> None:
             CONTRACT, last, f"{days} D", "1 min", "TRADES", useRTH=False, formatDate=2, timeout=120
         )
     objects = time.monotonic() - began
-    Meter(keeps_moments=False).report(bars=len(bars), objects_s=objects, rss_mb=memory_mb())
+    Meter().report(bars=len(bars), objects_s=objects, rss_mb=memory_mb())
     ib.disconnect()
 
 
 if __name__ == "__main__":
-    wanted, at, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[4])
+    wanted, at, number, keeps = arguments()
     if wanted == "orders":
         asyncio.run(orders(number, at))
     elif wanted == "history":
         asyncio.run(history(number, at))
     else:
-        asyncio.run(stream(wanted, at, moments=sys.argv[3] == "1"))
+        asyncio.run(stream(wanted, at, moments=keeps))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 import threading
 import time
 
@@ -11,7 +10,7 @@ from ibapi.client import EClient
 from ibapi.contract import Contract
 from ibapi.order import Order
 from ibapi.wrapper import EWrapper
-from meter import Meter, memory_mb
+from meter import Meter, arguments, memory_mb
 
 
 def aapl() -> Contract:
@@ -49,8 +48,8 @@ class Program(EWrapper, EClient):
         self.order_id = orderId
         if self.kind == "l1":
             self.reqMktData(1, aapl(), "", False, False, [])
-        elif self.kind in {"quotes", "trades"}:
-            name = "BidAsk" if self.kind == "quotes" else "AllLast"
+        elif self.kind in {"quotes", "trades", "start"}:
+            name = "AllLast" if self.kind == "trades" else "BidAsk"
             self.reqTickByTickData(1, aapl(), name, 0, False)
         elif self.kind == "orders":
             threading.Timer(0.5, self.send).start()
@@ -96,7 +95,7 @@ class Program(EWrapper, EClient):
     def tickSize(self, reqId, tickType, size) -> None:
         """Take a size of level one; that of the ask is an update's last message."""
         if tickType == 3:
-            self.meter.tick(self.bid, 0)
+            self.meter.update(self.bid)
 
     def send(self) -> None:
         """Send the next order."""
@@ -147,4 +146,5 @@ def main(kind: str, port: int, count: int, *, moments: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[4]), moments=sys.argv[3] == "1")
+    wanted, at, number, keeps = arguments()
+    main(wanted, at, number, moments=keeps)

@@ -1,25 +1,27 @@
-"""The neutral server: what every contestant is driven by, in a process of its own.
+"""The neutral server: one process that every contestant of every row is driven by.
 
 Everything beside the measured traffic (contracts, accounts, the handshake) is answered by the
-simulated gateway. The measured ticks are encoded before the clock starts and written as they are;
-bars are made once and cut. When it ends, it writes the moments of sending, so that whoever measures
-latency can join them with the moments of arrival: the monotonic clock is one for all processes.
+simulated gateway. Measured ticks are encoded before the clock starts and written as they are, bars
+are slices of prepared bytes, so the server costs all contestants alike. There are two ports: one
+speaks text only, the other the newest dialect that its client knows.
+
+It is told what to serve in lines of JSON on its standard input, and says when it has sent what. The
+monotonic clock is one for all processes: moments of sending and of arrival can be joined.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import datetime as dt
+import gc
 import json
 import sys
 import time
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-import numpy as np
+from bars import LAST_MINUTE, Bars
+from meter import LAST_PRICE
 
 from posei_ib_sim import wire
 from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
@@ -29,57 +31,53 @@ if TYPE_CHECKING:
 
     from posei_ib_sim.server.session import Session
 
-LAST_PRICE: Final = 999.0
-"""The bid, or the price, of the last tick: who has seen it has seen all."""
-
-_EPOCH: Final = 1_709_650_800  # 2024-03-05 15:00 UTC
-_UPDATES: Final = 4  # messages of one level-one update
+_SETTLE_S: Final = 0.5  # whatever the contestant still does after it has asked
+_TEXT_VERSION: Final = 200
 
 
 class Script:
-    """Answers the measured requests.
+    """Answers the measured requests of one run.
 
     Args:
-        kind: What is measured: quotes, trades, l1 or history.
+        kind: What is measured: quotes, trades, l1, start, orders or history.
         count: How many ticks, or level-one updates.
         rate: Ticks a second; 0 sends all at once.
     """
 
-    def __init__(self, kind: str, count: int, rate: int) -> None:
+    def __init__(self, server: Server, kind: str, count: int, rate: int) -> None:
         self.kind, self.count, self.rate = kind, count, rate
         self.sent_ns: list[int] = []
+        self._server = server
         self._tasks: set[asyncio.Task[None]] = set()
         self._served = False
 
-    def install(self, gateway: SimulatedIBGateway) -> None:
-        """Take the measured requests over from the gateway."""
-        table = gateway.server._routes._table  # noqa: SLF001 - the server has no other use for it
-        if self.kind in {"quotes", "trades"}:
-            table[wire.TickByTickRequest] = self._stream
-        elif self.kind == "l1":
-            table[wire.MarketDataRequest] = self._stream
-        elif self.kind == "orders":
-            self._account = next(iter(gateway.server.simulation.accounts.accounts))
-            table[wire.PlaceOrderRequest] = self._order
-        elif self.kind == "history":
-            table[wire.HistoricalDataRequest] = self._bars
+    @property
+    def handlers(self) -> dict[type[wire.ClientMessage], object]:
+        """What is taken over from the gateway."""
+        return {
+            "quotes": {wire.TickByTickRequest: self._stream},
+            "trades": {wire.TickByTickRequest: self._stream},
+            "start": {wire.TickByTickRequest: self._stream},
+            "l1": {wire.MarketDataRequest: self._stream},
+            "orders": {wire.PlaceOrderRequest: self._order},
+            "history": {wire.HistoricalDataRequest: self._bars},
+        }[self.kind]
 
     def _stream(self, session: Session, request: wire.MarketDataRequest) -> None:
         if self._served:
             return
         self._served = True
-        codec = wire.Codec(session.version)
-        frames = [codec.encode(message) for message in self._messages(request.reqId or 0)]
-        task = asyncio.create_task(self._send(session, frames))
-        self._tasks.add(task)
+        frames = self._server.frames(self, session.version, request.reqId or 0)
+        self._tasks.add(asyncio.create_task(self._send(session, frames)))
 
-    def _messages(self, req_id: int) -> Iterator[wire.ServerMessage]:
+    def messages(self, req_id: int) -> Iterator[wire.ServerMessage]:
+        """Return the ticks of this run."""
         for number in range(self.count):
             is_last = number == self.count - 1
             bid = LAST_PRICE if is_last else 100 + (number % 997) / 100
-            if self.kind == "quotes":
+            if self.kind in {"quotes", "start"}:
                 quote = wire.HistoricalTickBidAsk(
-                    time=_EPOCH + number // 50,
+                    time=LAST_MINUTE * 60 + number // 50,
                     priceBid=bid,
                     priceAsk=bid + 0.01,
                     sizeBid=Decimal(number + 1),
@@ -88,7 +86,7 @@ class Script:
                 yield wire.TickByTickData(reqId=req_id, tickType=3, historicalTickBidAsk=quote)
             elif self.kind == "trades":
                 trade = wire.HistoricalTickLast(
-                    time=_EPOCH + number // 50,
+                    time=LAST_MINUTE * 60 + number // 50,
                     price=bid,
                     size=Decimal(number % 90 + 1),
                     exchange="NASDAQ",
@@ -103,11 +101,13 @@ class Script:
                     yield wire.TickSize(reqId=req_id, tickType=0 if tick == 1 else 3, size=size)
 
     async def _send(self, session: Session, frames: list[bytes]) -> None:
-        await asyncio.sleep(0.5)  # whatever the contestant still does after it has asked
+        write = session._transport.write  # noqa: SLF001 - past the gateway's own buffering
+        if self.kind != "start":
+            await asyncio.sleep(_SETTLE_S)
         if not self.rate:
             whole = b"".join(frames)
             self.sent_ns = [time.monotonic_ns()]
-            session._transport.write(whole)  # noqa: SLF001 - past the gateway's own buffering
+            write(whole)
             return
         step = 1_000_000_000 // self.rate
         start = time.monotonic_ns()
@@ -116,14 +116,14 @@ class Script:
             while (left := due - time.monotonic_ns()) > 0:  # noqa: ASYNC110 - a schedule
                 await asyncio.sleep(left / 2e9 if left > 200_000 else 0)
             self.sent_ns.append(time.monotonic_ns())
-            session._transport.write(frame)  # noqa: SLF001 - same
+            write(frame)
 
     def _order(self, session: Session, request: wire.PlaceOrderRequest) -> None:
         """Work and fill an order at once, in the messages and the order of a real gateway."""
         number = request.orderId or 0
         quantity = request.order.totalQuantity or Decimal(1)
         ids = {"orderId": number, "clientId": session.client_id, "permId": 1_000_000 + number}
-        order = msgspec.structs.replace(request.order, **ids, account=self._account)
+        order = msgspec.structs.replace(request.order, **ids, account=self._server.account)
         contract = msgspec.structs.replace(request.contract, conId=265598)
         status = {**ids, "lastFillPrice": 0.0, "mktCapPrice": 0.0, "parentId": 0}
 
@@ -146,9 +146,9 @@ class Script:
 
         execution = wire.Execution(
             **ids,
-            execId=f"0001.{number:08x}.01.01",
+            execId=f"0001.{time.monotonic_ns():x}.01.01",
             time="20240305 15:00:00 UTC",
-            acctNumber=self._account,
+            acctNumber=self._server.account,
             exchange="NASDAQ",
             side="BOT",
             shares=quantity,
@@ -158,96 +158,85 @@ class Script:
             orderRef=order.orderRef,
             lastLiquidity=2,
         )
-        for message in (
-            *told("Submitted", Decimal(0)),
-            wire.ExecutionDetails(reqId=-1, contract=contract, execution=execution),
-            *told("Filled", quantity),
-            wire.CommissionAndFeesReport(
-                execId=execution.execId, commissionAndFees=1.0, currency="USD"
-            ),
+        commission = wire.CommissionAndFeesReport(
+            execId=execution.execId, commissionAndFees=1.0, currency="USD"
+        )
+        fill = wire.ExecutionDetails(reqId=-1, contract=contract, execution=execution)
+        for group in (
+            told("Submitted", Decimal(0)),
+            (fill, *told("Filled", quantity), commission),
         ):
-            session.send(message)
-        session.outgoing.flush()
+            for message in group:
+                session.send(message)
+            session.outgoing.flush()
 
     def _bars(self, session: Session, request: wire.HistoricalDataRequest) -> None:
-        end, seconds = _span(request)
-        stop = int(end) // 60
-        rows = _rows(stop - seconds // 60, stop, is_epoch=request.formatDate == 2)
-        frame = wire.Codec(session.version).encode_bars(
-            request.reqId or 0, "20240101 00:00:00 UTC", "20240301 00:00:00 UTC", rows
+        session._transport.write(  # noqa: SLF001 - as above
+            self._server.bars.answer(session.version, request)
         )
-        session._transport.write(frame)  # noqa: SLF001 - same
-        if session.version >= 196:
-            session.send(wire.HistoricalDataEnd(reqId=request.reqId))
 
 
-def _span(request: wire.HistoricalDataRequest) -> tuple[float, int]:
-    number, unit = request.duration.split()
-    seconds = int(number) * {"S": 1, "D": 86_400, "W": 7 * 86_400, "M": 30 * 86_400}[unit]
-    text = request.endDateTime.replace("-", " ").removesuffix(" UTC")
-    moment = dt.datetime.strptime(text, "%Y%m%d %H:%M:%S").replace(tzinfo=dt.UTC)
-    return moment.timestamp(), seconds
+class Server:
+    """Two gateways, what they are made to answer, and what is prepared for it."""
+
+    def __init__(self, *gateways: SimulatedIBGateway) -> None:
+        self.bars = Bars()
+        self.account = next(iter(gateways[0].server.simulation.accounts.accounts))
+        self._tables = [one.server._routes._table for one in gateways]  # noqa: SLF001 - no other use
+        self._own = [dict(table) for table in self._tables]
+        self._frames: dict[tuple[object, ...], list[bytes]] = {}
+        self._script: Script | None = None
+
+    def begin(self, kind: str, count: int, rate: int) -> None:
+        """Take the measured requests over from the gateways."""
+        self._script = Script(self, kind, count, rate)
+        for table, own in zip(self._tables, self._own, strict=True):
+            table.update(own)
+            table.update(self._script.handlers)
+        gc.collect()
+
+    def end(self) -> list[int]:
+        """Return when the last run's ticks were sent."""
+        return self._script.sent_ns if self._script else []
+
+    def frames(self, script: Script, version: int, req_id: int) -> list[bytes]:
+        """Return the frames of a run's ticks: encoded once for all rounds."""
+        key = (script.kind, script.count, version, req_id)
+        if key not in self._frames:
+            codec = wire.Codec(version)
+            self._frames[key] = [codec.encode(one) for one in script.messages(req_id)]
+        return self._frames[key]
 
 
-_DATES: dict[tuple[int, bool], str] = {}
-
-
-def _rows(first: int, stop: int, *, is_epoch: bool) -> wire.BarRows:
-    """Return minute bars without a gap; what they hold follows from the minute alone."""
-    minutes = range(first, stop)
-    opens = 100 + np.arange(first, stop) % 997 / 100
-    return wire.BarRows(
-        [_date(minute, is_epoch=is_epoch) for minute in minutes],
-        np.stack([opens, opens + 0.05, opens - 0.05, opens + 0.01]).round(2),
-        [str(minute % 900 + 1) for minute in minutes],
-        [f"{price:.2f}" for price in opens],
-        [minute % 90 + 1 for minute in minutes],
+def _gateway(version: int | None) -> SimulatedIBGateway:
+    return SimulatedIBGateway(
+        SimulatedIBGatewayConfig(
+            port=0,
+            speed=1.0,
+            start="2024-03-05T15:00:00Z",
+            pacing=False,
+            fill_on="standing_quote",
+            server_version=version,
+        )
     )
 
 
-def _date(minute: int, *, is_epoch: bool) -> str:
-    if is_epoch:
-        return str(minute * 60)
-    found = _DATES.get((minute, is_epoch))
-    if found is None:
-        moment = dt.datetime.fromtimestamp(minute * 60, dt.UTC)
-        found = _DATES[minute, is_epoch] = moment.strftime("%Y%m%d %H:%M:%S UTC")
-    return found
-
-
-async def serve(kind: str, count: int, rate: int, version: int | None) -> list[int]:
-    """Serve until the standard input ends, and return the moments of sending."""
-    config = SimulatedIBGatewayConfig(
-        port=0,
-        speed=1.0,
-        start="2024-03-05T15:00:00Z",
-        pacing=False,
-        fill_on="standing_quote",
-        server_version=version,
-    )
-    script = Script(kind, count, rate)
-    if kind == "history":  # the dates of both halves, made before the clock runs
-        for minute in range(_EPOCH // 60 - 150_000, _EPOCH // 60 + 1_500):
-            _date(minute, is_epoch=False)
-    async with SimulatedIBGateway(config) as gateway:
-        script.install(gateway)
-        print(gateway.port, flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    return script.sent_ns
-
-
-def main() -> None:
-    """Read the command line and serve."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=("quotes", "trades", "l1", "history", "orders", "start"))
-    parser.add_argument("--count", type=int, default=5_000)
-    parser.add_argument("--rate", type=int, default=0)
-    parser.add_argument("--server-version", type=int)
-    parser.add_argument("sent", help="where to write the moments of sending")
-    given = parser.parse_args()
-    sent_ns = asyncio.run(serve(given.kind, given.count, given.rate, given.server_version))
-    Path(given.sent).write_text(json.dumps(sent_ns))
+async def serve() -> None:
+    """Serve what is asked for until the standard input ends."""
+    loop = asyncio.get_running_loop()
+    async with _gateway(_TEXT_VERSION) as text, _gateway(None) as newest:
+        server = Server(text, newest)
+        gc.freeze()
+        gc.disable()  # no pause of the server's falls into a measurement
+        print(json.dumps({"text": text.port, "newest": newest.port}), flush=True)
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            wanted = json.loads(line)
+            if wanted is None:
+                print(json.dumps(server.end()), flush=True)
+            else:
+                server.begin(**wanted)
+                print("true", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(serve())

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import sys
 import tempfile
 import threading
 import time
 
-from meter import Meter, memory_mb
+from meter import Meter, arguments, memory_mb
 from nautilus_trader.adapters.interactive_brokers.common import IB, IB_VENUE, IBContract
 from nautilus_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersDataClientConfig,
@@ -50,7 +49,10 @@ class Watch(Strategy):
 
     def on_quote_tick(self, tick) -> None:
         """Take a quote."""
-        self.meter.tick(float(tick.bid_price), int(tick.bid_size))
+        if self.kind == "l1":
+            self.meter.update(float(tick.bid_price))
+        else:
+            self.meter.tick(float(tick.bid_price), int(tick.bid_size))
 
     def on_trade_tick(self, tick) -> None:
         """Take a trade."""
@@ -158,14 +160,12 @@ async def history(count: int, port: int) -> None:
         began = time.monotonic()
         ParquetDataCatalog(folder).write_data(bars)
         parquet = objects + time.monotonic() - began
-    Meter(keeps_moments=False).report(
-        bars=len(bars), objects_s=objects, parquet_s=parquet, rss_mb=memory
-    )
+    Meter().report(bars=len(bars), objects_s=objects, parquet_s=parquet, rss_mb=memory)
 
 
 if __name__ == "__main__":
-    wanted, at, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[4])
+    wanted, at, number, keeps = arguments()
     if wanted == "history":
         asyncio.run(history(number, at))
     else:
-        run(wanted, at, number, moments=sys.argv[3] == "1")
+        run(wanted, at, number, moments=keeps)
