@@ -53,7 +53,7 @@ def one_by_one(events, template, size, what, *, use_rth):
 
 def in_bulk(tape, span, template, size, what, *, use_rth):
     bulk = BulkBuilder(HOURS, template, size, what, use_rth=use_rth)
-    for ticks in tape.blocks(*span, trades=bulk.wants_trades):
+    for ticks in tape.blocks(*span, bulk.wanted):
         bulk.add(ticks)
     builder = BarBuilder(HOURS, template, size, what, use_rth=use_rth)
     return bulk.finish(builder).bars(), builder

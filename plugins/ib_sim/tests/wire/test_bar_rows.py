@@ -33,7 +33,7 @@ def as_rows(bars):
     columns = [list(column) for column in zip(*bars, strict=True)] or [[] for _ in range(8)]
     date, first, high, low, close, volume, average, count = columns
     prices = np.array((first, high, low, close), np.float64).reshape(4, len(bars))
-    return BarRows(date, prices, volume, average, count)
+    return BarRows(date, prices, volume, average, np.array(count, np.int64))
 
 
 @settings(max_examples=300, deadline=None)

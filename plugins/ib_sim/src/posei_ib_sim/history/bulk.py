@@ -12,7 +12,7 @@ import numpy as np
 
 from posei_ib_sim.history.intervals import intervals_of
 from posei_ib_sim.history.table import BarTable
-from posei_ib_sim.market.columns import TickMatrix, middle
+from posei_ib_sim.market.columns import TickMatrix, Wanted, middle
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,6 +42,15 @@ class _Segments(NamedTuple):
     sessions: Moments
     dates: Moments
     groups: Moments
+
+
+class _Place(NamedTuple):
+    """Of the bars that samples belong to: key, start, end and trade date."""
+
+    key: Moments
+    start: Moments
+    until: Moments
+    date: Moments
 
 
 class _Samples(NamedTuple):
@@ -111,9 +120,11 @@ class BulkBuilder:
         self.parts = 0
 
     @property
-    def wants_trades(self) -> bool:
-        """Whether the bars are made of trades, not of quotes."""
-        return self._what not in _QUOTED and self._what != "BID_ASK"
+    def wanted(self) -> Wanted:
+        """Which ticks the bars are made of."""
+        if self._what == "BID_ASK":
+            return Wanted.QUOTES
+        return Wanted.QUOTE_ENDS if self._what in _QUOTED else Wanted.TRADES
 
     def add(self, ticks: TickColumns | TickMatrix) -> None:
         """Take a block in.
@@ -144,7 +155,7 @@ class BulkBuilder:
         if self._what == "BID_ASK":
             first = np.round(whole.volume / whole.samples, 10)
             last = np.round(whole.turnover / whole.samples, 10)
-        elif self.wants_trades:
+        elif self.wanted is Wanted.TRADES:
             count = whole.samples
             volume = _eight_digits(whole.volume)
             safe = np.where(volume > 0.0, volume, 1.0)
@@ -174,50 +185,48 @@ class BulkBuilder:
             place = place[inside]
             if not len(samples.ts):
                 return None
-        return self._grouped(samples, segments, place)
+        return _grouped(samples, self._bars_of(samples.ts, segments, place))
 
     def _of_matrix(self, ticks: TickMatrix) -> _Part | None:
         """Reduce each source bar first; `None` where a bar of theirs lies in two of ours."""
         segments = self._segments(int(ticks.first_ns[0]), int(ticks.last_ns[-1]))
         place, inside = _placed(segments, ticks.first_ns)
-        last_place, last_inside = _placed(segments, ticks.last_ns)
-        if not (inside.all() and last_inside.all() and (place == last_place).all()):
+        if not (inside.all() and (ticks.last_ns < segments.closes[place]).all()):
             return None
-        key = self._keyed(ticks.first_ns, segments, place)[0]
-        if (key != self._keyed(ticks.last_ns, segments, place)[0]).any():
+        bars = self._bars_of(ticks.first_ns, segments, place)
+        if not (ticks.last_ns < bars.until).all():
             return None
         samples = self._reduced(ticks)
-        return None if samples is None else self._grouped(samples, segments, place)
+        return None if samples is None else _grouped(samples, bars)
 
     def _reduced(self, ticks: TickMatrix) -> _Samples | None:
         ts = ticks.first_ns
-        if self.wants_trades:
+        if self.wanted is Wanted.TRADES:
             if ticks.price is None or ticks.size is None:
                 return None
-            count = np.full(len(ts), ticks.price.shape[1])
-            turnover = np.einsum("ij,ij->i", ticks.price, ticks.size)
-            return _Samples(ts, *ticks.ends, ticks.size.sum(axis=1), turnover, count)
+            count = np.full(len(ts), len(ticks.price))
+            turnover = (ticks.price * ticks.size).sum(axis=0)
+            return _Samples(ts, *ticks.ends, ticks.size.sum(axis=0), turnover, count)
         if ticks.bid is None or ticks.ask is None:
             return None
         if not (ticks.bid.min() > 0 and ticks.ask.min() > 0):
             return None
-        count = np.full(len(ts), ticks.bid.shape[1])
+        count = np.full(len(ts), len(ticks.bid))
         nothing = np.zeros(len(ts))
         if self._what == "BID_ASK":
             _, _, low, _ = _ends(ticks.bid)
             first, high, _, last = _ends(ticks.ask)
-            sums = ticks.bid.sum(axis=1), ticks.ask.sum(axis=1)
+            sums = ticks.bid.sum(axis=0), ticks.ask.sum(axis=0)
             return _Samples(ts, first, high, low, last, *sums, count)
         if self._what == "MIDPOINT":
             # The middle grows with the sum, so it is enough to round four of them.
-            first, high, low, last = _ends(ticks.bid + ticks.ask)
-            ends = (middle(first, _ZERO), middle(high, _ZERO), middle(low, _ZERO))
-            return _Samples(ts, *ends, middle(last, _ZERO), nothing, nothing, count)
+            first, high, low, last = middle(np.stack(_ends(ticks.bid + ticks.ask)), _ZERO)
+            return _Samples(ts, first, high, low, last, nothing, nothing, count)
         side = ticks.ask if self._what in {"ASK", "YIELD_ASK"} else ticks.bid
         return _Samples(ts, *_ends(side), nothing, nothing, count)
 
     def _sampled(self, ticks: TickColumns) -> _Samples | None:
-        if not self.wants_trades:
+        if self.wanted is not Wanted.TRADES:
             return None if ticks.bid is None else self._quotes(ticks)
         if ticks.price is None:
             return None
@@ -244,35 +253,14 @@ class BulkBuilder:
         nothing = np.zeros(len(ts))
         return _Samples(ts, value, value, value, value, nothing, nothing, count)
 
-    def _keyed(
-        self, ts: Moments, segments: _Segments, place: npt.NDArray[np.intp]
-    ) -> tuple[Moments, Moments, Moments]:
-        """Return key, start and end of the bar that each moment belongs to."""
-        closes = segments.closes[place]
+    def _bars_of(self, ts: Moments, segments: _Segments, place: npt.NDArray[np.intp]) -> _Place:
+        """Return which bar each moment belongs to."""
+        closes, dates = segments.closes[place], segments.dates[place]
         if not self._size.is_intraday:
-            return segments.groups[place], segments.sessions[place], closes
+            return _Place(segments.groups[place], segments.sessions[place], closes, dates)
         begin, end = intervals_of(ts, self._size.seconds, self._zone)
         start = np.maximum(begin, segments.opens[place])
-        return start, start, np.minimum(end, closes)
-
-    def _grouped(
-        self, samples: _Samples, segments: _Segments, place: npt.NDArray[np.intp]
-    ) -> _Part:
-        key, start, until = self._keyed(samples.ts, segments, place)
-        new, end = _runs(key)
-        return _Part(
-            key[new],
-            start[new],
-            until[end],
-            segments.dates[place[end]],
-            samples.first[new],
-            np.maximum.reduceat(samples.high, new),
-            np.minimum.reduceat(samples.low, new),
-            samples.last[end],
-            np.add.reduceat(samples.volume, new),
-            np.add.reduceat(samples.turnover, new),
-            np.add.reduceat(samples.number, new),
-        )
+        return _Place(start, start, np.minimum(end, closes), dates)
 
     def _segments(self, first_ns: int, last_ns: int) -> _Segments:
         day = dt.timedelta(days=1)
@@ -298,9 +286,19 @@ class BulkBuilder:
         return date.toordinal()
 
 
+def _grouped(samples: _Samples, bars: _Place) -> _Part:
+    """Return samples as the bars that they belong to."""
+    _, first, high, low, last, volume, turnover, number = samples
+    return _combined(_Part(*bars, first, high, low, last, volume, turnover, number))
+
+
 def _joined(parts: list[_Part]) -> _Part:
     """Return parts as one; a bar that lies in several is put together."""
-    part = _Part(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return _combined(_Part(*(np.concatenate(column) for column in zip(*parts, strict=True))))
+
+
+def _combined(part: _Part) -> _Part:
+    """Return bars in time order with those of the same key as one."""
     new, end = _runs(part.key)
     if len(new) == len(part.key):
         return part
@@ -334,8 +332,8 @@ def _placed(segments: _Segments, ts: Moments) -> tuple[npt.NDArray[np.intp], npt
 
 
 def _ends(values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the first, highest, lowest and last of each row."""
-    return values[:, 0], values.max(axis=1), values.min(axis=1), values[:, -1]
+    """Return the first, highest, lowest and last of each column."""
+    return values[0], values.max(axis=0), values.min(axis=0), values[-1]
 
 
 def _eight_digits(values: Floats) -> Floats:

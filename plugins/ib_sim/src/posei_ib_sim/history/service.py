@@ -207,7 +207,7 @@ class HistoryService:
         tape = self._tape_for(contract)
         if isinstance(tape, ColumnTape):
             try:
-                for ticks in tape.blocks(start_ns, end_ns, trades=bulk.wants_trades):
+                for ticks in tape.blocks(start_ns, end_ns, bulk.wanted):
                     bulk.add(ticks)
                     if bulk.parts > _MOST_BARS:
                         raise self.too_much()

@@ -6,12 +6,12 @@ ticks whether it is streamed, asked for as history, or replayed tomorrow.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, TypeVar, final
 
 import msgspec
 import numpy as np
 
-from posei_ib_sim.market.columns import BarColumns, TickColumns, TickMatrix, rounded
+from posei_ib_sim.market.columns import BarColumns, TickColumns, TickMatrix, Wanted, rounded
 from posei_ib_sim.market.noise import key_of, uniform
 
 if TYPE_CHECKING:
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BarExpander", "BaseBar"]
 
+Number = TypeVar("Number", bound=np.generic)
+
 _SIDES: Final = 4
-# How many numbers are drawn for each tick: with sizes of quotes, and without.
-_ALL: Final = 5
-_UNSIZED: Final = 3
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -55,16 +54,6 @@ class BaseBar(msgspec.Struct, frozen=True, gc=False):
     def has_ask(self) -> bool:
         """Whether the bar is one of quotes, bid and ask."""
         return self.ask_high > 0.0
-
-
-class _Ticks(NamedTuple):
-    """Ticks of bars, one bar a row; `kept` names those that are real, `None` all."""
-
-    bid: Floats | None = None
-    ask: Floats | None = None
-    price: Floats | None = None
-    size: Floats | None = None
-    kept: Flags | None = None
 
 
 @final
@@ -95,120 +84,113 @@ class BarExpander:
 
     def columns(self, bars: BarColumns) -> TickColumns:
         """Return the ticks of bars."""
-        noise = self._noise(bars, _ALL)
-        points = self._points_of(bars)
-        quotes = self._ticks(bars, noise, trades=False)
-        if bars.ask is None and self._trades:
-            traded = self._ticks(bars, noise, trades=True)
-            quotes = quotes._replace(price=traded.price, size=traded.size)
-        lots = self._lot * (1.0 + np.floor(noise[:, 3 * points :] * 20.0))
-        return _rows(bars, quotes, noise, (lots[:, :points], lots[:, points:]))
+        points = _SIDES if bars.ask is not None else self._points
+        # The order of the numbers drawn: path, times, sizes of trades, displayed sizes.
+        path_noise, time_noise, size_noise, *shown_noise = np.split(
+            uniform(self._key, bars.start, 0, 5 * points), 5
+        )
+        price = size = kept = None
+        if bars.ask is not None:
+            bid, ask = _sides(bars, bars.ask)
+        elif not self._trades:
+            bid, ask = self._beside(self._path(bars, path_noise))
+        else:
+            price = self._path(bars, path_noise)
+            kept = _distinct(price, bars.volume)
+            bid, ask = self._around(price, bars)
+            size = _sizes(bars.volume, kept, size_noise)
+        shown = (self._lot * (1.0 + np.floor(noise * 20.0)) for noise in shown_noise)
+        ticks = (_times(bars, kept, time_noise), bid, ask, *shown, price, size)
+        return TickColumns(*(None if one is None else _in_a_row(one, kept) for one in ticks))
 
-    def matrix(self, bars: BarColumns, *, trades: bool) -> TickMatrix | None:
+    def matrix(self, bars: BarColumns, wanted: Wanted) -> TickMatrix | None:
         """Return either the trades of bars or their quotes, without sizes.
 
         `None` where bars have different numbers of ticks, or none of that kind.
         """
-        if trades and (bars.ask is not None or not self._trades):
+        if wanted is Wanted.TRADES and (bars.ask is not None or not self._trades):
             return None
-        noise = self._noise(bars, _UNSIZED)
-        ticks = self._ticks(bars, noise, trades=trades)
-        if ticks.kept is not None:
-            return None
+        price = size = bid = ask = None
+        if bars.ask is not None:
+            bid, ask = _sides(bars, bars.ask)
+        elif wanted is Wanted.QUOTE_ENDS and not self._trades:
+            # Such quotes follow the price at both sides: they have their ends where it has.
+            bid, ask = self._beside(_anchors(bars))
+        else:
+            path = self._path(bars, uniform(self._key, bars.start, 0, self._points - _SIDES))
+            if not self._trades:
+                bid, ask = self._beside(path)
+            elif _distinct(path, bars.volume) is not None:
+                return None
+            elif wanted is Wanted.TRADES:
+                drawn = uniform(self._key, bars.start, 2 * self._points, self._points)
+                price, size = path, _sizes(bars.volume, None, drawn)
+            else:
+                bid, ask = self._around(path, bars)
         return TickMatrix(
             (bars.start, _last_moments(bars)),
-            (ticks.bid, ticks.ask),
-            (ticks.price, ticks.size),
-            lambda: _rows(bars, ticks, noise, (None, None)),
+            (bid, ask),
+            (price, size),
+            lambda: self.columns(bars),
             (bars.open, bars.high, bars.low, bars.close),
         )
 
-    def _points_of(self, bars: BarColumns) -> int:
-        return _SIDES if bars.ask is not None else self._points
-
-    def _noise(self, bars: BarColumns, numbers: int) -> Floats:
-        # The order of the numbers drawn: path, times, sizes of trades, displayed sizes.
-        return uniform(self._key, bars.start, self._points_of(bars) * numbers)
-
-    def _ticks(self, bars: BarColumns, noise: Floats, *, trades: bool) -> _Ticks:
-        rises = bars.close >= bars.open
-        if bars.ask is not None:
-            return _Ticks(*_sides(bars, bars.ask, rises))
-        path = self._path(bars, noise, rises)
-        if not self._trades:
-            return _Ticks(rounded(path - self._tick), rounded(path + self._tick))
-        kept = _distinct(path, bars.volume)
-        if not trades:
-            return _Ticks(*self._around_trades(path, bars, rises), kept=kept)
-        points = self._points
-        size = _sizes(bars.volume, kept, noise[:, 2 * points : 3 * points])
-        return _Ticks(price=path, size=size, kept=kept)
-
-    def _path(self, bars: BarColumns, noise: Floats, rises: Flags) -> Floats:
-        # An up bar usually dips first, a down bar rises first.
-        anchors = (
-            bars.open,
-            np.where(rises, bars.low, bars.high),
-            np.where(rises, bars.high, bars.low),
-            bars.close,
-        )
+    def _path(self, bars: BarColumns, noise: Floats) -> Floats:
+        """Return prices that lead from open to close by way of the extremes, a row a tick."""
+        anchors = _anchors(bars)
         extra = self._points - _SIDES
         between = (extra // 3, extra // 3, extra - 2 * (extra // 3))
-        path = np.empty((len(bars), self._points))
-        path[:, 0] = anchors[0]
-        column, drawn = 1, 0
-        for start, end, count in zip(anchors, anchors[1:], between, strict=False):
-            if count:
-                steps = np.arange(1, count + 1) - 0.5 + noise[:, drawn : drawn + count]
-                line = start[:, None] + (end - start)[:, None] * steps / (count + 1)
-                snapped = rounded(np.rint(line / self._tick) * self._tick)
-                inside = np.clip(snapped, bars.low[:, None], bars.high[:, None])
-                path[:, column : column + count] = inside
-            path[:, column + count] = end
-            column, drawn = column + count + 1, drawn + count
+        legs = np.repeat(range(_SIDES - 1), between)
+        steps = np.concatenate([np.arange(1, count + 1) for count in between])[:, None]
+        share = (steps - 0.5 + noise[:extra]) / (np.take(between, legs)[:, None] + 1)
+        line = anchors[legs] + (anchors[1:] - anchors[:-1])[legs] * share
+        path = np.empty((self._points, len(bars)))
+        # Each tick between lies behind those before it and the anchors of their legs.
+        path[np.arange(extra) + legs + 1] = np.clip(
+            rounded(np.rint(line / self._tick) * self._tick), bars.low, bars.high
+        )
+        path[np.cumsum((0, *between)) + range(_SIDES)] = anchors
         return path
 
-    def _around_trades(self, path: Floats, bars: BarColumns, rises: Flags) -> tuple[Floats, Floats]:
-        before = np.empty_like(path)
-        before[:, 0] = np.where(rises, bars.open, bars.close)
-        before[:, 1:] = path[:, :-1]
-        lifted = (path > before) | ((path == before) & rises[:, None])
-        below, above = rounded(path - self._tick), rounded(path + self._tick)
-        return np.where(lifted, below, path), np.where(lifted, path, above)
+    def _beside(self, path: Floats) -> tuple[Floats, Floats]:
+        return rounded(path - self._tick), rounded(path + self._tick)
+
+    def _around(self, path: Floats, bars: BarColumns) -> tuple[Floats, Floats]:
+        """Return quotes with each price at one of their sides."""
+        rises = bars.close >= bars.open
+        before = np.concatenate((np.where(rises, bars.open, bars.close)[None], path[:-1]))
+        lifted = (path > before) | ((path == before) & rises)
+        other = rounded(path + np.where(lifted, -self._tick, self._tick))
+        return np.minimum(path, other), np.maximum(path, other)
 
 
-def _rows(
-    bars: BarColumns,
-    ticks: _Ticks,
-    noise: Floats,
-    shown: tuple[Floats, Floats] | tuple[None, None],
-) -> TickColumns:
-    some = ticks.bid if ticks.bid is not None else ticks.price
-    points = 0 if some is None else some.shape[1]
-    times = _times(bars, ticks.kept, noise[:, points : 2 * points])
-    columns = (times, ticks.bid, ticks.ask, *shown, ticks.price, ticks.size)
-    flat = ticks.kept
-    return TickColumns(
-        *(None if one is None else one.ravel() if flat is None else one[flat] for one in columns)
-    )
+def _anchors(bars: BarColumns) -> Floats:
+    """Return open, the extremes and close; an up bar usually dips first, a down bar rises first."""
+    return np.stack(_ordered(bars, bars.open, bars.high, bars.low, bars.close))
 
 
-def _sides(
-    bars: BarColumns, asks: tuple[Floats, Floats, Floats, Floats], rises: Flags
-) -> tuple[Floats, Floats]:
-    def ordered(open_: Floats, high: Floats, low: Floats, close: Floats) -> Floats:
-        first, second = np.where(rises, low, high), np.where(rises, high, low)
-        return np.column_stack((open_, first, second, close))
+def _ordered(
+    bars: BarColumns, open_: Floats, high: Floats, low: Floats, close: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    rises = bars.close >= bars.open
+    return open_, np.where(rises, low, high), np.where(rises, high, low), close
 
-    return ordered(bars.open, bars.high, bars.low, bars.close), ordered(*asks)
+
+def _sides(bars: BarColumns, asks: tuple[Floats, Floats, Floats, Floats]) -> tuple[Floats, Floats]:
+    return _anchors(bars), np.stack(_ordered(bars, *asks))
+
+
+def _in_a_row(ticks: npt.NDArray[Number], kept: Flags | None) -> npt.NDArray[Number]:
+    """Return ticks bar by bar."""
+    return ticks.T.ravel() if kept is None else ticks.T[kept.T]
 
 
 def _distinct(path: Floats, volume: Floats) -> Flags | None:
     """Merge equal neighbours of bars whose volume is too small for a trade at each point."""
-    if volume.min() >= path.shape[1]:
+    if volume.min() >= len(path):
         return None
     kept = np.ones(path.shape, bool)
-    kept[:, 1:] = (path[:, 1:] != path[:, :-1]) | (volume >= path.shape[1])[:, None]
+    kept[1:] = (path[1:] != path[:-1]) | (volume >= len(path))
     return None if kept.all() else kept
 
 
@@ -219,34 +201,26 @@ def _last_moments(bars: BarColumns) -> Moments:
 
 
 def _times(bars: BarColumns, kept: Flags | None, noise: Floats) -> Moments:
-    last = _last_moments(bars)[:, None]
-    begin = bars.start[:, None]
-    points = noise.shape[1]
-    ranks: Moments = np.arange(points)[None, :] if kept is None else kept.cumsum(axis=1) - 1
-    ends: Moments = ranks[:, -1:]
+    last = _last_moments(bars)
+    ranks: Moments = np.arange(len(noise))[:, None] if kept is None else kept.cumsum(axis=0) - 1
+    ends: Moments = ranks[-1]
     share = (ranks + (noise - 0.5) * 0.6) / np.maximum(ends, 1)
-    times: Moments = begin + ((last - begin) * share).astype(np.int64)
+    times: Moments = bars.start + ((last - bars.start) * share).astype(np.int64)
     times = np.where(ranks == ends, last, times)
-    times[:, 0] = bars.start
-    if kept is not None:
-        times = np.where(ranks == 0, begin, times)
-    return times
+    return np.where(ranks == 0, bars.start, times)
 
 
 def _sizes(volume: Floats, kept: Flags | None, noise: Floats) -> Floats:
     """Split volumes over the trades of their bars, so that they add up."""
-    total = volume[:, None]
-    points = noise.shape[1]
-    counts = np.full(total.shape, points) if kept is None else kept.sum(axis=1, keepdims=True)
-    parts: Floats = np.maximum(1.0, np.floor(total * (0.5 + noise * 0.5) / counts))
-    uneven = (total < counts) | (total != np.rint(total))
+    counts: Moments = np.full(len(volume), len(noise)) if kept is None else kept.sum(axis=0)
+    parts: Floats = np.maximum(1.0, np.floor(volume * (0.5 + noise * 0.5) / counts))
+    uneven = (volume < counts) | (volume != np.rint(volume))
     if uneven.any():
-        parts = np.where(uneven, np.round(total / counts, 8), parts)
+        parts = np.where(uneven, np.round(volume / counts, 8), parts)
     if kept is None:
-        parts[:, -1] = np.round(volume - parts[:, :-1].sum(axis=1), 8)
+        parts[-1] = np.round(volume - parts[:-1].sum(axis=0), 8)
         return parts
-    ranks = kept.cumsum(axis=1) - 1
-    is_last = ranks == counts - 1
-    rest = total - np.where(kept & ~is_last, parts, 0.0).sum(axis=1, keepdims=True)
+    is_last = kept.cumsum(axis=0) == counts
+    rest = volume - np.where(kept & ~is_last, parts, 0.0).sum(axis=0)
     sizes: Floats = np.where(is_last, np.round(rest, 8), parts)
     return sizes

@@ -6,6 +6,7 @@ minutes takes seconds this way.
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, final, runtime_checkable
 
 import msgspec
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Moments = npt.NDArray[np.int64]
 
-__all__ = ["BarColumns", "ColumnTape", "TickColumns", "TickMatrix", "merged", "middle", "rounded"]
+__all__ = [
+    "BarColumns",
+    "ColumnTape",
+    "TickColumns",
+    "TickMatrix",
+    "Wanted",
+    "merged",
+    "middle",
+    "rounded",
+]
 
 # Where doubles lie further apart than half a unit of the last digit, rounding changes nothing.
 _TEN_DIGITS_TO: Final = 524_288.0
@@ -45,6 +55,15 @@ def _to_digits(values: Floats, digits: int, limit: float) -> Floats:
     if values.size and not (values.max() < limit and values.min() > -limit):
         return np.where(np.abs(values) < limit, near, values)
     return near
+
+
+class Wanted(enum.Enum):
+    """Which ticks somebody asks for."""
+
+    TRADES = enum.auto()
+    QUOTES = enum.auto()
+    QUOTE_ENDS = enum.auto()
+    """The first, highest, lowest and last quotes of each source bar at least, in time order."""
 
 
 @final
@@ -169,16 +188,16 @@ class TickColumns(msgspec.Struct, frozen=True, gc=False):
 
 @final
 class TickMatrix:
-    """Ticks of source bars, as many of each, one bar a row; no bar has an empty side.
+    """Ticks of source bars, as many of each, one bar a column; no bar has an empty side.
 
     Attributes:
         first_ns: Time of each bar's first tick.
         last_ns: Time of each bar's last tick.
-        bid: As in `TickColumns`, for every tick, or `None` when quotes were not asked for.
+        bid: As in `TickColumns`, one row a tick, or `None` when quotes were not asked for.
         ask: Likewise.
-        price: For every tick, or `None` when trades were not asked for.
+        price: One row a tick, or `None` when trades were not asked for.
         size: Likewise.
-        rows: Makes the same ticks as rows.
+        rows: Makes the same ticks as rows, with all there are.
         ends: First, highest, lowest and last trade of each bar; of no use for quotes.
     """
 
@@ -208,7 +227,7 @@ class ColumnTape(Protocol):
         ...
 
     def blocks(
-        self, start_ns: int, end_ns: int, *, trades: bool
+        self, start_ns: int, end_ns: int, wanted: Wanted
     ) -> Iterator[TickColumns | TickMatrix]:
         """Yield the trades or the quotes of a range, as matrices where that is sooner done.
 

@@ -28,25 +28,30 @@ def key_of(seed: int, con_id: int) -> int:
     return int.from_bytes(digest, "little")
 
 
-def uniform(key: int, places: Moments, count: int) -> Floats:
-    """Return `count` numbers in [0, 1) for each place, of 16 bits each, one row a place.
+def uniform(key: int, places: Moments, first: int, count: int) -> Floats:
+    """Return the numbers `first` up to `first + count` of each place, one column a place.
 
-    A smaller count gives the beginning of the same rows.
+    They lie in [0, 1) and have 16 bits each; every place has as many as are asked for.
     """
-    rows = _mixed(places.astype(np.uint64) * _STEP + np.uint64(key))
-    words = -(-count // 4)
-    steps = np.arange(1, words + 1, dtype=np.uint64) * _STEP
-    mixed = _mixed(rows[:, None] + steps[None, :]).astype("<u8", copy=False)
-    parts = mixed.view("<u2").reshape(len(places), words * 4)[:, :count]
-    return parts * 2.0**-16
+    before = first // 4
+    words = -(-(first + count) // 4) - before
+    steps = np.arange(before + 1, before + words + 1, dtype=np.uint64) * _STEP
+    mixed = _mixed(_rows(key, places)[None, :] + steps[:, None]).astype("<u8", copy=False)
+    parts = mixed.view("<u2").reshape(words, len(places), 4).transpose(0, 2, 1)
+    numbers = parts.reshape(words * 4, len(places))[first - before * 4 :][:count]
+    return numbers * 2.0**-16
 
 
-def lattice(key: int, octave: int, first: int, count: int) -> Floats:
-    """Return numbers in [-1, 1) at the places `first` and following of an octave."""
-    places = np.arange(first, first + count, dtype=np.int64).astype(np.uint64)
-    inner = _mixed(places * _STEP + np.uint64(key))
-    words = _mixed(inner + np.array([octave + 1], np.uint64) * _FIRST)
-    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0
+def lattice(key: int, octaves: tuple[int, ...], places: Moments) -> list[Floats]:
+    """Return numbers in [-1, 1) at places of octaves, one array an octave."""
+    rows = _rows(key, places)
+    shifts = np.array(octaves, np.uint64) * _FIRST
+    words = (_mixed(rows + shift) for shift in shifts)
+    return [(word >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0 for word in words]
+
+
+def _rows(key: int, places: Moments) -> Words:
+    return _mixed(places.astype(np.uint64) * _STEP + np.uint64(key))
 
 
 def _mixed(words: Words) -> Words:

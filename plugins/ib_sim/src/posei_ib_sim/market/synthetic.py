@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["SyntheticBars"]
 
 _MINUTE: Final = 60
-_PERIODS: Final = tuple(_MINUTE * 4**power for power in range(11))  # 1 minute ... about 2 years
+_OCTAVES: Final = 11  # periods of 1, 4, 16 ... minutes, up to about 2 years
 _SECOND_NS: Final = 1_000_000_000
 _MINUTE_NS: Final = _MINUTE * _SECOND_NS
-_WIGGLES: Final = 100
+_WIGGLES: Final = (100, 101, 102)
 
 
 @final
@@ -91,62 +91,50 @@ class SyntheticBars:
                 return
 
     def _bars(self, starts: Moments) -> BarColumns:
-        seconds = starts // _SECOND_NS
-        open_, close = self._ends(seconds)
-        wiggle = [self._at(_WIGGLES + n, seconds // _MINUTE) for n in range(3)]
+        minutes = starts // _MINUTE_NS
+        open_, close = self._ends(minutes)
+        above, below, traded = lattice(self._key, _WIGGLES, minutes)
         reach = np.maximum(self._tick, open_ * self._scale * 8.0)
-        high = self._snap(np.maximum(open_, close) + np.abs(wiggle[0]) * reach)
-        low = self._snap(np.minimum(open_, close) - np.abs(wiggle[1]) * reach)
+        first, second = np.maximum(open_, close), np.minimum(open_, close)
         volume = np.zeros(len(starts))
         if self._contract.has_trades and self._contract.sec_type != "IND":
             unit = 1.0 if self._contract.sec_type in {"FUT", "OPT", "FOP"} else 100.0
-            volume = unit * (12.0 + np.floor((wiggle[2] + 1.0) * 200.0))
+            volume = unit * (12.0 + np.floor((traded + 1.0) * 200.0))
         return BarColumns(
             starts,
             starts + _MINUTE_NS,
             (
                 open_,
-                np.maximum(high, np.maximum(open_, close)),
-                np.minimum(low, np.minimum(open_, close)),
+                np.maximum(first, self._snap(first + np.abs(above) * reach)),
+                np.minimum(second, self._snap(second - np.abs(below) * reach)),
                 close,
             ),
             volume,
         )
 
-    def _ends(self, seconds: Moments) -> tuple[Floats, Floats]:
+    def _ends(self, minutes: Moments) -> tuple[Floats, Floats]:
         """Return the prices at the begin and the end of minutes; one's end is the next's begin."""
-        last = np.flatnonzero(np.append(seconds[1:] - seconds[:-1] != _MINUTE, [True]))
+        last = np.flatnonzero(np.append(minutes[1:] - minutes[:-1] != 1, [True]))
         # The end of each unbroken run of minutes stands behind the beginnings.
-        moments = np.insert(seconds, last + 1, seconds[last] + _MINUTE)
-        prices = self._prices(moments)
+        prices = self._prices(np.insert(minutes, last + 1, minutes[last] + 1))
         ends = last + 1 + np.arange(len(last))
         return np.delete(prices, ends), np.delete(prices, np.append([0], ends[:-1] + 1))
 
-    def _prices(self, seconds: Moments) -> Floats:
-        """Return the price at UNIX seconds, on the contract's tick."""
-        total = np.zeros(len(seconds))
-        for octave, period in enumerate(_PERIODS):
-            share = seconds * (1.0 / period)
-            index = np.floor(share)
-            share -= index
+    def _prices(self, minutes: Moments) -> Floats:
+        """Return the price at the begin of UNIX minutes in time order, on the contract's tick."""
+        # The shortest period is a minute: there is nothing to smooth.
+        (total,) = lattice(self._key, (0,), minutes)
+        for octave in range(1, _OCTAVES):
+            places = minutes >> 2 * octave
+            share = (minutes - (places << 2 * octave)) * 0.25**octave
+            first, last = int(places[0]), int(places[-1])
+            (known,) = lattice(self._key, (octave,), np.arange(first, last + 2))
+            known *= 2.0**octave
+            places -= first
             smooth = share * share * (3.0 - 2.0 * share)
-            left, right = self._neighbours(octave, index.astype(np.int64))
-            total += (left + (right - left) * smooth) * math.sqrt(period)
+            total += known[places] + np.diff(known)[places] * smooth
+        total *= math.sqrt(_MINUTE)
         return self._snap(self._contract.reference_price * np.exp(self._scale * total))
-
-    def _neighbours(self, octave: int, index: Moments) -> tuple[Floats, Floats]:
-        first = int(index[0])
-        known = lattice(self._key, octave, first, int(index[-1]) - first + 2)
-        if len(known) == 2:
-            return known[:1], known[1:]
-        places = index - first
-        return known[places], known[places + 1]
-
-    def _at(self, octave: int, index: Moments) -> Floats:
-        # Places repeat in long octaves and lie close together in short ones.
-        first = int(index[0])
-        known = lattice(self._key, octave, first, int(index[-1]) - first + 1)
-        return known[index - first]
 
     def _snap(self, prices: Floats) -> Floats:
         return rounded(np.rint(prices / self._tick) * self._tick)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import numpy as np
 
-from posei_ib_sim.market.columns import BarColumns, ColumnTape, TickColumns, TickMatrix, merged
+from posei_ib_sim.market.columns import BarColumns, ColumnTape, TickColumns, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from posei_ib_sim.market.bars_to_ticks import BarExpander, BaseBar
+    from posei_ib_sim.market.columns import TickMatrix, Wanted
     from posei_ib_sim.market.events import MarketEvent
     from posei_ib_sim.market.synthetic import SyntheticBars
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 # history, whose turns they are.
 _STREAM_BLOCK: Final = 32
 _PAGE_BLOCK: Final = 512
-_HISTORY_BLOCK: Final = 4096
+_HISTORY_BLOCK: Final = 12_288
+# Of those, as many at a time as have tables of ticks that stay in the cache.
+_EXPANDED: Final = 2048
 _HISTORY_ROWS: Final = 50_000
 _DAY_NS: Final = 86_400_000_000_000
 
@@ -107,8 +110,7 @@ class TickTape:
         self,
         start_ns: int,
         end_ns: int,
-        *,
-        trades: bool,  # noqa: ARG002 - both are there
+        wanted: Wanted,  # noqa: ARG002 - all are there
     ) -> Iterator[TickColumns]:
         """Yield the same."""
         return self.columns(start_ns, end_ns)
@@ -139,11 +141,11 @@ class _ExpandedTape(ABC):
             yield self._expander.columns(bars).between(start_ns, end_ns)
 
     def blocks(
-        self, start_ns: int, end_ns: int, *, trades: bool
+        self, start_ns: int, end_ns: int, wanted: Wanted
     ) -> Iterator[TickColumns | TickMatrix]:
         """Yield the trades or quotes of a range in blocks, as matrices where possible."""
         for bars in self._source(start_ns, end_ns, _HISTORY_BLOCK):
-            yield from _blocks(self._expander, bars, start_ns, end_ns, trades=trades)
+            yield from _blocks(self._expander, bars, start_ns, end_ns, wanted)
 
     @abstractmethod
     def _source(self, start_ns: int, end_ns: int, block: int) -> Iterator[BarColumns]:
@@ -234,8 +236,7 @@ class MergedTape:
         self,
         start_ns: int,
         end_ns: int,
-        *,
-        trades: bool,  # noqa: ARG002 - both are there
+        wanted: Wanted,  # noqa: ARG002 - all are there
     ) -> Iterator[TickColumns]:
         """Yield the same."""
         return self.columns(start_ns, end_ns)
@@ -248,16 +249,16 @@ def _columns_of(tape: Tape, start_ns: int, end_ns: int) -> Iterator[TickColumns]
 
 
 def _blocks(
-    expander: BarExpander, bars: BarColumns, start_ns: int, end_ns: int, *, trades: bool
+    expander: BarExpander, bars: BarColumns, start_ns: int, end_ns: int, wanted: Wanted
 ) -> Iterator[TickColumns | TickMatrix]:
     """Yield ticks of bars as a matrix, but for bars that reach out of the range."""
     first = int(np.searchsorted(bars.start, start_ns))
     last = int(np.searchsorted(bars.end, end_ns, "right"))
     if first:
         yield expander.columns(bars.cut(0, first)).between(start_ns, end_ns)
-    if last > first:
-        whole = bars.cut(first, last)
-        yield expander.matrix(whole, trades=trades) or expander.columns(whole)
+    for begin in range(first, last, _EXPANDED):
+        whole = bars.cut(begin, min(last, begin + _EXPANDED))
+        yield expander.matrix(whole, wanted) or expander.columns(whole)
     if max(first, last) < len(bars):
         rest = bars.cut(max(first, last), len(bars))
         yield expander.columns(rest).between(start_ns, end_ns)

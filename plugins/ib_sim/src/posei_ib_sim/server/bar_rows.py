@@ -24,20 +24,20 @@ _DAY: Final = 86_400
 
 def rows_of(table: BarTable, zone: ZoneInfo, *, intraday: bool, epoch: bool) -> wire.BarRows:
     """Return bars as history writes them, with dates in a zone or as UNIX seconds."""
+    seconds = (table.start // _SECOND_NS).tolist()
+    dates: list[str] | list[int] = seconds
     if not intraday:
         dates = _days(table.date.tolist())
-    elif epoch:
-        dates = wire.texts_of((table.start // _SECOND_NS).tolist())
-    else:
-        dates = _wall_times((table.start // _SECOND_NS).tolist(), zone)
-    counts = table.count.tolist()
-    if len(counts) and counts[0] < 0:
-        volumes = averages = ["-1"] * len(counts)
-    else:
-        volumes = _quantities(table.volume)
-        averages = wire.texts_of(table.wap.tolist())
+    elif not epoch:
+        dates = _wall_times(seconds, zone)
+    volumes: list[str] | list[int] = [-1] * len(table)
+    averages: list[str] | list[float] | list[int] = [-1] * len(table)
+    if len(table) and table.count[0] >= 0:
+        volumes, averages = _quantities(table.volume), table.wap.tolist()
+        if not wire.are_plain(table.wap):
+            averages = wire.texts_of(table.wap.tolist())
     prices = np.array((table.open, table.high, table.low, table.close))
-    return wire.BarRows(dates, prices, volumes, averages, counts)
+    return wire.BarRows(dates, prices, volumes, averages, table.count)
 
 
 def _days(ordinals: list[int]) -> list[str]:
@@ -69,8 +69,9 @@ def _wall_times(seconds: list[int], zone: ZoneInfo) -> list[str]:
     return texts
 
 
-def _quantities(values: Floats) -> list[str]:
+def _quantities(values: Floats) -> list[str] | list[int]:
     whole = np.rint(values)
     if (whole == values).all():
-        return wire.texts_of(whole.astype(np.int64).tolist())
+        wholes: list[int] = whole.astype(np.int64).tolist()
+        return wholes
     return [text.removesuffix(".0") for text in wire.texts_of(values.tolist())]

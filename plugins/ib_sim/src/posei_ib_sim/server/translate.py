@@ -223,7 +223,7 @@ def bar_message(bar: Bar, zone: ZoneInfo, *, intraday: bool, epoch: bool) -> wir
 def _reported(order: SimOrder) -> wire.Order:
     """Return the order as a gateway reports it: ids filled in, defaults spelled out."""
     request = order.request
-    trails = order.stop_price is not None and request.orderType.startswith("TRAIL")
+    stop = order.stop_price if request.orderType.startswith("TRAIL") else None
     return replace(
         request,
         clientId=order.client_id,
@@ -236,7 +236,7 @@ def _reported(order: SimOrder) -> wire.Order:
         origin=request.origin or 0,
         exemptCode=-1,
         clearingIntent=request.clearingIntent or "IB",
-        trailStopPrice=float(order.stop_price) if trails else request.trailStopPrice,
+        trailStopPrice=request.trailStopPrice if stop is None else float(stop),
     )
 
 

@@ -5,7 +5,7 @@ list of names is the only one.
 """
 
 from posei_ib_sim.wire import messages
-from posei_ib_sim.wire.bar_rows import BarRows, texts_of
+from posei_ib_sim.wire.bar_rows import BarRows
 from posei_ib_sim.wire.codec import Codec
 from posei_ib_sim.wire.errors import (
     DecodeError,
@@ -26,6 +26,7 @@ from posei_ib_sim.wire.handshake import (
 )
 from posei_ib_sim.wire.ids import CLIENT_MESSAGE_IDS, SERVER_MESSAGE_IDS
 from posei_ib_sim.wire.messages import *  # noqa: F403 - two hundred names, listed there
+from posei_ib_sim.wire.numbers import are_plain, texts_of
 
 __all__ = [
     "CLIENT_MESSAGE_IDS",
@@ -43,6 +44,7 @@ __all__ = [
     "NoCommonVersion",
     "UnsupportedMessage",
     "WireError",
+    "are_plain",
     "frame",
     "negotiate",
     "parse_hello",

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 import numpy as np
 
+from posei_ib_sim.wire.byte_columns import Column, rows_of_bytes, varints
 from posei_ib_sim.wire.framing import frame
 from posei_ib_sim.wire.messages import HistoricalData, HistoricalDataBar
+from posei_ib_sim.wire.numbers import are_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence, Sized
-
     import numpy.typing as npt
 
-    _Bytes = npt.NDArray[np.uint8]
-    _Places = npt.NDArray[np.int64]
+    Quantities = list[str] | list[int] | list[float]
 
-__all__ = ["BarRows", "protobuf_bars", "text_bars", "texts_of"]
+__all__ = ["BarRows", "protobuf_bars", "text_bars"]
 
-# Beyond, and for NaN and infinity, the general encoders decide.
-_LIMIT = 1e15
-_PLAIN_FROM = 1e-4
-_PRICE_TAGS = ((0x11, "open"), (0x19, "high"), (0x21, "low"), (0x29, "close"))
-_FIXED = np.dtype([
+_PRICE_TAGS: Final = ((0x11, "open"), (0x19, "high"), (0x21, "low"), (0x29, "close"))
+_FIXED: Final = np.dtype([
     field for _, name in _PRICE_TAGS for field in ((f"{name} tag", "u1"), (name, "<f8"))
 ])  # fmt: skip
-_FIELDS = 8  # of a bar in text: date, open, high, low, close, volume, average, count
-_SHORT = 127  # lengths up to here are one byte
-_DATED_BELOW = 196  # versions whose answer itself says which dates it covers
-_WIRE_ID = (217).to_bytes(4, "big")
+_FIELDS: Final = 8  # of a bar in text: date, open, high, low, close, volume, average, count
+_STOPS: Final = bytes.maketrans(b",]", b"\0\0")
+_AT_ONCE: Final = 1024
+_SHORT: Final = 127  # lengths up to here are one byte
+_DATED_BELOW: Final = 196  # versions whose answer itself says which dates it covers
+_WIRE_ID: Final = (217).to_bytes(4, "big")
 
 
 @final
@@ -39,10 +37,10 @@ class BarRows:
     """The bars of one answer as columns.
 
     Args:
-        dates: As the client asked for them.
+        dates: As the client asked for them, or UNIX seconds.
         prices: Opens, highs, lows, closes: an array of four rows.
-        volumes: As texts, without exponents.
-        averages: As texts, likewise.
+        volumes: Texts, or numbers that are written without exponents.
+        averages: Likewise.
         counts: Numbers of trades.
     """
 
@@ -50,11 +48,11 @@ class BarRows:
 
     def __init__(
         self,
-        dates: list[str],
+        dates: list[str] | list[int],
         prices: npt.NDArray[np.float64],
-        volumes: list[str],
-        averages: list[str],
-        counts: list[int],
+        volumes: Quantities,
+        averages: Quantities,
+        counts: npt.NDArray[np.int64],
     ) -> None:
         self.dates, self.prices = dates, prices
         self.volumes, self.averages, self.counts = volumes, averages, counts
@@ -62,7 +60,12 @@ class BarRows:
     def message(self, req_id: int | None, start: str, end: str) -> HistoricalData:
         """Return the answer as the message it is."""
         rows = zip(
-            self.dates, *self.prices.tolist(), self.volumes, self.averages, self.counts, strict=True
+            self.dates,
+            *self.prices.tolist(),
+            self.volumes,
+            self.averages,
+            self.counts.tolist(),
+            strict=True,
         )
         return HistoricalData(
             reqId=req_id,
@@ -70,13 +73,13 @@ class BarRows:
             endDateStr=end,
             historicalDataBars=tuple(
                 HistoricalDataBar(
-                    date=date,
+                    date=str(date),
                     open=first,
                     high=high,
                     low=low,
                     close=close,
-                    volume=Decimal(volume),
-                    WAP=Decimal(average),
+                    volume=Decimal(str(volume)),
+                    WAP=Decimal(str(average)),
                     barCount=count,
                 )
                 for date, first, high, low, close, volume, average, count in rows
@@ -84,113 +87,82 @@ class BarRows:
         )
 
 
-def texts_of(numbers: list[float] | list[int]) -> list[str]:
-    """Return numbers as the text dialect writes them, without exponents."""
-    joined = msgspec.json.encode(numbers)[1:-1].decode("ascii")
-    texts = joined.split(",") if joined else []
-    if "e" in joined:
-        texts = [
-            f"{Decimal(repr(number)):f}" if "e" in text else text
-            for text, number in zip(texts, numbers, strict=True)
-        ]
-    return texts
-
-
 def text_bars(
     server_version: int, req_id: int, start: str, end: str, rows: BarRows
 ) -> bytes | None:
     """Write an answer in text, or return `None` where the tables must."""
-    sizes = np.abs(rows.prices)
-    if not ((sizes < _LIMIT) & ((sizes >= _PLAIN_FROM) | (sizes == 0.0))).all():
+    if not are_plain(rows.prices):
         return None
+    count = len(rows.dates)
     head = f"17\0{req_id}\0"
     if server_version < _DATED_BELOW:
         head += f"{start}\0{end}\0"
-    # Column by column into the places of the rows' fields: half the price of a text for each row.
-    fields = [""] * (_FIELDS * len(rows.dates))
-    columns = (
-        rows.dates,
-        *(texts_of(column) for column in rows.prices.tolist()),
-        rows.volumes,
-        rows.averages,
-        texts_of(rows.counts),
+    head += f"{count}\0"
+    if not count:
+        return frame(head.encode("ascii"))
+    pieces = (
+        _text_rows(rows, slice(begin, begin + _AT_ONCE)) for begin in range(0, count, _AT_ONCE)
     )
+    return frame(head.encode("ascii"), *pieces)
+
+
+def _text_rows(rows: BarRows, some: slice) -> bytes:
+    # One list of all fields and one call, without an object of its own for each text. The lists are
+    # short enough for memory that is there already: a fault of a page costs as much as sixty texts.
+    columns = (
+        rows.dates[some],
+        *rows.prices[:, some].tolist(),
+        rows.volumes[some],
+        rows.averages[some],
+        rows.counts[some].tolist(),
+    )
+    fields: list[str | int | float] = [0] * (_FIELDS * len(columns[0]))
     for number, column in enumerate(columns):
         fields[number::_FIELDS] = column
-    body = "\0".join([*fields, ""])
-    return frame(f"{head}{len(rows.dates)}\0{body}".encode("ascii"))
+    return msgspec.json.encode(fields).translate(_STOPS, b'["')
 
 
 def protobuf_bars(req_id: int, rows: BarRows) -> bytes | None:
     """Write an answer in protobuf, or return `None` where the descriptors must."""
-    head = _WIRE_ID + b"\x08" + _varint(req_id)
+    number = varints(np.array([req_id], np.int64)).block.tobytes()
+    head = _WIRE_ID + b"\x08" + number
     if not rows.dates:
         return frame(head)
-    prices = rows.prices.T
-    if not np.isfinite(prices).all():
+    if not np.isfinite(rows.prices).all():
         return None
-    texts = [
-        _Column(one, "".join(one).encode("ascii"))
-        for one in (rows.dates, rows.volumes, rows.averages)
-    ]
+    texts = [Column.of(one) for one in (rows.dates, rows.volumes, rows.averages)]
     if any(one.shortest == 0 or one.longest > _SHORT for one in texts):
         return None
     date, volume, average = texts
-    known = {count: _varint(count) for count in set(rows.counts)}
-    counts = [known[one] for one in rows.counts]
-    count = _Column(counts, b"".join(counts))
-    fixed = np.zeros(len(prices), _FIXED)
-    for number, (tag, name) in enumerate(_PRICE_TAGS):
-        fixed[f"{name} tag"], fixed[name] = tag, prices[:, number]
+    count = varints(rows.counts)
     # 0x12 size 0x0A size date, prices, 0x32 size volume 0x3A size average 0x40 count
-    size = 2 + date.lengths + _FIXED.itemsize + 2 + volume.lengths + 2 + average.lengths
-    size += 1 + count.lengths
-    if size.max() > _SHORT:
+    size = date.lengths + volume.lengths + average.lengths + count.lengths + _FIXED.itemsize + 7
+    if np.max(size) > _SHORT:
         return None
-    begin = np.cumsum(size + 2) - size - 2
-    out = np.empty(int(begin[-1] + size[-1] + 2), np.uint8)
-    place = _put(out, begin, b"\x12", size)
-    place = date.put(out, _put(out, place, b"\x0a", date.lengths))
-    block = fixed.view(np.uint8).reshape(len(prices), _FIXED.itemsize)
-    out[place[:, None] + np.arange(_FIXED.itemsize)] = block
-    place = volume.put(out, _put(out, place + _FIXED.itemsize, b"2", volume.lengths))
-    place = average.put(out, _put(out, place, b":", average.lengths))
-    out[place] = 0x40
-    count.put(out, place + 1)
-    return frame(head + out.tobytes())
+    fields = (
+        *_tagged(b"\x12", size, len(rows.dates)),
+        *_tagged(b"\x0a", date.lengths, len(rows.dates)),
+        date,
+        _doubles(rows.prices),
+        *_tagged(b"\x32", volume.lengths, len(rows.dates)),
+        volume,
+        *_tagged(b"\x3a", average.lengths, len(rows.dates)),
+        average,
+        Column.always(b"\x40", len(rows.dates)),
+        count,
+    )
+    return frame(head, *rows_of_bytes(fields))
 
 
-class _Column:
-    """Texts of different lengths, to be put at places of their own."""
-
-    def __init__(self, texts: Sequence[Sized], joined: bytes) -> None:
-        self.lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-        self.shortest, self.longest = int(self.lengths.min()), int(self.lengths.max())
-        self._bytes = np.frombuffer(joined, np.uint8)
-
-    def put(self, out: _Bytes, places: _Places) -> _Places:
-        """Write each text at its place and return the places behind them."""
-        if self.shortest == self.longest:
-            out[places[:, None] + np.arange(self.longest)] = self._bytes.reshape(-1, self.longest)
-        else:
-            before = np.cumsum(self.lengths) - self.lengths
-            out[np.repeat(places - before, self.lengths) + np.arange(len(self._bytes))] = (
-                self._bytes
-            )
-        return places + self.lengths
+def _tagged(tag: bytes, lengths: npt.NDArray[np.int64] | int, rows: int) -> tuple[Column, ...]:
+    """Return what stands before a part of a message: its tag and its length."""
+    if isinstance(lengths, int):
+        return (Column.always(tag + bytes([lengths]), rows),)
+    return Column.always(tag, rows), Column(lengths.astype(np.uint8)[:, None], 1)
 
 
-def _put(out: _Bytes, places: _Places, tag: bytes, lengths: _Places) -> _Places:
-    out[places] = tag[0]
-    out[places + 1] = lengths
-    return places + 2
-
-
-def _varint(value: int) -> bytes:
-    value &= 2**64 - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+def _doubles(prices: npt.NDArray[np.float64]) -> Column:
+    fixed = np.zeros(prices.shape[1], _FIXED)
+    for (tag, name), column in zip(_PRICE_TAGS, prices, strict=True):
+        fixed[f"{name} tag"], fixed[name] = tag, column
+    return Column(fixed.view(np.uint8).reshape(-1, _FIXED.itemsize), _FIXED.itemsize)

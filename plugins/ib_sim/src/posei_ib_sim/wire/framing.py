@@ -10,18 +10,18 @@ MAX_FRAME = 0xFFFFFF
 _PREFIX = 4
 
 
-def frame(payload: bytes) -> bytes:
-    """Put the length in front of a payload.
+def frame(*payload: bytes) -> bytes:
+    """Put the length in front of a payload that comes in one or several parts of bytes.
 
     Raises:
         FramingError: the payload is longer than `MAX_FRAME`.
     """
-    length = len(payload)
+    length = sum(map(len, payload))
     if length > MAX_FRAME:
         raise FramingError(
             f"payload of {length} bytes exceeds {MAX_FRAME}; split the answer over several messages"
         )
-    return length.to_bytes(_PREFIX, "big") + payload
+    return b"".join((length.to_bytes(_PREFIX, "big"), *payload))
 
 
 class FrameBuffer:
