@@ -94,7 +94,7 @@ class Router:
             self._streams.late += 1
             return
         stream.received += 1
-        stream.latest["tick_price", tick_type] = (tick_type, price, size, attributes)
+        stream.prices[tick_type] = (tick_type, price, size, attributes)
         try:
             stream.target.tick_price(tick_type, price, size, attributes)
         except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
@@ -107,7 +107,7 @@ class Router:
             self._streams.late += 1
             return
         stream.received += 1
-        stream.latest["tick_size", tick_type] = (tick_type, size)
+        stream.sizes[tick_type] = (tick_type, size)
         try:
             stream.target.tick_size(tick_type, size)
         except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection

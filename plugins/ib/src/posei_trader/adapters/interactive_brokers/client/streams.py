@@ -82,7 +82,9 @@ class StreamPlan:
 class Stream:
     """One open stream.
 
-    `target` has the methods of its handlers: the handler itself, or a fan-out over several.
+    `target` has the methods of its handlers: the handler itself, or a fan-out over several. The last
+    level-one values, which a second listener is told, are kept by tick type: prices and sizes as
+    they are delivered, others by the name of the handler's method too.
     """
 
     plan: StreamPlan
@@ -97,9 +99,26 @@ class Stream:
     opened_ns: int = 0
     reissues: int = 0
     errors_in_a_row: int = 0
+    prices: dict[int, tuple[int, float, int | None, int]] = field(default_factory=dict)
+    sizes: dict[int, tuple[int, int | None]] = field(default_factory=dict)
     latest: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
     pause: TimerHandle | None = None
     is_costing: bool = False
+
+    def tell_latest(self, handler: Any) -> None:
+        """Tell a listener the last level-one values."""
+        for (name, _), arguments in list(self.latest.items()):
+            getattr(handler, name)(*arguments)
+        for price in list(self.prices.values()):
+            handler.tick_price(*price)
+        for size in list(self.sizes.values()):
+            handler.tick_size(*size)
+
+    def forget_latest(self) -> None:
+        """Forget the last level-one values: the stream begins anew."""
+        self.prices.clear()
+        self.sizes.clear()
+        self.latest.clear()
 
 
 class _FanOut:
@@ -269,8 +288,7 @@ class StreamRegistry:
         else:
             stream.handlers.append(handler)
             self._retarget(stream)
-            for (name, _), arguments in list(stream.latest.items()):
-                getattr(handler, name)(*arguments)
+            stream.tell_latest(handler)
         return Subscription(self, stream, handler)
 
     def leave(self, stream: Stream, handler: StreamHandler) -> None:
@@ -453,7 +471,7 @@ class StreamRegistry:
         if not stream.handlers:
             return
         stream.reissues += 1
-        stream.latest.clear()
+        stream.forget_latest()
         before = stream.req_id
         for handler in list(stream.handlers):
             self.guarded(handler.stream_restarted, reason)

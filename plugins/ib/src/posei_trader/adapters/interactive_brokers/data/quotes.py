@@ -39,13 +39,25 @@ _SIZE_SIDES: Final[dict[int, bool]] = {0: True, 69: True, 3: False, 70: False}
 class TickByTickQuotes(Stream):
     """Turns IB's `BidAsk` ticks into quotes."""
 
-    __slots__ = ("_before", "_out", "_raws", "_repair", "_second", "_tail", "_ts_event")
+    __slots__ = (
+        "_before",
+        "_digits",
+        "_out",
+        "_raws",
+        "_repair",
+        "_second",
+        "_size_digits",
+        "_tail",
+        "_ts_event",
+    )
 
     def __init__(self, context: StreamContext) -> None:
         super().__init__(context)
         host, traded = context.host, context.traded
         self._out: Callable[[QuoteTick], None] = context.sink.quote_tick
         self._raws = Raws(self.scale)
+        self._digits = self.scale.precision
+        self._size_digits = self.scale.size_precision
         self._second = -1
         self._ts_event = -NANOS_PER_SECOND
         self._tail: list[QuoteTick] = []
@@ -75,17 +87,15 @@ class TickByTickQuotes(Stream):
             if is_absent(bid, bid_size) or is_absent(ask, ask_size):
                 self.context.count("one-sided quotes left out")
                 return
-        raws, scale = self._raws, self.scale
+        raws = self._raws
         bid_raw, ask_raw = raws[bid], raws[ask]
-        digits = scale.precision
-        if raws.has_odd:
-            digits = scale.price_precision(bid_raw, ask_raw)
+        digits = self.scale.price_precision(bid_raw, ask_raw) if raws.has_odd else self._digits
         prevailing = self.prevailing
         prevailing.bid_raw, prevailing.ask_raw = bid_raw, ask_raw
-        is_same_second = time_s == self._second
-        if not is_same_second:
+        if time_s != self._second:
             self._second = time_s
             self._ts_event = time_s * NANOS_PER_SECOND
+            self._tail = []
         tick = QuoteTick(
             self.instrument_id,
             bid_raw,
@@ -93,14 +103,11 @@ class TickByTickQuotes(Stream):
             bid_size,
             ask_size,
             digits,
-            scale.size_precision,
+            self._size_digits,
             self._ts_event,
             self.clock.timestamp_ns(),
         )
-        if is_same_second:
-            self._tail.append(tick)
-        else:
-            self._tail = [tick]
+        self._tail.append(tick)
         self._out(tick)
 
     def interrupted(self, reason: str) -> None:
@@ -136,8 +143,10 @@ class LevelOneQuotes(Stream):
         "_ask_size",
         "_bid",
         "_bid_size",
+        "_digits",
         "_pending",
         "_raws",
+        "_size_digits",
         "ignore_size_updates",
     )
 
@@ -145,6 +154,8 @@ class LevelOneQuotes(Stream):
         super().__init__(context)
         self.ignore_size_updates = ignore_size_updates
         self._raws = Raws(self.scale)
+        self._digits = self.scale.precision
+        self._size_digits = self.scale.size_precision
         self._reset()
 
     def _reset(self) -> None:
@@ -200,11 +211,10 @@ class LevelOneQuotes(Stream):
         if bid is None or ask is None or bid_size is None or ask_size is None:
             return
         self._pending = False
-        scale = self.scale
-        digits = scale.precision
-        if self._raws.has_odd:
-            digits = scale.price_precision(bid, ask)
-        self.prevailing.bid_raw, self.prevailing.ask_raw = bid, ask
+        is_odd = self._raws.has_odd
+        digits = self.scale.price_precision(bid, ask) if is_odd else self._digits
+        prevailing = self.prevailing
+        prevailing.bid_raw, prevailing.ask_raw = bid, ask
         now = self.clock.timestamp_ns()
         self.sink.quote_tick(
             QuoteTick(
@@ -214,7 +224,7 @@ class LevelOneQuotes(Stream):
                 bid_size,
                 ask_size,
                 digits,
-                scale.size_precision,
+                self._size_digits,
                 now,
                 now,
             )

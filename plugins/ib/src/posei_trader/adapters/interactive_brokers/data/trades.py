@@ -52,12 +52,23 @@ def aggressor_of(price_raw: int, prevailing: Prevailing) -> AggressorSide:
 class _Trades(Stream):
     """What both kinds share: unique ids and the inferred aggressor."""
 
-    __slots__ = ("_number", "_out", "_prefix", "_raws", "_second", "_tail")
+    __slots__ = (
+        "_digits",
+        "_number",
+        "_out",
+        "_prefix",
+        "_raws",
+        "_second",
+        "_size_digits",
+        "_tail",
+    )
 
     def __init__(self, context: StreamContext) -> None:
         super().__init__(context)
         self._out: Callable[[TradeTick], None] = context.sink.trade_tick
         self._raws = Raws(self.scale)
+        self._digits = self.scale.precision
+        self._size_digits = self.scale.size_precision
         self._second = -1
         self._tail: list[TradeTick] = []
         # The moment of subscribing tells this run's ids from those of any other run.
@@ -65,29 +76,28 @@ class _Trades(Stream):
         self._number = 0
 
     def _deliver(self, price: float, size: int, ts_event: int, mask: int) -> None:
-        scale = self.scale
-        raw = self._raws[price]
-        digits = scale.price_precision(raw) if self._raws.has_odd else scale.precision
+        raws = self._raws
+        raw = raws[price]
+        digits = self.scale.price_precision(raw) if raws.has_odd else self._digits
         side = aggressor_of(raw, self.prevailing)
         flags = (TRADE_FLAGS if side is _NOBODY else _INFERRED_FLAGS)[mask & 3]
-        self._number += 1
+        number = self._number = self._number + 1
+        if ts_event != self._second:
+            self._second = ts_event
+            self._tail = []
         tick = TradeTick(
             self.instrument_id,
             raw,
             size,
             digits,
-            scale.size_precision,
+            self._size_digits,
             side,
-            _new_id(TradeId, f"{self._prefix}-{self._number}"),
+            _new_id(TradeId, f"{self._prefix}-{number}"),
             ts_event,
             self.clock.timestamp_ns(),
             flags,
         )
-        if ts_event == self._second:
-            self._tail.append(tick)
-        else:
-            self._second = ts_event
-            self._tail = [tick]
+        self._tail.append(tick)
         self._out(tick)
 
 
