@@ -82,9 +82,10 @@ class StreamPlan:
 class Stream:
     """One open stream.
 
-    `target` has the methods of its handlers: the handler itself, or a fan-out over several. The last
-    level-one values, which a second listener is told, are kept by tick type: prices and sizes as
-    they are delivered, others by the name of the handler's method too.
+    `target` has the methods of its handlers: the handler itself, or a fan-out over several.
+
+    The last level-one values, which a second listener is told, are kept by tick type: prices and
+    sizes as they are delivered, others by the name of the handler's method too.
     """
 
     plan: StreamPlan
