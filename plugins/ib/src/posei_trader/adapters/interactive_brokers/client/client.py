@@ -275,6 +275,7 @@ class InteractiveBrokersClient(
     def _opened(self, server_version: int) -> None:
         """Choose the decoders for the negotiated version."""
         self._decoder = MessageDecoder(server_version)
+        self._orders_opened(server_version)
         router = self._market_data.router
         self._fast = FastText(server_version, router).table()
         self._fast[CONTRACT_DETAILS] = self._read_contract_text(server_version)

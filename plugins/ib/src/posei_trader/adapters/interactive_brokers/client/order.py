@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import msgspec
 from ibapi.client import EClient
 from ibapi.execution import ExecutionFilter
+from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
 from posei_trader.adapters.interactive_brokers.client.base import ClientPart
@@ -34,12 +35,16 @@ from posei_trader.adapters.interactive_brokers.contract_conversion import (
 )
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.error_codes import Action, ErrorRule
+from posei_trader.adapters.interactive_brokers.wire.place_order import (
+    PLACE_ORDERS_FROM,
+    PlaceOrderEncoder,
+)
+from posei_trader.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ibapi.contract import Contract
-    from ibapi.order import Order
 
     from posei_trader.adapters.interactive_brokers.client.handlers import OrderHandler
     from posei_trader.adapters.interactive_brokers.client.session import Session
@@ -71,6 +76,7 @@ class _OrderState:
     """Reports that came while executions were being asked for."""
     executions_asked: int = 0
     undelivered: int = 0
+    encoder: PlaceOrderEncoder | None = None
 
 
 class InteractiveBrokersClientOrderMixin(ClientPart):
@@ -138,13 +144,38 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
             Unsupported: the gateway's version does not know a term of the order; nothing was sent.
             InvalidRequest: a term cannot be written on the wire; nothing was sent.
         """
-        target = contract_to_ibapi(contract) if isinstance(contract, IBContract) else contract
+        data = self._encoded(order_id, contract, order)
+        if data is None:
+            target = contract_to_ibapi(contract) if isinstance(contract, IBContract) else contract
+            data = self._session.encode(lambda ib: ib.placeOrder(order_id, target, order))
         self._command(
-            order_id,
-            self._session.encode(lambda ib: ib.placeOrder(order_id, target, order)),
-            Action.CHANGE_NOT_SENT if is_change else Action.ORDER_NOT_SENT,
+            order_id, data, Action.CHANGE_NOT_SENT if is_change else Action.ORDER_NOT_SENT
         )
         self._session.ids.order_id_seen(order_id)
+
+    def _encoded(
+        self, order_id: int, contract: IBContract | Contract, order: Order
+    ) -> bytes | None:
+        """Return the frame of an order of the usual kind, None for what `ibapi` has to write."""
+        encoder = self._orders.encoder
+        if encoder is None or not self._session.is_open or not isinstance(contract, IBContract):
+            return None
+        try:
+            return encoder.encode(order_id, contract, order)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise InvalidRequest(
+                "the request cannot be encoded", field="request", remedy=str(error)
+            ) from error
+
+    def _orders_opened(self, server_version: int) -> None:
+        """Choose how orders are written on a new connection."""
+        self._orders.encoder = None
+        if server_version >= PLACE_ORDERS_FROM:
+            self._orders.encoder = PlaceOrderEncoder(
+                lambda contract: self._session.encode(
+                    lambda ib: ib.placeOrder(0, contract_to_ibapi(contract), Order())
+                )
+            )
 
     def bind_manual_orders(self) -> None:
         """Have orders that are entered by hand told to this client and given order ids of its own.

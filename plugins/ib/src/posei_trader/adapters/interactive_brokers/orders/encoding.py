@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from ibapi.order import Order as IBOrder
 
 from posei_trader.adapters.interactive_brokers.orders.tables import (
     CLOSING_ORDER_TYPES,
@@ -16,6 +15,7 @@ from posei_trader.adapters.interactive_brokers.orders.tables import (
 )
 from posei_trader.adapters.interactive_brokers.orders.tags import apply_tags, read_tags
 from posei_trader.adapters.interactive_brokers.venue_time import format_utc
+from posei_trader.adapters.interactive_brokers.wire.place_order import SparseOrder
 from posei_trader.adapters.interactive_brokers.wire_values import price_to_wire
 from posei_trader.errors import Unsupported
 from posei_trader.model.enums import (
@@ -27,6 +27,8 @@ from posei_trader.model.enums import (
 from posei_trader.model.values import Price, Quantity
 
 if TYPE_CHECKING:
+    from ibapi.order import Order as IBOrder
+
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.orders import Order, OrderTerms
 
@@ -82,7 +84,7 @@ def encode_order(
         InvalidRequest: a tag cannot be honoured.
         Unsupported: a term cannot be expressed.
     """
-    order = IBOrder()
+    order = SparseOrder()
     order.orderRef = terms.client_order_id.value
     order.account = account
     order.clearingAccount = account
