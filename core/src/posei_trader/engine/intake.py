@@ -145,6 +145,7 @@ class Intake:
     @property
     def status(self) -> IntakeStatus:
         """How listeners keep up."""
+        self._note_most()
         return IntakeStatus(
             len(self._queue),
             self._most,
@@ -212,12 +213,10 @@ class Intake:
         waiting = Waiting(deliver, item, state, stream)
         self._delayed += 1
         self.closes_at = _ALWAYS
-        if len(self._queue) >= self._capacity:
-            self._make_room()
-        self._enqueue(self._queue, waiting)
-        while len(self._queue) > self._capacity and self._drop_oldest():
-            pass
-        self._most = max(self._most, len(self._queue))
+        if self._is_conflating or len(self._queue) >= self._capacity:
+            self._squeeze_in(waiting)
+        else:
+            self._queue[next(self._numbers)] = waiting
         if not self._is_pumping:
             self._is_pumping = True
             asyncio.get_running_loop().call_soon(self._pump)
@@ -229,6 +228,18 @@ class Intake:
         self._queue.clear()
 
     # -- room -----------------------------------------------------------------------------------
+
+    def _squeeze_in(self, waiting: Waiting) -> None:
+        self._note_most()
+        if len(self._queue) >= self._capacity:
+            self._make_room()
+        self._enqueue(self._queue, waiting)
+        while len(self._queue) > self._capacity and self._drop_oldest():
+            pass
+
+    def _note_most(self) -> None:
+        """Note how many wait: before some go, rather than whenever one comes."""
+        self._most = max(self._most, len(self._queue))
 
     def _make_room(self) -> None:
         """Keep of each state only the newest, from now until nothing waits any more."""
@@ -273,6 +284,7 @@ class Intake:
     def _pump(self) -> None:
         """Hand out what waits, for one turn's time."""
         queue, now = self._queue, time.monotonic_ns
+        self._note_most()
         deadline = now() + self._turn_ns
         while queue:
             _, waiting = queue.popitem(last=False)
