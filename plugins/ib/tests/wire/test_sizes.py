@@ -1,18 +1,33 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage, excerpt
-from posei_trader.adapters.interactive_brokers.wire.sizes import Sizes, TextSizes, parse_size
+from posei_trader.adapters.interactive_brokers.wire.sizes import (
+    UNSET_TEXTS,
+    Sizes,
+    TextSizes,
+    parse_size,
+)
 
 
 @given(st.decimals(-(10**12), 10**12, places=9))
 def test_a_size_is_exact(value):
     assert Decimal(parse_size(str(value))) == value * 10**9
+
+
+@given(st.integers(0, 10**17), st.integers(0, 12))
+def test_digits_with_a_point_anywhere_are_exact_and_rounded_only_below_a_unit(number, places):
+    text = f"{number:0{places + 1}d}"
+    text = f"{text[:-places]}.{text[-places:]}" if places else text
+    assume(text not in UNSET_TEXTS)
+    exact = Fraction(number * 10**9, 10**places)
+    assert parse_size(text) == Sizes()[text.encode()] == TextSizes()[text] == round(exact)
 
 
 @given(st.decimals(0, 10**6, places=4))
@@ -35,10 +50,12 @@ def test_in_protobuf_only_what_is_absent_is_unset():
     assert TextSizes()["2147483647"] == 2147483647 * 10**9
 
 
-@pytest.mark.parametrize("text", ["x", "NaN", "Infinity", "-Infinity", "1e99", "1 2"])
+@pytest.mark.parametrize("text", ["x", "NaN", "Infinity", "-Infinity", "1e99", "1 2", "1.2.3", "²"])
 def test_what_is_no_size_is_malformed(text):
     with pytest.raises(MalformedMessage):
         parse_size(text)
+    with pytest.raises(MalformedMessage):
+        Sizes()[text.encode()]
 
 
 def test_a_table_stays_bounded():

@@ -24,7 +24,8 @@ __all__ = [
 _Key = TypeVar("_Key", bytes, str)
 _Number = TypeVar("_Number")
 
-SCALE: Final = Decimal(10**9)
+_WHOLE: Final = 10**9
+SCALE: Final = Decimal(_WHOLE)
 
 UNSET_TEXTS: Final = frozenset(
     {
@@ -40,6 +41,8 @@ UNSET_TEXTS: Final = frozenset(
 _UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
 _LARGEST_EXPONENT: Final = 30
 _REMEMBERED: Final = 32_768
+_DECIMALS: Final = 9
+_MOST_DIGITS: Final = 18
 
 
 def parse_size(text: str) -> int | None:
@@ -52,6 +55,9 @@ def parse_size(text: str) -> int | None:
 
 
 def _scaled(text: str) -> int:
+    whole, _, part = text.partition(".")
+    if len(part) <= _DECIMALS and _is_plain(whole + part):  # as nearly all are
+        return int(whole + part) * 10 ** (_DECIMALS - len(part))
     try:
         value = Decimal(text)
     except InvalidOperation as error:
@@ -59,6 +65,10 @@ def _scaled(text: str) -> int:
     if not value.is_finite() or value.adjusted() > _LARGEST_EXPONENT:
         raise MalformedMessage(f"size {text[:40]!r} is out of range")
     return int((value * SCALE).to_integral_value(ROUND_HALF_EVEN))
+
+
+def _is_plain(digits: str) -> bool:
+    return digits.isdigit() and digits.isascii() and len(digits) <= _MOST_DIGITS
 
 
 def parse_average(text: bytes) -> float | None:
@@ -102,10 +112,14 @@ class Sizes(dict[bytes, "int | None"]):
     """Sizes by their bytes on the wire, computed once each; bounded."""
 
     def __missing__(self, key: bytes) -> int | None:
-        try:
-            size = parse_size(key.decode("ascii"))
-        except UnicodeDecodeError as error:
-            raise MalformedMessage("a size is no text") from error
+        size: int | None
+        if key.isdigit() and len(key) <= _MOST_DIGITS and key not in _UNSET_BYTES:
+            size = int(key) * _WHOLE
+        else:
+            try:
+                size = parse_size(key.decode("ascii"))
+            except UnicodeDecodeError as error:
+                raise MalformedMessage("a size is no text") from error
         _remember(self, key, size)
         return size
 
