@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.engine.risk import Denial
@@ -12,7 +13,7 @@ from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import TradingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from posei_trader.engine.cache import Cache
     from posei_trader.engine.risk import RiskEngine
@@ -70,6 +71,25 @@ class Keeper:
         """Keep new orders, and the instruments they are about."""
         return self._attempt(lambda: self._keep_orders(orders, client_id, position_id))
 
+    def adopted(self, order: Order, client_id: ClientId) -> None:
+        """Keep an order that was not sent from here."""
+
+        def keep() -> None:
+            self._keep_instrument(order)
+            self._store.adopt(order, client_id)
+            self._orders.add(order.client_order_id)
+
+        self._attempt(keep)
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Keep what comes inside as one: what a venue tells of all orders."""
+        self._store.hold()
+        try:
+            yield
+        finally:
+            self._flush()
+
     def change(self, command: ModifyOrder) -> Denial | None:
         """Keep a change."""
         return self._attempt(lambda: self._store.modify(command))
@@ -105,12 +125,15 @@ class Keeper:
         self, orders: Sequence[Order], client_id: ClientId, position_id: PositionId | None
     ) -> None:
         for order in orders:
-            instrument = self._cache.instrument(order.instrument_id)
-            if instrument is not None and instrument.id not in self._instruments:
-                self._store.instrument(instrument)
-                self._instruments.add(instrument.id)
+            self._keep_instrument(order)
         self._store.submit(orders, client_id, position_id)
         self._orders.update(order.client_order_id for order in orders)
+
+    def _keep_instrument(self, order: Order) -> None:
+        instrument = self._cache.instrument(order.instrument_id)
+        if instrument is not None and instrument.id not in self._instruments:
+            self._store.instrument(instrument)
+            self._instruments.add(instrument.id)
 
     def _attempt(self, keep: Callable[[], None]) -> Denial | None:
         try:

@@ -76,7 +76,8 @@ class Reconciler:
         await self._load_instruments(client, status)
         missing = await self._ask_for_missing(client, status)
         self._takeover.collect()
-        self._take(status, missing, client.client_id)
+        with self._engine.kept_together():
+            self._take(status, missing, client.client_id)
         lines = self._takeover.collect()
         for line in lines:
             _log.warning("%s: %s", client.client_id, line)

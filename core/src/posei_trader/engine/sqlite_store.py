@@ -102,6 +102,7 @@ class SqliteOrderStore:
             raise
         self._checkpointer = Checkpointer(path)
         self._is_open = True
+        self._is_held = False
 
     def submit(
         self,
@@ -110,19 +111,7 @@ class SqliteOrderStore:
         position_id: PositionId | None = None,
     ) -> None:
         """Store new orders, all or none, before they are sent."""
-        rows = [
-            (
-                order.client_order_id,
-                client_id,
-                position_id,
-                order.strategy_id,
-                order.instrument_id,
-                order.terms.ts_init,
-                encode_json(order.terms).decode(),
-            )
-            for order in orders
-        ]
-        self._write(_INSERT_ORDER, rows)
+        self._write(_INSERT_ORDER, [_order_row(order, client_id, position_id) for order in orders])
 
     def modify(self, command: ModifyOrder) -> None:
         """Store a change before it is sent."""
@@ -152,10 +141,20 @@ class SqliteOrderStore:
             event.ts_init,
             encode_json(event).decode(),
         )
-        self._write(_INSERT_EVENT, (row,), may_wait=type(event) in IMPLIED)
+        self._write(_INSERT_EVENT, (row,), may_wait=self._is_held or type(event) in IMPLIED)
+
+    def adopt(self, order: Order, client_id: ClientId) -> None:
+        """Store an order that was not sent from here."""
+        row = _order_row(order, client_id, None)
+        self._write(_INSERT_ORDER, (row,), may_wait=self._is_held)
+
+    def hold(self) -> None:
+        """Let every event wait for the next command or `flush`, which ends this."""
+        self._is_held = True
 
     def flush(self) -> None:
         """Store what waits."""
+        self._is_held = False
         if self._is_open and self._db.in_transaction:
             try:
                 self._db.execute("COMMIT")
@@ -255,6 +254,20 @@ class SqliteOrderStore:
             field=path,
             remedy="restore the file from a backup, or move it away and reconcile by hand",
         )
+
+
+def _order_row(
+    order: Order, client_id: ClientId | None, position_id: PositionId | None
+) -> tuple[object, ...]:
+    return (
+        order.client_order_id,
+        client_id,
+        position_id,
+        order.strategy_id,
+        order.instrument_id,
+        order.terms.ts_init,
+        encode_json(order.terms).decode(),
+    )
 
 
 def _locked(path: Path) -> sqlite3.Connection:

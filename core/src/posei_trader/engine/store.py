@@ -92,6 +92,15 @@ class OrderStore(Protocol):
     def event(self, event: OrderEvent) -> None:
         """Store an event on arrival; one that is `IMPLIED` with the next write or `flush`."""
 
+    def adopt(self, order: Order, client_id: ClientId) -> None:
+        """Store an order that was not sent from here."""
+
+    def hold(self) -> None:
+        """Let every event wait for the next command or `flush`, which ends this.
+
+        For what a venue tells of all orders: if it is lost on the way, the venue tells it again.
+        """
+
     def flush(self) -> None:
         """Store what waits."""
 
@@ -124,6 +133,12 @@ class NoStore:
         """Keep nothing."""
 
     def event(self, event: OrderEvent) -> None:
+        """Keep nothing."""
+
+    def adopt(self, order: Order, client_id: ClientId) -> None:
+        """Keep nothing."""
+
+    def hold(self) -> None:
         """Keep nothing."""
 
     def flush(self) -> None:

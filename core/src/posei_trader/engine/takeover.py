@@ -65,6 +65,7 @@ class Takeover:
         self.adopts = adopt_external
         self._claims: dict[InstrumentId, StrategyId] = {}
         self._lines: list[str] = []
+        self._adopted: dict[ClientOrderId, Order] = {}
 
     def note(self, line: str) -> None:
         """Add a line to what was changed."""
@@ -72,8 +73,10 @@ class Takeover:
 
     def collect(self) -> tuple[str, ...]:
         """Return what was changed since the last call, one line for each change."""
-        lines, self._lines = tuple(self._lines), []
-        return lines
+        lines, self._lines = self._lines, []
+        adopted, self._adopted = self._adopted, {}
+        lines.extend(f"adopted {one} for {one.strategy_id}" for one in adopted.values())
+        return tuple(lines)
 
     def claim(self, strategy_id: StrategyId, instrument_ids: Iterable[InstrumentId]) -> None:
         """Give a strategy the external orders and positions of some instruments.
@@ -102,14 +105,16 @@ class Takeover:
         """Take in an order that is not ours."""
         client_id = client_id or self._engine.client_for(order.instrument_id).client_id
         self._engine.adopt(order, client_id)
-        self.note(f"adopted {order}")
+        self._adopted[order.client_order_id] = order
         return order
 
     def emit(self, order: Order, event: ev.OrderEvent) -> None:
-        """Let an event happen, and note it."""
+        """Let an event happen, and note it; of an adopted order, what became of it is enough."""
         before = order.status
         self._engine.order_event(event)
-        self.note(f"{order.client_order_id}: {type(event).__name__}, {before} -> {order.status}")
+        name = order.client_order_id
+        if name not in self._adopted:
+            self.note(f"{name}: {type(event).__name__}, {before} -> {order.status}")
 
     def facts(self, order: Order, ts_event: int = 0) -> OrderFacts:
         """Return the fields that every event of an order starts with."""
