@@ -25,9 +25,11 @@ from posei_trader.adapters.interactive_brokers.client.options import ConnectionO
 from posei_trader.adapters.interactive_brokers.client.order import (
     InteractiveBrokersClientOrderMixin,
 )
+from posei_trader.adapters.interactive_brokers.client.order_protobuf import OrderProtobuf
 from posei_trader.adapters.interactive_brokers.client.reporting import connection_health
 from posei_trader.adapters.interactive_brokers.client.session import Session
 from posei_trader.adapters.interactive_brokers.client.supervisor import Supervisor
+from posei_trader.adapters.interactive_brokers.contract_conversion import contract_from_ibapi
 from posei_trader.adapters.interactive_brokers.contract_text import (
     CONTRACT_DETAILS,
     ContractTextReader,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from posei_trader.adapters.interactive_brokers.client.streams import StreamStatus
+    from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.pacing import PacingStatus
     from posei_trader.model.health import ConnectionHealth
     from posei_trader.protocols import Clock, Gateway
@@ -267,6 +270,14 @@ class InteractiveBrokersClient(
 
         return decode
 
+    def _read_contract_of(self, message_id: int, payload: bytes) -> IBContract:
+        """Return the contract of an execution as `ibapi` decodes it."""
+        if self._decoder is not None:
+            for name, arguments in self._decoder.decode(message_id, payload):
+                if name == "execDetails":
+                    return contract_from_ibapi(arguments[1])
+        raise MalformedMessage("an execution without a contract")
+
     def _read_contract_text(self, server_version: int) -> Callable[[bytes], None]:
         """Return the same for servers, and messages, that speak text."""
         reader = ContractTextReader(server_version)
@@ -286,3 +297,4 @@ class InteractiveBrokersClient(
 
             self._fast |= FastProtobuf(router).table()
             self._fast[CONTRACT_DATA] = self._read_contract_data()
+            self._fast |= OrderProtobuf(self, self._process_other, self._read_contract_of).table()

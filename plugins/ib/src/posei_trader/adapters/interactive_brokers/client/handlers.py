@@ -7,7 +7,7 @@ nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.messages import (
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         MarketDataParameters,
         OpenOrder,
         OptionComputation,
+        OrderGlance,
         OrderProblem,
         OrderStatusUpdate,
         PnL,
@@ -32,6 +33,7 @@ __all__ = [
     "AccountSummaryHandler",
     "AccountUpdatesHandler",
     "DepthHandler",
+    "GlancesAtOrders",
     "MarketDataHandler",
     "MidpointHandler",
     "OrderHandler",
@@ -184,6 +186,14 @@ class OrderHandler(Protocol):
 
     def order_bound(self, perm_id: int, client_id: int, order_id: int) -> None:
         """Take the order id that IB gave to an order that was placed elsewhere."""
+
+
+@runtime_checkable
+class GlancesAtOrders(Protocol):
+    """An `OrderHandler` for which a part of most open orders is enough: decoding all costs more."""
+
+    def open_order_glance(self, glance: OrderGlance) -> bool:
+        """Take the part, and return True; or False to be told all by `open_order`."""
 
 
 class AccountSummaryHandler(StreamHandler, Protocol):

@@ -41,6 +41,7 @@ __all__ = [
     "MarketDataParameters",
     "OpenOrder",
     "OptionComputation",
+    "OrderGlance",
     "OrderProblem",
     "OrderStatusUpdate",
     "PnL",
@@ -218,6 +219,35 @@ class OpenOrder(msgspec.Struct, frozen=True):
     state: OrderState
     status: str
     last_status: OrderStatusUpdate | None = None
+
+
+class OrderGlance(msgspec.Struct, frozen=True):
+    """The part of an open order that changes while it works, and its names.
+
+    The terms bear IB's names and its marks for "not set", as on `ibapi.order.Order`. There is none
+    of an order for a combination, whose legs may have prices of their own.
+
+    Attributes:
+        order_id: The id of its client; 0 or negative for orders that were placed by hand.
+        status: IB's status text.
+        reject_reason: IB's words about a refusal, empty without one.
+    """
+
+    order_id: int
+    status: str
+    reject_reason: str
+    account: str
+    clientId: int
+    permId: int
+    parentId: int
+    orderRef: str
+    whatIf: bool
+    totalQuantity: Decimal
+    lmtPrice: float
+    auxPrice: float
+    trailStopPrice: float
+    cashQty: float
+    orderComboLegs: tuple[()] = ()
 
 
 class OrderStatusUpdate(msgspec.Struct, frozen=True):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
@@ -18,14 +17,20 @@ from ibapi.order import Order
 from ibapi.order_cancel import OrderCancel
 
 from posei_trader.adapters.interactive_brokers.client.base import ClientPart
+from posei_trader.adapters.interactive_brokers.client.handlers import GlancesAtOrders
 from posei_trader.adapters.interactive_brokers.client.messages import (
     CommissionReport,
     CompletedOrder,
     ExecutionRecord,
     OpenOrder,
+    OrderGlance,
     OrderProblem,
     OrderStatusUpdate,
     ReportedExecution,
+)
+from posei_trader.adapters.interactive_brokers.client.order_protobuf import (
+    known_number,
+    quantity_or_zero,
 )
 from posei_trader.adapters.interactive_brokers.client.requests import Question
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane
@@ -43,6 +48,7 @@ from posei_trader.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from ibapi.contract import Contract
 
@@ -62,8 +68,6 @@ _EXERCISE_EXTRAS: Final = ("", "", False)[
     : len(inspect.signature(EClient.exerciseOptions).parameters) - 7
 ]
 _NOT_CONNECTED: Final = 504
-_LARGEST: Final = 1e300
-_UNSET_DECIMAL: Final = Decimal(2**127 - 1)
 
 
 @final
@@ -72,6 +76,8 @@ class _OrderState:
     """The order part's state."""
 
     handlers: list[OrderHandler] = field(default_factory=list)
+    glances: list[Callable[[OrderGlance], bool]] | None = None
+    """Who a part of an open order is enough for, when that is every handler."""
     commissions: dict[str, CommissionReport] = field(default_factory=dict)
     """Reports that came while executions were being asked for."""
     executions_asked: int = 0
@@ -104,7 +110,7 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
 
     def set_order_handler(self, handler: OrderHandler | None) -> None:
         """Set who alone receives everything about orders; None for nobody."""
-        self._orders.handlers = [] if handler is None else [handler]
+        self._set_handlers([] if handler is None else [handler])
 
     def add_order_handler(self, handler: OrderHandler) -> Callable[[], None]:
         """Add somebody who receives everything about orders; return what ends that.
@@ -112,12 +118,19 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         Every handler is told everything: each account of a login has one of its own, and leaves
         alone what is not its own.
         """
-        self._orders.handlers = [*self._orders.handlers, handler]
+        self._set_handlers([*self._orders.handlers, handler])
 
         def remove() -> None:
-            self._orders.handlers = [one for one in self._orders.handlers if one is not handler]
+            self._set_handlers([one for one in self._orders.handlers if one is not handler])
 
         return remove
+
+    def _set_handlers(self, handlers: list[OrderHandler]) -> None:
+        self._orders.handlers = handlers
+        glances: list[Callable[[OrderGlance], bool]] = [
+            one.open_order_glance for one in handlers if isinstance(one, GlancesAtOrders)
+        ]
+        self._orders.glances = glances if len(glances) == len(handlers) else None
 
     def next_order_id(self) -> int:
         """Return a new order id: above every id that IB or we have used. No round trip."""
@@ -336,6 +349,42 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
 
     # --- what IB says -----------------------------------------------------------------------------
 
+    def take_glance(self, glance: OrderGlance) -> bool:
+        """Take a part of an open order; False when somebody needs all of it. For the decoder."""
+        state, session = self._orders, self._session
+        if state.glances is None or session.requests.on_channel(_OPEN_ORDERS) is not None:
+            return False
+        if glance.order_id > 0 and glance.clientId == session.client_id:
+            session.ids.order_id_seen(glance.order_id)
+        is_enough = bool(state.glances)
+        for take in state.glances:
+            try:
+                is_enough = take(glance) and is_enough
+            except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
+                session.streams.handler_failed("open_order_glance")
+        return is_enough
+
+    def take_status(self, row: OrderStatusUpdate) -> None:
+        """Take an order's status. For the decoder."""
+        request = self._session.requests.on_channel(_OPEN_ORDERS)
+        if request is not None:
+            request.add(row)
+        self._deliver_order("order_status", row)
+
+    def take_execution(self, req_id: int, row: ExecutionRecord) -> None:
+        """Take an execution, asked for or not. For the decoder."""
+        request = None if req_id == _UNSOLICITED else self._session.requests.find(req_id)
+        if request is not None:
+            request.add(row)
+        else:
+            self._deliver_order("execution", row)
+
+    def take_commission(self, row: CommissionReport) -> None:
+        """Take what an execution cost. For the decoder."""
+        if self._orders.executions_asked:
+            self._orders.commissions[row.exec_id] = row
+        self._deliver_order("commission", row)
+
     def _next_valid_id(self, order_id: int) -> None:
         self._session.ids.order_ids_from(order_id)
         if self._session.handshake is not None:
@@ -364,23 +413,21 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         why_held: str,
         mkt_cap_price: float | None,
     ) -> None:
-        row = OrderStatusUpdate(
-            order_id,
-            status,
-            _quantity(filled),
-            _quantity(remaining),
-            _price(avg_fill_price),
-            perm_id,
-            parent_id,
-            _price(last_fill_price),
-            client_id,
-            why_held,
-            _price(mkt_cap_price),
+        self.take_status(
+            OrderStatusUpdate(
+                order_id,
+                status,
+                quantity_or_zero(filled),
+                quantity_or_zero(remaining),
+                _price(avg_fill_price),
+                perm_id,
+                parent_id,
+                _price(last_fill_price),
+                client_id,
+                why_held,
+                _price(mkt_cap_price),
+            )
         )
-        request = self._session.requests.on_channel(_OPEN_ORDERS)
-        if request is not None:
-            request.add(row)
-        self._deliver_order("order_status", row)
 
     def _open_order_end(self) -> None:
         request = self._session.requests.on_channel(_OPEN_ORDERS)
@@ -388,15 +435,7 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
             self._session.requests.complete(request)
 
     def _exec_details(self, req_id: int, contract: Any, execution: Any) -> None:
-        row = _execution(contract, execution)
-        if req_id == _UNSOLICITED:
-            self._deliver_order("execution", row)
-            return
-        request = self._session.requests.find(req_id)
-        if request is not None:
-            request.add(row)
-        else:
-            self._deliver_order("execution", row)
+        self.take_execution(req_id, _execution(contract, execution))
 
     def _exec_details_end(self, req_id: int) -> None:
         request = self._session.requests.find(req_id)
@@ -405,15 +444,14 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
 
     def _commission(self, report: Any) -> None:
         cost = getattr(report, "commissionAndFees", None)
-        row = CommissionReport(
-            report.execId,
-            report.commission if cost is None else cost,
-            report.currency,
-            _known(report.realizedPNL),
+        self.take_commission(
+            CommissionReport(
+                report.execId,
+                report.commission if cost is None else cost,
+                report.currency,
+                known_number(report.realizedPNL),
+            )
         )
-        if self._orders.executions_asked:
-            self._orders.commissions[row.exec_id] = row
-        self._deliver_order("commission", row)
 
     def _completed_order(self, contract: Any, order: Any, state: Any) -> None:
         request = self._session.requests.on_channel(_COMPLETED_ORDERS)
@@ -464,13 +502,13 @@ def _execution(contract: Any, execution: Any) -> ExecutionRecord:
         execution.acctNumber,
         execution.exchange,
         execution.side,
-        _quantity(execution.shares),
+        quantity_or_zero(execution.shares),
         execution.price,
         execution.permId,
         execution.clientId,
         execution.orderId,
         bool(execution.liquidation),
-        _quantity(execution.cumQty),
+        quantity_or_zero(execution.cumQty),
         execution.avgPrice,
         execution.orderRef,
         execution.lastLiquidity,
@@ -481,13 +519,5 @@ def _execution(contract: Any, execution: Any) -> ExecutionRecord:
     )
 
 
-def _quantity(value: Decimal) -> Decimal:
-    return Decimal(0) if value == _UNSET_DECIMAL else value
-
-
-def _known(value: float | None) -> float | None:
-    return None if value is None or abs(value) > _LARGEST else value
-
-
 def _price(value: float | None) -> float:
-    return _known(value) or 0.0
+    return known_number(value) or 0.0

@@ -36,11 +36,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from ibapi.order import Order
+
     from posei_trader.adapters.interactive_brokers.client.messages import (
         CommissionReport,
         CompletedOrder,
         ExecutionRecord,
         OpenOrder,
+        OrderGlance,
         OrderProblem,
         OrderStatusUpdate,
     )
@@ -136,26 +139,40 @@ class OrderInbox:
         if tracked is None:
             self.others.order(row)
             return
-        self._ledger.learn_parent(tracked.identity.client_order_id, order.parentId)
-        self.happened(tracked, self._state_of(row, tracked))
+        reason = getattr(row.state, "rejectReason", "") or ""
+        self._works(tracked, order, row.status or row.state.status, reason)
 
-    def _state_of(self, row: OpenOrder, tracked: t.TrackedOrder) -> t.StateSeen:
+    def open_order_glance(self, glance: OrderGlance) -> bool:
+        """Take the part of an open order that is enough for an order of ours."""
+        if glance.whatIf or self._is_instruction(glance.clientId, glance.order_id, glance.permId):
+            return False
+        if glance.account and glance.account != self._desk.number:
+            return True
+        tracked = self._ledger.find(
+            order_ref=glance.orderRef,
+            client_id=glance.clientId,
+            order_id=glance.order_id,
+            perm_id=glance.permId,
+        )
+        if tracked is None:
+            return False
+        self._works(tracked, glance, glance.status, glance.reject_reason)
+        return True
+
+    def _works(
+        self, tracked: t.TrackedOrder, order: OrderGlance | Order, status: str, reason: str
+    ) -> None:
+        """Take the state of an order of ours, from all that IB told of it or a part."""
         identity = tracked.identity
+        self._ledger.learn_parent(identity.client_order_id, order.parentId)
         traded = self._contracts.get(identity.instrument_id)
         terms = None
         if traded is not None:
             terms = decode_terms(
-                row.order,
-                traded,
-                identity.order_type,
-                is_quote_quantity=identity.is_quote_quantity,
+                order, traded, identity.order_type, is_quote_quantity=identity.is_quote_quantity
             )
-        return t.StateSeen(
-            row.status or row.state.status,
-            venue_order_id(row.order.permId),
-            terms,
-            reason=getattr(row.state, "rejectReason", "") or "",
-        )
+        seen = t.StateSeen(status, venue_order_id(order.permId), terms, reason=reason)
+        self.happened(tracked, seen)
 
     def order_status(self, row: OrderStatusUpdate) -> None:
         """Take an order's status."""
