@@ -310,11 +310,12 @@ async def test_options_are_traded_like_anything_else(desk, option, case):
 
 
 async def test_e92_an_option_is_priced_by_volatility_through_the_tags(desk, option):
-    tags = IBOrderTags(volatility=0.3, volatilityType=2)
-    order = desk.factory.limit(option.id, BUY, Quantity("1"), Price("0.05"), tags=[tags.value])
+    tags = IBOrderTags(orderType="VOL", volatility=0.3, volatilityType=2)
+    order = desk.factory.market(option.id, BUY, Quantity("1"), tags=[tags.value])
     await working(desk, order)
     (sent,) = desk.gateway.truth.open_orders
-    assert (sent.request.volatility, sent.request.volatilityType) == (0.3, 2)
+    assert (sent.request.orderType, sent.request.volatility) == ("VOL", 0.3)
+    assert sent.request.volatilityType == 2
 
 
 async def test_e94_an_option_order_at_the_close_with_a_stop_is_denied(desk, option):

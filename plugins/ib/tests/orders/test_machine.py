@@ -19,6 +19,7 @@ from posei_trader.adapters.interactive_brokers.orders.tracked import (
     ConnectionLost,
     FillCorrected,
     FillSeen,
+    Held,
     Identity,
     Phase,
     ProblemKind,
@@ -281,6 +282,13 @@ def test_an_order_that_ib_definitely_does_not_know_was_lost():
     _, events = run(tracked(is_in_doubt=True), AbsenceSeen())
     assert names(events) == ["Rejected"]
     assert events[0].reason == LOST
+
+
+def test_an_order_that_ib_complained_of_and_does_not_know_is_rejected_in_ibs_words():
+    complaint = Held(10340, "attribute is not supported: percentOffset", is_refusal=False)
+    _, events = run(tracked(is_in_doubt=True, held=complaint), AbsenceSeen())
+    assert names(events) == ["Rejected"]
+    assert (events[0].code, events[0].reason) == (10340, f"{complaint.text} (IB has no such order)")
 
 
 def test_a_working_order_that_ib_does_not_list_is_in_doubt_not_gone():

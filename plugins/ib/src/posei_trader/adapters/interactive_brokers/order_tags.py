@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from posei_trader.adapters.interactive_brokers.contract_types import TagValue
+from posei_trader.adapters.interactive_brokers.orders.tables import SPECIAL_ORDER_TYPES
 from posei_trader.errors import InvalidRequest
 
 __all__ = [
@@ -133,6 +134,11 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         conditions: What to wait for; a list or plain dicts with a ``type`` are accepted.
         conditionsCancelOrder: Cancel the order when the conditions come true, not submit it.
         NonGuaranteed: Let the legs of a combination be filled separately.
+        orderComboLegs: A limit for each leg of a combination, in the order of the instrument's
+            legs; the order's own price has to be what they come to.
+        orderType: A type of IB's that our model has none for, such as ``"REL"`` or ``"VOL"``: put
+            it on a market order, or on a limit order whose price is its cap.
+        auxPrice: The offset of such a type.
 
     Raises:
         InvalidRequest: a value is impossible, or a time is not in IB's form.
@@ -189,7 +195,10 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     smartComboRoutingParams: tuple[TagValue, ...] = ()
     orderMiscOptions: tuple[TagValue, ...] = ()
     NonGuaranteed: bool = False
-    # auctions, volatility, pegs, scales
+    orderComboLegs: tuple[float, ...] = ()
+    # IB's own order types: auctions, volatility, pegs, scales
+    orderType: str = ""
+    auxPrice: float | None = None
     auctionStrategy: int = 0
     startingPrice: float | None = None
     stockRefPrice: float | None = None
@@ -210,8 +219,6 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     deltaNeutralShortSale: bool = False
     deltaNeutralShortSaleSlot: int = 0
     deltaNeutralDesignatedLocation: str = ""
-    basisPoints: float | None = None
-    basisPointsType: int | None = None
     referenceContractId: int = 0
     peggedChangeAmount: float = 0.0
     isPeggedChangeAmountDecrease: bool = False
@@ -330,6 +337,7 @@ _DEFAULTS: Final = tuple(
 )
 _SEQUENCES: Final[dict[str, Any]] = {
     "conditions": tuple[OrderCondition, ...],
+    "orderComboLegs": tuple[float, ...],
     "algoParams": tuple[TagValue, ...],
     "smartComboRoutingParams": tuple[TagValue, ...],
     "orderMiscOptions": tuple[TagValue, ...],
@@ -337,6 +345,7 @@ _SEQUENCES: Final[dict[str, Any]] = {
 _TIMES: Final = ("activeStartTime", "activeStopTime", "goodAfterTime", "manualOrderTime")
 _CHOICES: Final[dict[str, tuple[object, ...]]] = {
     "ocaType": (0, 1, 2, 3),
+    "orderType": ("", *SPECIAL_ORDER_TYPES),
     "auctionStrategy": (0, 1, 2, 3),
     "shortSaleSlot": (0, 1, 2),
     "origin": (0, 1),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 from posei_ib_sim import wire
 from posei_ib_sim.errors import RequestRefused, UnknownContract
 from posei_ib_sim.history import parse_moment
+from posei_ib_sim.orders.leg_limits import with_leg_limits
 from posei_ib_sim.orders.manual import MANUAL_CLIENT
 from posei_ib_sim.server.translate import (
     commission_report,
@@ -64,12 +65,13 @@ class OrderHandlers:
             raise RequestRefused(
                 10340, "The following order attribute is not supported: attachedOrders"
             )
-        if message.order.whatIf:
-            preview = simulation.desk.preview(contract, message.order)
-            session.send(preview_order(order_id, contract, message.order, preview))
+        order = with_leg_limits(message.contract, message.order)
+        if order.whatIf:
+            preview = simulation.desk.preview(contract, order)
+            session.send(preview_order(order_id, contract, order, preview))
             return
         self._server.activity("order")
-        simulation.desk.place((session.client_id or 0, order_id), contract, message.order)
+        simulation.desk.place((session.client_id or 0, order_id), contract, order)
 
     def cancel(self, session: Session, message: wire.CancelOrderRequest) -> None:
         """Cancel an order."""

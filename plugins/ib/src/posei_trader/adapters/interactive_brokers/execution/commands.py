@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms, encode_order
 from posei_trader.adapters.interactive_brokers.orders.ledger import identity_of
+from posei_trader.adapters.interactive_brokers.orders.leg_prices import put_leg_prices
 from posei_trader.adapters.interactive_brokers.orders.refusals import check_supported
+from posei_trader.adapters.interactive_brokers.orders.tags import read_tags
 from posei_trader.adapters.interactive_brokers.wire_values import price_to_wire
 from posei_trader.errors import InvalidRequest, NotConnected, PoseiError
 from posei_trader.logs import get_logger
@@ -134,6 +136,9 @@ class OrderCommands:
             account=self._desk.number,
             magnifier=traded.magnifier,
         )
+        leg_prices = read_tags(terms.tags).orderComboLegs if terms.tags else ()
+        if leg_prices:
+            put_leg_prices(ib_order, leg_prices, contract.comboLegs, traded.magnifier)
         return contract, ib_order
 
     def _check_parents(self, orders: Sequence[Order]) -> dict[ClientOrderId, ClientOrderId]:

@@ -9,6 +9,7 @@ import msgspec
 
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
 from posei_trader.adapters.interactive_brokers.orders.executions import split
+from posei_trader.adapters.interactive_brokers.orders.leg_prices import net_of_legs
 from posei_trader.adapters.interactive_brokers.orders.tables import (
     EXECUTION_SIDES,
     LIQUIDITY,
@@ -84,9 +85,13 @@ def decode_terms(
             if order.trailStopPrice
             else None,
         )
+    limit = order.lmtPrice
+    if order.orderComboLegs:
+        net = net_of_legs(order, traded.contract.comboLegs)
+        limit = limit if net is None else net
     return WorkingTerms(
         quantity,
-        price=traded.price_if_set(order.lmtPrice) if "price" in needs else None,
+        price=traded.price_if_set(limit) if "price" in needs else None,
         trigger_price=traded.price_if_set(order.auxPrice) if "trigger_price" in needs else None,
     )
 

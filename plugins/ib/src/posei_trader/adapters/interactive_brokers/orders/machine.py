@@ -356,7 +356,10 @@ def _connection_lost(
 
 def _absence_seen(state: t.TrackedOrder, _happening: t.AbsenceSeen, ts: int) -> Step:
     if state.phase is Phase.SENT and not state.filled_raw and not state.reported_filled_raw:
-        return _rejected(state, LOST, ts)
+        held = state.held
+        if held is None:
+            return _rejected(state, LOST, ts)
+        return _rejected(state, f"{held.text} (IB has no such order)", ts, held.code)
     if state.phase.is_done:
         return state, ()
     return replace(state, is_in_doubt=True), ()

@@ -8,6 +8,7 @@ from posei_trader.adapters.interactive_brokers.orders.tables import (
     CLOSING_ORDER_TYPES,
     TRIGGERED_TYPES,
 )
+from posei_trader.adapters.interactive_brokers.orders.tag_rules import tag_complaints
 from posei_trader.errors import Unsupported
 from posei_trader.model.enums import OrderSide, OrderType, TimeInForce
 
@@ -40,6 +41,7 @@ def check_supported(
 
     Raises:
         Unsupported: it cannot; names the term and the alternative.
+        InvalidRequest: a tag cannot be read.
     """
     for check in _CHECKS:
         for field, value, why, remedy in check(terms, instrument, sec_type, now_ns):
@@ -154,4 +156,5 @@ _CHECKS: Final[tuple[Callable[[OrderTerms, Instrument, str, int], Iterator[_Comp
     _instrument,
     _flags,
     _time_in_force,
+    tag_complaints,
 )

@@ -32,6 +32,19 @@ ORDER_TYPES: Final[dict[OrderType, str]] = {
 CLOSING_ORDER_TYPES: Final[dict[OrderType, str]] = {_T.MARKET: "MOC", _T.LIMIT: "LOC"}
 """At the close, IB wants another order type instead of another time in force."""
 
+_PLAIN: Final = frozenset({_T.MARKET, _T.LIMIT})
+_MARKET: Final = frozenset({_T.MARKET})
+
+SPECIAL_ORDER_TYPES: Final[dict[str, frozenset[OrderType]]] = {
+    **dict.fromkeys(
+        ("REL", "PASSV REL", "MIDPRICE", "PEG MKT", "PEG MID", "PEG BEST", "PEG BENCH", "PEG STK"),
+        _PLAIN,
+    ),
+    **dict.fromkeys(("VOL", "MKT PRT", "BOX TOP", "SNAP MKT", "SNAP MID", "SNAP PRIM"), _MARKET),
+    "STP PRT": frozenset({_T.STOP_MARKET}),
+}
+"""IB's order types that we have none for, and which of ours they refine: a limit is their cap."""
+
 ORDER_TYPES_OF_IB: Final[dict[str, OrderType]] = {
     **{name: kind for kind, name in ORDER_TYPES.items()},
     "MOC": _T.MARKET,

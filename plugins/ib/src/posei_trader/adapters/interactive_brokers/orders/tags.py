@@ -59,6 +59,8 @@ def apply_tags(order: IBOrder, tags: IBOrderTags) -> None:
             pairs = list(order.smartComboRoutingParams or [])
             order.smartComboRoutingParams = [*pairs, IBTagValue("NonGuaranteed", "1")]
             continue
+        if name == "orderComboLegs":
+            continue  # by `put_leg_prices`, which knows the legs
         if not hasattr(order, name):
             raise Unsupported(
                 f"the installed ibapi has no order term {name}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage, UnknownMessage
 from posei_trader.adapters.interactive_brokers.wire.framing import frame
+from posei_trader.adapters.interactive_brokers.wire.order_terms import check_written
 from posei_trader.errors import InvalidRequest, MissingDependency, PluginError, Unsupported
 
 try:
@@ -33,6 +34,9 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from ibapi.contract import Contract
+    from ibapi.order import Order
 
 __all__ = [
     "MAX_SERVER_VERSION",
@@ -142,6 +146,11 @@ class _EncodingClient(EClient):
 
     def logRequest(self, fnName: str, fnParams: Any) -> None:
         """Log nothing: the arguments hold account numbers."""
+
+    def placeOrder(self, orderId: int, contract: Contract, order: Order) -> None:
+        """Refuse what would be left out of the order."""
+        check_written(order, contract, self.version)
+        super().placeOrder(orderId, contract, order)
 
     def sendMsg(self, *parts: Any) -> None:
         """Collect a text request; older releases put the id into the text."""
