@@ -13,6 +13,7 @@ from posei_trader.adapters.interactive_brokers.client.messages import (
     ReportedExecution,
 )
 from posei_trader.adapters.interactive_brokers.execution.contracts import COMBINATION
+from posei_trader.adapters.interactive_brokers.execution.cut_lists import CutLists
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.decoding import (
     as_leg,
@@ -88,6 +89,7 @@ class VenueTruth:
         self._clock = clock
         self._skipped_types = skipped_types
         self._all_clients = all_clients
+        self._cut_lists = CutLists(client, ledger, inbox)
         self._next: asyncio.Task[dict[ClientOrderId, OrderStatusReport]] | None = None
 
     # -- healing --------------------------------------------------------------------------------
@@ -131,13 +133,19 @@ class VenueTruth:
                 if self._concerns(row.execution.account, row.execution.contract)
             ),
         )
-        self._settle(listing, waited)
+        absent = self._settle(listing, waited)
+        await self._cut_lists.withdraw(absent)
+        for tracked in absent:
+            now = self._ledger.get(tracked.identity.client_order_id)
+            if now is not None and not now.phase.is_done:
+                self._inbox.happened(now, t.AbsenceSeen())
         return listing
 
     def _concerns(self, account: str, contract: IBContract) -> bool:
         return account in {"", self._desk.number} and contract.secType not in self._skipped_types
 
-    def _settle(self, listing: Listing, waited: set[ClientOrderId]) -> None:
+    def _settle(self, listing: Listing, waited: set[ClientOrderId]) -> list[t.TrackedOrder]:
+        """Take over what is listed, and return the orders that were waited for in vain."""
         for reported in listing.executions:
             if reported.commission is not None:
                 self._inbox.commission(reported.commission)
@@ -159,10 +167,8 @@ class VenueTruth:
             mentioned.add(tracked.identity.client_order_id)
             if tracked.identity.client_order_id in waited:
                 self._confirm(order, tracked)
-        for name in waited - mentioned:
-            tracked = self._ledger.get(name)
-            if tracked is not None and not tracked.phase.is_done:
-                self._inbox.happened(tracked, t.AbsenceSeen())
+        missing = (self._ledger.get(name) for name in waited - mentioned)
+        return [one for one in missing if one is not None and not one.phase.is_done]
 
     def _confirm(self, row: OpenOrder, tracked: t.TrackedOrder) -> None:
         traded = self._contracts.get(tracked.identity.instrument_id)

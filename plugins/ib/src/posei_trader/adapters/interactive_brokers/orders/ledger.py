@@ -18,6 +18,7 @@ from posei_trader.model.identifiers import AccountId, ClientOrderId
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from posei_trader.model.identifiers import OrderListId
     from posei_trader.model.orders import Order
     from posei_trader.protocols import OrderLookup
 
@@ -140,6 +141,11 @@ class OrderLedger:
     def parent_id(self, name: ClientOrderId) -> int:
         """Return IB's order id of an order's parent, 0 where it has none."""
         return self._parents.get(name, 0)
+
+    def list_of(self, tracked: TrackedOrder) -> OrderListId | None:
+        """Return the list that an order was submitted with, None when it was submitted alone."""
+        order = self._lookup.order(tracked.identity.client_order_id)
+        return None if order is None else order.terms.order_list_id
 
     def find(
         self,
