@@ -42,6 +42,9 @@ _UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
 _LARGEST_EXPONENT: Final = 30
 _REMEMBERED: Final = 32_768
 _DECIMALS: Final = 9
+_UNITS: Final = tuple(int(10 ** (_DECIMALS - digits)) for digits in range(_DECIMALS + 1))
+"""Units of a size in its last digit, by how many decimals it has."""
+
 _MOST_DIGITS: Final = 18
 
 
@@ -57,7 +60,7 @@ def parse_size(text: str) -> int | None:
 def _scaled(text: str) -> int:
     whole, _, part = text.partition(".")
     if len(part) <= _DECIMALS and _is_plain(whole + part):  # as nearly all are
-        return int(whole + part) * 10 ** (_DECIMALS - len(part))
+        return int(whole + part) * _UNITS[len(part)]
     try:
         value = Decimal(text)
     except InvalidOperation as error:
