@@ -38,6 +38,7 @@ TRADING = {
 FAULTS = {
     "drop": 0.25,
     "cut_mid_frame": 0.5,
+    "cut_after_messages": 0.4,
     "restart": 0.1,
     "kill": 0.3,
     "kill_at_a_write": 0.6,
@@ -225,6 +226,9 @@ class Gambler:
 
     def cut_mid_frame(self) -> None:
         self.gateway.faults.drop(after_bytes=self.random.choice([1, 3, 7, 40, 200, 900]))
+
+    def cut_after_messages(self) -> None:
+        self.gateway.faults.drop(after_messages=self.random.choice([0, 1, 2, 3, 8]))
 
     def restart(self) -> None:
         self.gateway.faults.restart(self.random.choice([0.1, 3.0]))

@@ -32,10 +32,21 @@ class Faults:
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    def drop(self, client_id: int | None = None, *, after_bytes: int | None = None) -> None:
-        """Cut connections: now, or in the middle of the next data, after some bytes of it."""
+    def drop(
+        self,
+        client_id: int | None = None,
+        *,
+        after_bytes: int | None = None,
+        after_messages: int | None = None,
+    ) -> None:
+        """Cut connections: now, or in the middle of the next data, after some bytes of it.
+
+        With `after_messages`, so many more messages of the client's arrive before the cut.
+        """
         for session in self._sessions(client_id):
-            if after_bytes is None:
+            if after_messages is not None:
+                session.hears = after_messages
+            elif after_bytes is None:
                 session.abort()
             else:
                 session.outgoing.drop_after = after_bytes

@@ -31,6 +31,7 @@ class Session(asyncio.Protocol):
         client_id: The client's id, `None` before startApi.
         market_data_type: What the client chose: 1 live, 2 frozen, 3 delayed, 4 delayed frozen.
         received: Messages read from the client.
+        hears: How many more messages are read before the connection is cut, `None` for all.
     """
 
     def __init__(self, server: Server, number: int) -> None:
@@ -44,6 +45,7 @@ class Session(asyncio.Protocol):
         self.is_open = False
         self.market_data_type = 1
         self.received = 0
+        self.hears: int | None = None
         self.is_deaf = False
         self.sees_manual = False
         self.auto_bind = False
@@ -130,6 +132,11 @@ class Session(asyncio.Protocol):
         assert codec is not None  # noqa: S101 - set by the handshake that led here
         try:
             for payload in self._frames.feed(data):
+                if self.hears is not None:
+                    if self.hears == 0:
+                        self.abort()
+                        return
+                    self.hears -= 1
                 self.received += 1
                 self._server.heard_from(self)
                 self._server.wire_log.received(self, payload)
