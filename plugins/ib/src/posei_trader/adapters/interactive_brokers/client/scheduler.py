@@ -93,6 +93,11 @@ class Scheduler:
                 value=len(lane),
                 remedy="ask for less at a time",
             )
+        if command.lane is Lane.ORDER and not lane:
+            now = self._clock.timestamp_ns()
+            if self._messages.delay_ns(now, is_order=True) == 0:
+                self._send(command, now)  # what waits in other lanes keeps its timer
+                return
         lane.append(command)
         self._pump()
 

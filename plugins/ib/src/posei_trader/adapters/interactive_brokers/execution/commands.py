@@ -118,7 +118,7 @@ class OrderCommands:
             sec_type=traded.sec_type,
             now_ns=self._clock.timestamp_ns(),
         )
-        unknown = sorted(set(terms.params) - _PARAMS)
+        unknown = sorted(set(terms.params) - _PARAMS) if terms.params else ()
         if unknown:
             raise InvalidRequest(
                 "Interactive Brokers knows no such order parameter",

@@ -30,7 +30,7 @@ from posei_trader.adapters.interactive_brokers.venue_time import parse_time
 from posei_trader.adapters.interactive_brokers.wire_values import is_set, quantity_from_wire
 from posei_trader.logs import get_logger
 from posei_trader.model.fixed_point import FIXED_SCALAR
-from posei_trader.model.identifiers import AccountId, ClientId
+from posei_trader.model.identifiers import AccountId, ClientId, VenueOrderId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +171,7 @@ class OrderInbox:
             terms = decode_terms(
                 order, traded, identity.order_type, is_quote_quantity=identity.is_quote_quantity
             )
-        seen = t.StateSeen(status, venue_order_id(order.permId), terms, reason=reason)
+        seen = t.StateSeen(status, _news_of_name(tracked, order.permId), terms, reason=reason)
         self.happened(tracked, seen)
 
     def order_status(self, row: OrderStatusUpdate) -> None:
@@ -190,7 +190,7 @@ class OrderInbox:
             return
         seen = t.StateSeen(
             row.status,
-            venue_order_id(row.perm_id),
+            _news_of_name(tracked, row.perm_id),
             filled_raw=_raw(row.filled),
             why_held=row.why_held or "",
         )
@@ -234,7 +234,7 @@ class OrderInbox:
                 ts_event,
                 liquidity_of(row.last_liquidity),
                 known.commission,
-                venue_order_id(row.perm_id),
+                _news_of_name(tracked, row.perm_id),
             )
             self.happened(tracked, fill)
             return
@@ -314,7 +314,8 @@ class OrderInbox:
     def happened(self, tracked: t.TrackedOrder, happening: t.Happening) -> t.TrackedOrder:
         """Let the machine judge, keep what it says, publish."""
         after, events = advance(tracked, happening, self._clock.timestamp_ns())
-        self._ledger.put(after)
+        if after is not tracked:
+            self._ledger.put(after)
         for event in events:
             self._sink.order_event(event)
         if after.is_in_doubt or after.misses_fills:
@@ -394,6 +395,11 @@ class OrderInbox:
             if len(self._without_cost) > _WITHOUT_COST_AT_MOST:
                 del self._without_cost[next(iter(self._without_cost))]
         self._sink.fill_report(report)
+
+
+def _news_of_name(tracked: t.TrackedOrder, perm_id: int) -> VenueOrderId | None:
+    """Return IB's name of an order; None once it is known, for it stays."""
+    return venue_order_id(perm_id) if tracked.venue_order_id is None else None
 
 
 def _raw(quantity: Decimal) -> int:

@@ -180,9 +180,10 @@ class OrderLedger:
     def _by_ref(self, order_ref: str) -> ClientOrderId | None:
         if not order_ref or order_ref != order_ref.strip():
             return None
+        tracked: TrackedOrder | None = self._orders.get(order_ref)  # type: ignore[call-overload]  # equal texts
+        if tracked is not None:
+            return tracked.identity.client_order_id
         name = ClientOrderId(order_ref)
-        if name in self._orders:
-            return name
         order = self._lookup.order(name)
         if order is None:
             return None

@@ -113,8 +113,7 @@ def _learned(state: t.TrackedOrder, seen: t.StateSeen) -> t.TrackedOrder:
 def _accepted(state: t.TrackedOrder, ts: int) -> Step:
     if state.phase is not Phase.SENT:
         return state, ()
-    state = replace(state, phase=Phase.WORKING)
-    state = replace(state, is_in_doubt=state.is_in_doubt and state.is_waiting)
+    state = _less_doubtful(replace(state, phase=Phase.WORKING))
     event = ev.OrderAccepted(
         **_about(state, ts),
         venue_order_id=_venue_order_id(state),
@@ -127,16 +126,22 @@ def _working(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
     state, events = _accepted(state, ts)
     state, triggered = _triggered(state, seen, ts)
     state, updated = _updated(state, seen.terms, ts)
-    # A listing of the order does not answer what else was sent.
-    state = replace(state, is_in_doubt=state.is_in_doubt and state.is_waiting)
-    return state, (*events, *triggered, *updated)
+    return _less_doubtful(state), (*events, *triggered, *updated)
+
+
+def _less_doubtful(state: t.TrackedOrder) -> t.TrackedOrder:
+    """End the doubt about an order that was listed; that does not answer what else was sent."""
+    if state.is_in_doubt and not state.is_waiting:
+        return replace(state, is_in_doubt=False)
+    return state
 
 
 def _triggered(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
     if seen.why_held is None:
         return state, ()
     waited = "trigger" in state.why_held
-    state = replace(state, why_held=seen.why_held)
+    if seen.why_held != state.why_held:
+        state = replace(state, why_held=seen.why_held)
     if (
         not waited
         or state.is_triggered
@@ -318,11 +323,10 @@ def _fill_seen(state: t.TrackedOrder, fill: t.FillSeen, ts: int) -> Step:
 
 def _counted(state: t.TrackedOrder, added_raw: int) -> t.TrackedOrder:
     filled = state.filled_raw + added_raw
-    state = replace(state, filled_raw=filled)
     is_full = not state.identity.is_quote_quantity and filled >= state.terms.quantity.raw
     if is_full and filled and not state.phase.is_done:
-        return replace(state, phase=Phase.FILLED, asked=None, is_in_doubt=False)
-    return state
+        return replace(state, filled_raw=filled, phase=Phase.FILLED, asked=None, is_in_doubt=False)
+    return replace(state, filled_raw=filled) if added_raw else state
 
 
 def _fill_corrected(state: t.TrackedOrder, fix: t.FillCorrected, ts: int) -> Step:

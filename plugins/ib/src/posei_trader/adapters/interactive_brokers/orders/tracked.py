@@ -36,7 +36,7 @@ class Phase(StrEnum):
     @property
     def is_done(self) -> bool:
         """Return whether nothing but late fills can follow."""
-        return self not in {Phase.SENT, Phase.WORKING}
+        return self is not Phase.SENT and self is not Phase.WORKING
 
 
 class Identity(msgspec.Struct, frozen=True):
