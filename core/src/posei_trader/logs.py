@@ -15,7 +15,6 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING, Final, Self, TextIO, final
 
 from pydantic import SecretBytes, SecretStr
@@ -168,6 +167,8 @@ def _console(config: LoggingConfig, stream: TextIO, trader_id: str) -> logging.H
 
 
 def _file(config: LoggingConfig, level: LogLevel, trader_id: str) -> tuple[logging.Handler, Path]:
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415 - pickles, queues, sockets
+
     suffix = "jsonl" if config.log_file_format == "json" else "log"
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     path = config.log_directory / (config.log_file_name or f"{trader_id}_{started}.{suffix}")

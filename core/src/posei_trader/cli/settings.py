@@ -97,7 +97,10 @@ def _settings(kind: type) -> list[_Setting]:
         properties: Mapping[str, Mapping[str, object]] = kind.json_schema().get("properties", {})
         return [
             _Setting(
-                name, _type(properties.get(name, {})), _default(info), _one_line(info.description)
+                name,
+                _type(properties.get(name, {})),
+                _default(info),
+                _one_line(str(properties.get(name, {}).get("description", ""))),
             )
             for name, info in kind.model_fields.items()
         ]

@@ -12,13 +12,12 @@ from pydantic import (
     ConfigDict,
     ValidationError,
 )
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from posei_trader.config.frozen import FrozenDict
 from posei_trader.config.translation import translated
 
 if TYPE_CHECKING:
-    from pydantic_core.core_schema import IsInstanceSchema
+    from pydantic.json_schema import JsonSchemaValue
 
 __all__ = ["FrozenMapping", "PoseiConfig"]
 
@@ -48,7 +47,6 @@ class PoseiConfig(BaseModel):
         allow_inf_nan=False,
         arbitrary_types_allowed=True,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )
 
     def __init__(self, /, **settings: object) -> None:
@@ -79,19 +77,18 @@ class PoseiConfig(BaseModel):
 
     @classmethod
     def json_schema(cls) -> JsonSchemaValue:
-        """Return the JSON schema of the settings, nested configurations included."""
-        return cls.model_json_schema(schema_generator=_Schema)
+        """Return the JSON schema of the settings, nested configurations included.
+
+        A setting is described by the text below it in the source, where there is a source.
+        """
+        from posei_trader.config.schema import (  # noqa: PLC0415 - no part of a node's start
+            SettingsSchema,
+        )
+
+        return cls.model_json_schema(schema_generator=SettingsSchema)
 
     def __hash__(self) -> int:
         return hash((type(self), _hashable(self.__dict__)))
-
-
-class _Schema(GenerateJsonSchema):
-    """Render settings that are known only by a protocol, such as a gateway's, as open objects."""
-
-    def is_instance_schema(self, schema: IsInstanceSchema) -> JsonSchemaValue:
-        """Describe a setting whose type is a protocol."""
-        return {"type": "object", "title": schema["cls"].__name__}
 
 
 def _hashable(value: object) -> object:

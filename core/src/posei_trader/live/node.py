@@ -22,7 +22,6 @@ from posei_trader.engine.execution import ExecutionEngine
 from posei_trader.engine.halting import HaltSwitch
 from posei_trader.engine.portfolio import Portfolio
 from posei_trader.engine.risk import RiskEngine
-from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.errors import InvalidRequest
 from posei_trader.live.clients import ClientBuilder
 from posei_trader.live.halt_watch import HaltWatch
@@ -42,7 +41,9 @@ from posei_trader.trading.wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from pathlib import Path
 
+    from posei_trader.engine.store import OrderStore
     from posei_trader.logs import LogSetup
     from posei_trader.model.health import NodeHealth
     from posei_trader.plugins import Registry
@@ -116,7 +117,7 @@ class TradingNode:
         risk = RiskEngine(
             self._cache, self._clock, risk_config, None if halt is None else halt.state
         )
-        store_path = self._config.exec_engine.store_path
+        store = _store(self._config.exec_engine.store_path)
         self._data = DataEngine(bus, self._cache, self._clock, self._config.data_engine)
         self._execution = ExecutionEngine(
             self._trader_id,
@@ -125,7 +126,7 @@ class TradingNode:
             self._clock,
             risk,
             self._config.exec_engine,
-            None if store_path is None else SqliteOrderStore(store_path),
+            store,
         )
         self._halt_watch = (
             None
@@ -425,3 +426,14 @@ class TradingNode:
         if stage is not None:
             event = LifecycleEvent(stage, self.trader_id, self._clock.timestamp_ns())
             self._registry.announce(event)
+
+
+def _store(path: Path | None) -> OrderStore | None:
+    """Open the orders' store: a node that trades nothing need not load it."""
+    if path is None:
+        return None
+    from posei_trader.engine.sqlite_store import (  # noqa: PLC0415 - as said above
+        SqliteOrderStore,
+    )
+
+    return SqliteOrderStore(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -74,6 +73,8 @@ class Currency:
         """
         found = currencies().get(code)
         if found is None:
+            import difflib  # noqa: PLC0415 - only needed once something is wrong
+
             close = difflib.get_close_matches(code.upper(), currencies(), n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise InvalidRequest(
