@@ -42,10 +42,11 @@ soak: $(VENV)/.dev ## Live through a simulated week of restarts and faults; prin
 fuzz: $(VENV)/.dev ## Feed the client a million damaged messages; prints what came of them.
 	@POSEI_FUZZ_INPUTS=$${POSEI_FUZZ_INPUTS:-1000000} $(BIN)/python -m pytest -q plugins/ib/tests/client/test_fuzz_corpus.py
 
-chaos: $(VENV)/.dev ## A thousand runs of hundreds of random orders under random faults (an hour).
+chaos: $(VENV)/.dev ## A thousand runs of hundreds of random orders under random faults, and kills.
 	@echo "==> chaos: node, store and venue must agree after every run"
-	@POSEI_CHAOS_RUNS=$${POSEI_CHAOS_RUNS:-1000} POSEI_CHAOS_ORDERS=$${POSEI_CHAOS_ORDERS:-300} \
-	  $(BIN)/python -m pytest -q -n $(WORKERS) plugins/ib/tests/execution/test_chaos.py $(ARGS)
+	@POSEI_CHAOS_RUNS=$${POSEI_CHAOS_RUNS:-1000} POSEI_CHAOS_ORDERS=$${POSEI_CHAOS_ORDERS:-250} \
+	  POSEI_KILL_RUNS=$${POSEI_KILL_RUNS:-50} $(BIN)/python -m pytest -q -n $(WORKERS) \
+	  plugins/ib/tests/execution/test_chaos.py plugins/ib/tests/execution/test_kill.py $(ARGS)
 
 docs: $(VENV)/.dev ## Build the documentation into site/.
 	@$(BIN)/mkdocs build --strict

@@ -32,6 +32,7 @@ from posei_trader.trading.factory import OrderFactory
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from chaos_kit.victim import Address
     from posei_ib_sim.gateway import SimulatedIBGateway
 
 STRATEGY = StrategyId("Chaos-001")
@@ -41,13 +42,22 @@ _TRADER = TraderId("TRADER-001")
 
 
 class Node:
-    """A node that trades until it is killed or stopped."""
+    """A node that trades until it is killed or stopped.
 
-    def __init__(self, gateway: SimulatedIBGateway, store: Path) -> None:
-        loop = asyncio.get_running_loop()
+    Args:
+        gateway: The gateway, or where it listens when it is in another process.
+        store: The file of its store.
+        clock: Time; None for that of a loop whose time jumps.
+    """
+
+    def __init__(
+        self, gateway: SimulatedIBGateway | Address, store: Path, clock: LiveClock | None = None
+    ) -> None:
         self.gateway = gateway
         self.store = MortalStore(store)
-        clock = LiveClock(loop.wall_ns, loop.wall_ns)
+        if clock is None:
+            loop = asyncio.get_running_loop()
+            clock = LiveClock(loop.wall_ns, loop.wall_ns)
         self.cache = Cache()
         risk = RiskEngine(self.cache, clock, LiveRiskEngineConfig(max_orders_per_second=1_000_000))
         self.engine = ExecutionEngine(
