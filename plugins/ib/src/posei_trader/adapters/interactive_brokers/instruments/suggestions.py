@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +49,8 @@ async def suggest(
         found += await _asked(instrument_id, source, symbology, today)
     except PoseiError as error:
         _LOG.debug("no suggestions from IB", instrument_id=str(instrument_id), reason=str(error))
+    import difflib  # noqa: PLC0415 - only needed once something is wrong
+
     return difflib.get_close_matches(str(instrument_id), sorted(set(found)), n=_MOST, cutoff=0.4)
 
 

@@ -6,7 +6,6 @@ where it is switched on, IB's own code. A venue holds no dot, so ``OSE.JPN`` is 
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.symbology.exchanges import (
@@ -96,6 +95,8 @@ class VenueMap:
     def alike(venue: str) -> list[str]:
         """Return known venues that are spelt almost like this one."""
         known = sorted({*_OF_HYPHENATED, *EXCHANGES_OF_MIC})
+        import difflib  # noqa: PLC0415 - only needed once something is wrong
+
         return difflib.get_close_matches(venue.upper(), known, n=3)
 
 
