@@ -44,14 +44,18 @@ class CutLists:
         self._ledger = ledger
         self._inbox = inbox
 
-    async def withdraw(self, absent: Iterable[t.TrackedOrder]) -> None:
+    def withdraw(self, absent: Iterable[t.TrackedOrder]) -> bool:
         """Cancel what may have come of the lists of orders that IB does not list.
 
         A list of which something traded is left alone: its position may need what works. To cancel
-        what never came, or was canceled with its parent, is harmless.
+        what never came, or was canceled with its parent, is harmless. If the connection breaks
+        again, whoever asks IB next withdraws them again.
+
+        Returns:
+            Whether anything was canceled: what IB lists afterwards tells what came of it.
 
         Raises:
-            RetryLater: the connection broke again; whoever asks next withdraws them again.
+            NotConnected: the rest was not canceled.
         """
         lists = {self._ledger.list_of(one) for one in absent if one.phase is t.Phase.SENT}
         lists.discard(None)
@@ -62,8 +66,7 @@ class CutLists:
                 if order_id is not None and not tracked.phase.is_done:
                     self._cancel(tracked, order_id)
                     is_asked = True
-        if is_asked:
-            await self._client.get_open_orders()  # IB answers in turn: the cancels before this
+        return is_asked
 
     def _families(self, lists: set[OrderListId | None]) -> list[list[t.TrackedOrder]]:
         """Return the orders of lists in which a parent has children and nothing traded."""

@@ -115,6 +115,16 @@ class VenueTruth:
         }
         # An order of an earlier run may have been placed under another client id.
         everywhere = self._all_clients or any(self._ledger.order_id(n) is None for n in waited)
+        listing = await self._list(since_ns, everywhere=everywhere, is_reported=is_reported)
+        absent = self._settle(listing, waited)
+        if self._cut_lists.withdraw(absent):
+            listing = await self._list(since_ns, everywhere=everywhere, is_reported=is_reported)
+            absent = self._settle(listing, waited)
+        for tracked in absent:
+            self._inbox.happened(tracked, t.AbsenceSeen())
+        return listing
+
+    async def _list(self, since_ns: int, *, everywhere: bool, is_reported: bool) -> Listing:
         listed: list[OpenOrder] = []
         self._inbox.others.keep()
         try:
@@ -124,7 +134,7 @@ class VenueTruth:
             self._inbox.others.release(listed if is_reported else ())
         executions = await self._client.get_executions(since_ns=since_ns, account=self._desk.number)
         completed = await self._client.get_completed_orders()
-        listing = Listing(
+        return Listing(
             tuple(row for row in listed if self._concerns(row.order.account, row.contract)),
             tuple(row for row in completed if self._concerns(row.order.account, row.contract)),
             tuple(
@@ -133,13 +143,6 @@ class VenueTruth:
                 if self._concerns(row.execution.account, row.execution.contract)
             ),
         )
-        absent = self._settle(listing, waited)
-        await self._cut_lists.withdraw(absent)
-        for tracked in absent:
-            now = self._ledger.get(tracked.identity.client_order_id)
-            if now is not None and not now.phase.is_done:
-                self._inbox.happened(now, t.AbsenceSeen())
-        return listing
 
     def _concerns(self, account: str, contract: IBContract) -> bool:
         return account in {"", self._desk.number} and contract.secType not in self._skipped_types
