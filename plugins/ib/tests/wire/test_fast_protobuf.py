@@ -141,6 +141,42 @@ def test_a_hot_message_decodes_as_in_ibapi(message_id, data, new_sink, ibapi_say
     assert ours(new_sink, message_id, body) == ibapi_says.decode(226, message_id, body)
 
 
+WHOLE_BARS = built(
+    "HistoricalDataBar",
+    date=st.integers(10**8, 10**10).map(str),
+    open=FLOATS,
+    high=FLOATS,
+    low=FLOATS,
+    close=FLOATS,
+    volume=SIZES,
+    WAP=SIZES,
+    barCount=st.integers(-1, 10**6),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    found=built(
+        "HistoricalData",
+        reqId=IDS,
+        historicalDataBars=st.lists(st.one_of(*7 * [WHOLE_BARS], BARS), min_size=1),
+    )
+)
+def test_bars_with_all_their_fields_decode_as_in_ibapi(found, new_sink, ibapi_says):
+    body = found.SerializeToString()
+    assert ours(new_sink, 217, body) == ibapi_says.decode(226, 217, body)
+
+
+def test_a_bar_without_any_field_is_a_bar(new_sink, ibapi_says):
+    whole = {"date": "1700000000", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0}
+    whole |= {"volume": "1", "WAP": "1", "barCount": 1}
+    bars = [message("HistoricalDataBar")(**fields) for fields in (whole, {}, whole)]
+    body = message("HistoricalData")(reqId=1, historicalDataBars=bars).SerializeToString()
+    ((_, _, (rows, _, _), _),) = seen = ours(new_sink, 217, body)
+    assert len(rows) == 3
+    assert seen == ibapi_says.decode(226, 217, body)
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     found=built(

@@ -125,6 +125,26 @@ def test_historical_bars_decode_as_in_ibapi(version, req_id, span, found, new_si
     assert seen == expected
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    version=VERSIONS,
+    req_id=IDS,
+    found=rows(
+        st.integers(10**8, 10**10).map(str),
+        *4 * [st.decimals(-(10**6), 10**6, places=5).map(str)],
+        st.sampled_from(["0", "17", "-1", "0.125", "5000000000", *UNSET[1:]]),
+        st.sampled_from(["-1", "101.375", "8E-7", *UNSET[1:]]),
+        st.integers(-1, 10**6).map(str),
+    ),
+)
+def test_bars_of_numbers_alone_decode_as_in_ibapi(version, req_id, found, new_sink, ibapi_says):
+    body = payload(req_id, *(("", "") if version < 196 else ()), *found)
+    expected = ibapi_says.decode(version, 17, body)
+    if not expected:
+        expected = [("historical_bars", int(req_id), ([], "", ""), False)]
+    assert ours(new_sink, version, 17, body) == expected
+
+
 @pytest.mark.parametrize(
     ("message_id", "body"),
     [

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING, Final
+from array import array
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
 from posei_trader.adapters.interactive_brokers.venue_time import parse_time
@@ -24,6 +25,10 @@ _DAY_NS: Final = 86_400 * NANOS_PER_SECOND
 _EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
 
 
+_LEAST_EPOCH: Final = 100_000_000
+"""Seconds since 1970 have nine digits or more; a date has eight."""
+
+
 def open_ns(date: str, spec: BarSpecification) -> int:
     """Return when a bar opened, UNIX ns UTC; a day starts at midnight UTC of its date.
 
@@ -31,30 +36,49 @@ def open_ns(date: str, spec: BarSpecification) -> int:
         InvalidRequest: IB's text is no time.
     """
     if spec.aggregation not in CALENDAR_BARS:
-        # Streams and bulk answers carry epoch seconds: ten digits, the quick way.
-        if _is_epoch(date):
+        # Streams carry epoch seconds: ten digits, the quick way.
+        if len(date) >= 9 and date.isdecimal():
             return int(date) * NANOS_PER_SECOND
         return parse_time(date)
     return _period(date[:8], spec.aggregation)[0]
 
 
-def open_times(dates: Sequence[str], spec: BarSpecification) -> list[int]:
+def open_times(dates: Sequence[int | str], spec: BarSpecification) -> list[int]:
     """Return when each of many bars opened; see :func:`open_ns`.
 
     Raises:
         InvalidRequest: one of IB's texts is no time.
     """
     if spec.aggregation not in CALENDAR_BARS and _are_epochs(dates):
-        return [seconds * NANOS_PER_SECOND for seconds in map(int, dates)]
-    return [open_ns(date, spec) for date in dates]
+        return [seconds * NANOS_PER_SECOND for seconds in dates]
+    return [open_ns(str(date), spec) for date in dates]
 
 
-def _is_epoch(date: str) -> bool:
-    return len(date) >= 9 and date.isdecimal()
+def _are_epochs(dates: Sequence[int | str]) -> TypeGuard[Sequence[int]]:
+    return _are_whole(dates) and min(dates, default=_LEAST_EPOCH) >= _LEAST_EPOCH
 
 
-def _are_epochs(dates: Sequence[str]) -> bool:
-    return all(map(str.isdecimal, dates)) and min(map(len, dates), default=9) >= 9
+def _are_whole(dates: Sequence[int | str]) -> TypeGuard[Sequence[int]]:
+    return isinstance(dates, array) or {*map(type, dates)} <= {int}
+
+
+def close_times(
+    dates: Sequence[int | str], opened: Sequence[int], spec: BarSpecification
+) -> list[int]:
+    """Return when each of many bars is complete; see :func:`close_ns`.
+
+    Args:
+        dates: IB's.
+        opened: When each opened, see :func:`open_times`.
+        spec: Which bars.
+
+    Raises:
+        InvalidRequest: one of IB's texts is no time.
+    """
+    if spec.aggregation not in CALENDAR_BARS:
+        length = spec.nanos or 0
+        return [moment + length for moment in opened]
+    return [close_ns(str(date), spec) for date in dates]
 
 
 def close_ns(date: str, spec: BarSpecification) -> int:

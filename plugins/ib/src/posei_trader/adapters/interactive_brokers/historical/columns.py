@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import operator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars
 from posei_trader.adapters.interactive_brokers.historical.bar_times import open_times
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from posei_trader.model.bars import BarSpecification
 
 __all__ = ["BarColumns"]
-
-_T = TypeVar("_T")
 
 
 class BarColumns(NamedTuple):
@@ -56,23 +55,24 @@ class BarColumns(NamedTuple):
         if all(map(operator.lt, self.opened, itertools.islice(self.opened, 1, None))):
             return self
         rows = {moment: row for row, moment in enumerate(self.opened)}
-        return self._rows([rows[moment] for moment in sorted(rows)])
+        return self.rows([rows[moment] for moment in sorted(rows)])
 
     def clipped(self, start_ns: int, end_ns: int) -> BarColumns:
-        """Return the bars that opened in a span, its end not included."""
-        opened = self.opened
-        if not opened or (min(opened) >= start_ns and max(opened) < end_ns):
+        """Return the bars that opened in a span, its end not included; they must be in order."""
+        first, stop = bisect_left(self.opened, start_ns), bisect_left(self.opened, end_ns)
+        if first == 0 and stop == len(self.opened):
             return self
-        return self._rows([row for row, at in enumerate(opened) if start_ns <= at < end_ns])
+        return self._taken(lambda values: values[first:stop])
 
-    def _rows(self, rows: list[int]) -> BarColumns:
-        def picked(values: list[_T]) -> list[_T]:
-            return [values[row] for row in rows]
+    def rows(self, rows: list[int]) -> BarColumns:
+        """Return some of the bars, by their numbers."""
+        return self._taken(lambda values: [values[row] for row in rows])
 
-        return BarColumns(picked(self.opened), _made(lambda name: picked(getattr(self.bars, name))))
+    def _taken(self, take: Callable[[Sequence[Any]], Any]) -> BarColumns:
+        return BarColumns(take(self.opened), _made(lambda name: take(getattr(self.bars, name))))
 
 
-def _made(column: Callable[[str], list[Any]]) -> HistoricalBars:
+def _made(column: Callable[[str], Any]) -> HistoricalBars:
     return HistoricalBars(
         column("dates"),
         column("opens"),

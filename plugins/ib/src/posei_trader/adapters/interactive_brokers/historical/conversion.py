@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+from operator import le
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from posei_trader.adapters.interactive_brokers.client.messages import TradeMask
-from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
-from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns, open_times
+from posei_trader.adapters.interactive_brokers.historical.bar_times import close_times, open_times
+from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
+from posei_trader.adapters.interactive_brokers.historical.scales import RawPrices, digits_of
 from posei_trader.model.bars import NANOS_PER_SECOND, Bar
 from posei_trader.model.enums import AggressorSide, TradeFlag
 from posei_trader.model.identifiers import TradeId
@@ -74,37 +77,69 @@ def convert_bars(
         InvalidRequest: IB's text for a time is none.
     """
     spec = bar_type.spec
-    is_calendar = spec.aggregation in CALENDAR_BARS
-    length = spec.nanos or 0
-    opens = open_times(history.dates, spec) if opened is None else opened
-    factor, unit, size_unit = scale.factor, scale.unit, scale.size_unit
-    precision, size_precision = scale.precision, scale.size_precision
-    bars: list[Bar] = []
-    for ts_event, date, open_, high, low, close, volume in zip(
-        opens,
-        history.dates,
-        history.opens,
-        history.highs,
-        history.lows,
-        history.closes,
-        history.volumes,
-        strict=True,
-    ):
-        o, h = round(open_ * factor), round(high * factor)
-        lo, c = round(low * factor), round(close * factor)
-        if not lo <= o <= h or not lo <= c <= h:
-            discarded.bars += 1
-            discarded.note((date, open_, high, low, close))
-            continue
-        traded = volume if volume is not None and volume > 0 else 0
-        digits, size_digits = precision, size_precision
-        if o % unit or h % unit or lo % unit or c % unit:
-            digits = scale.price_precision(o, h, lo, c)
-        if traded % size_unit:
-            size_digits = scale.volume_precision(traded)
-        ts_init = close_ns(date, spec) if is_calendar else ts_event + length
-        bars.append(Bar(bar_type, o, h, lo, c, traded, digits, size_digits, ts_event, ts_init))
-    return bars
+    columns = BarColumns(open_times(history.dates, spec) if opened is None else opened, history)
+    raw = RawPrices(scale.factor)
+    prices = [
+        list(map(raw.__getitem__, values))
+        for values in (history.opens, history.highs, history.lows, history.closes)
+    ]
+    if not _agree(*prices):
+        right = [row for row, of_bar in enumerate(zip(*prices, strict=True)) if _agrees(*of_bar)]
+        note_bars(discarded, history, right)
+        columns = columns.rows(right)
+        prices = [[values[row] for row in right] for values in prices]
+    volumes = volumes_of(columns.bars)
+    return list(
+        map(
+            Bar,
+            repeat(bar_type),
+            *prices,
+            volumes,
+            digits_of(prices, scale.precision, raw.values()),
+            digits_of([volumes], scale.size_precision, volumes),
+            columns.opened,
+            close_times(columns.bars.dates, columns.opened, spec),
+        )
+    )
+
+
+def volumes_of(history: HistoricalBars) -> list[int]:
+    """Return volumes in units of 10^-9; where IB says that there is none, 0."""
+    return [volume if volume is not None and volume > 0 else 0 for volume in history.volumes]
+
+
+def note_bars(discarded: Discarded, history: HistoricalBars, right: Sequence[int]) -> None:
+    """Note the bars of an answer whose prices contradict each other.
+
+    Args:
+        discarded: Where.
+        history: The answer.
+        right: The numbers of the other bars, ascending; one at least is missing.
+    """
+    first = next((row for row, other in enumerate(right) if row != other), len(right))
+    discarded.bars += len(history) - len(right)
+    discarded.note(
+        (
+            history.dates[first],
+            history.opens[first],
+            history.highs[first],
+            history.lows[first],
+            history.closes[first],
+        )
+    )
+
+
+def _agree(opens: list[int], highs: list[int], lows: list[int], closes: list[int]) -> bool:
+    return (
+        all(map(le, lows, opens))
+        and all(map(le, opens, highs))
+        and all(map(le, lows, closes))
+        and all(map(le, closes, highs))
+    )
+
+
+def _agrees(open_: int, high: int, low: int, close: int) -> bool:
+    return low <= open_ <= high and low <= close <= high
 
 
 def convert_quotes(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+from operator import mod
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.model.fixed_point import FIXED_PRECISION, FIXED_SCALAR
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from posei_trader.adapters.interactive_brokers.traded import Traded
 
 _UNITS: Final = tuple(10 ** (FIXED_PRECISION - digits) for digits in range(FIXED_PRECISION + 1))
@@ -46,6 +50,37 @@ class Scale:
     def volume_precision(self, raw: int) -> int:
         """Return how many decimals show a size without loss, at least the instrument's."""
         return shown(self.size_precision, (raw,))
+
+
+class RawPrices(dict[float, int]):
+    """Raw prices by IB's, each made once: a market visits the same prices again and again.
+
+    Args:
+        factor: See `Scale.factor`.
+    """
+
+    __slots__ = ("_factor",)
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self._factor = factor
+
+    def __missing__(self, price: float) -> int:
+        raw = self[price] = round(price * self._factor)
+        return raw
+
+
+def digits_of(columns: Sequence[Sequence[int]], least: int, values: Iterable[int]) -> Iterable[int]:
+    """Return how many decimals show the values of each row without loss, at least `least`.
+
+    Args:
+        columns: The values.
+        least: The instrument's decimals.
+        values: The same values, in any order; each may be left out where it repeats.
+    """
+    if any(map(mod, values, repeat(_UNITS[least]))):
+        return [shown(least, row) for row in zip(*columns, strict=True)]
+    return repeat(least)
 
 
 def shown(least: int, raws: tuple[int, ...]) -> int:

@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
-from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns
+from posei_trader.adapters.interactive_brokers.historical.bar_times import close_times
 from posei_trader.adapters.interactive_brokers.historical.conversion import (
     TRADE_FLAGS,
     is_absent,
+    note_bars,
+    volumes_of,
 )
 from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import AggressorSide
@@ -43,12 +45,10 @@ def bars_table(
     opens, highs, lows, closes = (
         _raw(values, scale) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
     )
-    volumes = schemas.int64_array(
-        [volume if volume is not None and volume > 0 else 0 for volume in bars.volumes]
-    )
+    volumes = schemas.int64_array(volumes_of(bars))
     opened = schemas.int64_array(columns.opened)
     if spec.aggregation in CALENDAR_BARS:
-        known = schemas.int64_array([close_ns(date, spec) for date in bars.dates])
+        known = schemas.int64_array(close_times(bars.dates, columns.opened, spec))
     else:
         known = pc.add(opened, schemas.int64(spec.nanos or 0))
     arrays = [
@@ -67,12 +67,7 @@ def bars_table(
     )
     if pc.all(inside, min_count=0).as_py():
         return table
-    wrong = [row for row, is_right in enumerate(inside.to_pylist()) if not is_right]
-    discarded.bars += len(wrong)
-    row = wrong[0]
-    discarded.note(
-        (bars.dates[row], bars.opens[row], bars.highs[row], bars.lows[row], bars.closes[row])
-    )
+    note_bars(discarded, bars, pc.indices_nonzero(inside).to_pylist())
     return table.filter(inside)
 
 
@@ -131,7 +126,7 @@ def trades_table(rows: Sequence[HistoricalTrade], scale: Scale, discarded: Disca
     return pa.Table.from_arrays(arrays, schema=schemas.TRADE_TICKS.schema)
 
 
-def _raw(prices: list[float], scale: Scale) -> pa.Array:
+def _raw(prices: Sequence[float], scale: Scale) -> pa.Array:
     """Return prices in units of 10^-9, rounded as Python rounds."""
     return pc.round(
         pc.multiply(schemas.float64_array(prices), schemas.float64_array([scale.factor])[0])

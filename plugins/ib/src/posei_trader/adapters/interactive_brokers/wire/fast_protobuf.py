@@ -6,16 +6,15 @@ an error of the parser or ValueError: the message is malformed.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
-from posei_trader.adapters.interactive_brokers.wire.records import (
-    BarRecord,
-    HistoricalBars,
-    HistoricalMidpoint,
-    HistoricalQuote,
-    HistoricalTrade,
+from posei_trader.adapters.interactive_brokers.wire.historical_protobuf import HistoricalProtobuf
+from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import (
+    average,
+    generated,
+    quote_mask,
+    trade_mask,
 )
 from posei_trader.adapters.interactive_brokers.wire.sizes import TextSizes
 
@@ -29,24 +28,14 @@ __all__ = ["FastProtobuf"]
 _NO_PRICE: Final = -1.0
 
 
-def _generated(name: str) -> Any:
-    """Return a generated class; its attributes exist at run time only."""
-    return getattr(import_module(f"ibapi.protobuf.{name}_pb2"), name)
-
-
-HistoricalData: Final = _generated("HistoricalData")
-HistoricalDataUpdate: Final = _generated("HistoricalDataUpdate")
-HistoricalTicks: Final = _generated("HistoricalTicks")
-HistoricalTicksBidAsk: Final = _generated("HistoricalTicksBidAsk")
-HistoricalTicksLast: Final = _generated("HistoricalTicksLast")
-MarketDepth: Final = _generated("MarketDepth")
-MarketDepthL2: Final = _generated("MarketDepthL2")
-RealTimeBarTick: Final = _generated("RealTimeBarTick")
-TickByTickData: Final = _generated("TickByTickData")
-TickGeneric: Final = _generated("TickGeneric")
-TickPrice: Final = _generated("TickPrice")
-TickSize: Final = _generated("TickSize")
-TickString: Final = _generated("TickString")
+MarketDepth: Final = generated("MarketDepth")
+MarketDepthL2: Final = generated("MarketDepthL2")
+RealTimeBarTick: Final = generated("RealTimeBarTick")
+TickByTickData: Final = generated("TickByTickData")
+TickGeneric: Final = generated("TickGeneric")
+TickPrice: Final = generated("TickPrice")
+TickSize: Final = generated("TickSize")
+TickString: Final = generated("TickString")
 
 
 class FastProtobuf:
@@ -56,6 +45,7 @@ class FastProtobuf:
         self._sink = sink
         self._quote = sink.tick_quote
         self._sizes = TextSizes()
+        self._history = HistoricalProtobuf(sink)
 
     def table(self) -> dict[int, Callable[[bytes], None]]:
         """Return the decoders by message id on the wire."""
@@ -64,15 +54,11 @@ class FastProtobuf:
             202: self._tick_size,
             212: self._depth,
             213: self._depth_l2,
-            217: self._historical_bars,
             245: self._tick_generic,
             246: self._tick_string,
             250: self._realtime_bar,
-            290: self._historical_update,
-            296: self._historical_midpoints,
-            297: self._historical_quotes,
-            298: self._historical_trades,
             299: self._tick_by_tick,
+            **self._history.table(),
         }
 
     # --- streams ----------------------------------------------------------------------------------
@@ -92,7 +78,7 @@ class FastProtobuf:
                 quote.priceAsk,
                 self._sizes[quote.sizeBid],
                 self._sizes[quote.sizeAsk],
-                _quote_mask(quote) if quote.HasField("tickAttribBidAsk") else 0,
+                quote_mask(quote) if quote.HasField("tickAttribBidAsk") else 0,
             )
         elif kind in {1, 2} and message.HasField("historicalTickLast"):
             trade = message.historicalTickLast
@@ -101,7 +87,7 @@ class FastProtobuf:
                 trade.time,
                 trade.price,
                 self._sizes[trade.size],
-                _trade_mask(trade),
+                trade_mask(trade),
                 trade.exchange,
                 trade.specialConditions,
             )
@@ -146,7 +132,7 @@ class FastProtobuf:
             message.low,
             message.close,
             self._sizes[message.volume],
-            _average(message.WAP),
+            average(message.WAP),
             message.count,
         )
 
@@ -170,97 +156,3 @@ class FastProtobuf:
             self._sizes[row.size],
             row.isSmartDepth,
         )
-
-    # --- history ----------------------------------------------------------------------------------
-
-    def _historical_bars(self, payload: bytes) -> None:
-        message = HistoricalData.FromString(payload)
-        bars = message.historicalDataBars
-        sizes = self._sizes
-        columns = HistoricalBars(
-            [bar.date for bar in bars],
-            [bar.open for bar in bars],
-            [bar.high for bar in bars],
-            [bar.low for bar in bars],
-            [bar.close for bar in bars],
-            [sizes[bar.volume] for bar in bars],
-            [_average(bar.WAP) for bar in bars],
-            [bar.barCount for bar in bars],
-        )
-        self._sink.historical_bars(message.reqId, columns, False)
-
-    def _historical_update(self, payload: bytes) -> None:
-        message = HistoricalDataUpdate.FromString(payload)
-        if not message.HasField("historicalDataBar"):
-            raise MalformedMessage("a bar update has no bar")
-        bar = message.historicalDataBar
-        record = BarRecord(
-            bar.date,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            self._sizes[bar.volume],
-            _average(bar.WAP),
-            bar.barCount,
-        )
-        self._sink.historical_update(message.reqId, record)
-
-    def _historical_midpoints(self, payload: bytes) -> None:
-        message = HistoricalTicks.FromString(payload)
-        sizes = self._sizes
-        ticks = [
-            HistoricalMidpoint(tick.time, tick.price, sizes[tick.size])
-            for tick in message.historicalTicks
-        ]
-        self._sink.historical_midpoints(message.reqId, ticks, message.isDone)
-
-    def _historical_quotes(self, payload: bytes) -> None:
-        message = HistoricalTicksBidAsk.FromString(payload)
-        sizes = self._sizes
-        ticks = [
-            HistoricalQuote(
-                tick.time,
-                tick.priceBid,
-                tick.priceAsk,
-                sizes[tick.sizeBid],
-                sizes[tick.sizeAsk],
-                _quote_mask(tick),
-            )
-            for tick in message.historicalTicksBidAsk
-        ]
-        self._sink.historical_quotes(message.reqId, ticks, message.isDone)
-
-    def _historical_trades(self, payload: bytes) -> None:
-        message = HistoricalTicksLast.FromString(payload)
-        sizes = self._sizes
-        ticks = [
-            HistoricalTrade(
-                tick.time,
-                tick.price,
-                sizes[tick.size],
-                _trade_mask(tick),
-                tick.exchange,
-                tick.specialConditions,
-            )
-            for tick in message.historicalTicksLast
-        ]
-        self._sink.historical_trades(message.reqId, ticks, message.isDone)
-
-
-def _average(text: str) -> float | None:
-    return float(text) if text else None
-
-
-def _quote_mask(quote: Any) -> int:
-    if not quote.HasField("tickAttribBidAsk"):
-        return 0
-    marks = quote.tickAttribBidAsk
-    return int(marks.bidPastLow) | int(marks.askPastHigh) << 1
-
-
-def _trade_mask(trade: Any) -> int:
-    if not trade.HasField("tickAttribLast"):
-        return 0
-    marks = trade.tickAttribLast
-    return int(marks.pastLimit) | int(marks.unreported) << 1

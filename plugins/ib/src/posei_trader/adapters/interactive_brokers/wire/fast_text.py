@@ -1,4 +1,4 @@
-"""Decoders for the text messages that come thousands of times a second, and for bulk history.
+"""Decoders for the text messages that come thousands of times a second.
 
 Each takes the payload behind the message id and gives exactly what `ibapi`'s decoder would, without
 its reflection and its mutable objects. An empty number reads as zero, as it does there.
@@ -12,20 +12,14 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
-from posei_trader.adapters.interactive_brokers.wire.records import (
-    BarRecord,
-    HistoricalBars,
-    HistoricalMidpoint,
-    HistoricalQuote,
-    HistoricalTrade,
-)
+from posei_trader.adapters.interactive_brokers.wire.historical_text import HistoricalText
 from posei_trader.adapters.interactive_brokers.wire.sizes import (
     Floats,
     Ints,
     Sizes,
     parse_average,
-    parse_averages,
 )
+from posei_trader.adapters.interactive_brokers.wire.texts import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,17 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FastText", "text"]
 
-_SEPARATE_END_FROM: Final = 196
 _SMART_DEPTH_FROM: Final = 146
 _TRADES: Final = frozenset({b"1", b"2"})
 _ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
-_SWAPPED: Final = (0, 2, 1, 3)
-"""Historical quotes have the two bits of the mask in the other order."""
-
-
-def text(field: bytes) -> str:
-    """Return a text field; bytes that are no UTF-8 show as escapes."""
-    return field.decode("utf-8", "backslashreplace")
 
 
 def _escaped(field: bytes) -> str:
@@ -69,7 +55,7 @@ class FastText:
         self._ints = Ints()
         self._floats = Floats()
         self._sizes = Sizes()
-        self._ends_apart = server_version >= _SEPARATE_END_FROM
+        self._history = HistoricalText(server_version, sink)
         self._has_smart_depth = server_version >= _SMART_DEPTH_FROM
 
     def table(self) -> dict[int, Callable[[bytes], None]]:
@@ -79,15 +65,11 @@ class FastText:
             2: self._tick_size,
             12: self._depth,
             13: self._depth_l2,
-            17: self._historical_bars,
             45: self._tick_generic,
             46: self._tick_string,
             50: self._realtime_bar,
-            90: self._historical_update,
-            96: self._historical_midpoints,
-            97: self._historical_quotes,
-            98: self._historical_trades,
             99: self._tick_by_tick,
+            **self._history.table(),
         }
 
     # --- streams ----------------------------------------------------------------------------------
@@ -183,124 +165,3 @@ class FastText:
             self._sizes[size],
             self._has_smart_depth and int(rest[0] or 0) != 0,
         )
-
-    # --- history ----------------------------------------------------------------------------------
-
-    def _historical_bars(self, payload: bytes) -> None:
-        fields = payload.split(b"\0")
-        start = end = ""
-        at = 1
-        if not self._ends_apart:
-            start, end = text(fields[1]), text(fields[2])
-            at = 3
-        first = at + 1
-        stop = first + 8 * _count(fields[at], len(fields) - first - 1, 8)
-        bars = HistoricalBars(
-            _texts(fields[first:stop:8]),
-            _floats(fields[first + 1 : stop : 8]),
-            _floats(fields[first + 2 : stop : 8]),
-            _floats(fields[first + 3 : stop : 8]),
-            _floats(fields[first + 4 : stop : 8]),
-            list(map(self._sizes.__getitem__, fields[first + 5 : stop : 8])),
-            parse_averages(fields[first + 6 : stop : 8]),
-            _ints(fields[first + 7 : stop : 8]),
-            start,
-            end,
-        )
-        self._sink.historical_bars(int(fields[0] or 0), bars, not self._ends_apart)
-
-    def _historical_update(self, payload: bytes) -> None:
-        req_id, count, date, open_, close, high, low, wap, volume, *_ = payload.split(b"\0")
-        bar = BarRecord(
-            text(date),
-            float(open_ or 0),
-            float(high or 0),
-            float(low or 0),
-            float(close or 0),
-            self._sizes[volume],
-            parse_average(wap),
-            int(count or 0),
-        )
-        self._sink.historical_update(int(req_id or 0), bar)
-
-    def _historical_midpoints(self, payload: bytes) -> None:
-        fields = payload.split(b"\0")
-        stop = 2 + 4 * _count(fields[1], len(fields) - 4, 4)
-        ticks = list(
-            map(
-                HistoricalMidpoint,
-                _ints(fields[2:stop:4]),
-                _floats(fields[4:stop:4]),
-                map(self._sizes.__getitem__, fields[5:stop:4]),
-            )
-        )
-        self._sink.historical_midpoints(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
-
-    def _historical_quotes(self, payload: bytes) -> None:
-        fields = payload.split(b"\0")
-        stop = 2 + 6 * _count(fields[1], len(fields) - 4, 6)
-        sizes = self._sizes.__getitem__
-        ticks = list(
-            map(
-                HistoricalQuote,
-                _ints(fields[2:stop:6]),
-                _floats(fields[4:stop:6]),
-                _floats(fields[5:stop:6]),
-                map(sizes, fields[6:stop:6]),
-                map(sizes, fields[7:stop:6]),
-                [_SWAPPED[mask & 3] for mask in _ints(fields[3:stop:6])],
-            )
-        )
-        self._sink.historical_quotes(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
-
-    def _historical_trades(self, payload: bytes) -> None:
-        fields = payload.split(b"\0")
-        stop = 2 + 6 * _count(fields[1], len(fields) - 4, 6)
-        ticks = list(
-            map(
-                HistoricalTrade,
-                _ints(fields[2:stop:6]),
-                _floats(fields[4:stop:6]),
-                map(self._sizes.__getitem__, fields[5:stop:6]),
-                [mask & 3 for mask in _ints(fields[3:stop:6])],
-                map(text, fields[6:stop:6]),
-                map(text, fields[7:stop:6]),
-            )
-        )
-        self._sink.historical_trades(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
-
-
-def _count(field: bytes, available: int, width: int) -> int:
-    """Return how many rows a message announces.
-
-    Raises:
-        MalformedMessage: it announces more than it has.
-    """
-    count = int(field or 0)
-    if count < 0 or count * width > available:
-        raise MalformedMessage(f"{count} rows are announced, {available // width} are there")
-    return count
-
-
-# The columns of a long history are converted by loops in C; what they refuse goes the slow way.
-
-
-def _texts(fields: list[bytes]) -> list[str]:
-    try:
-        return list(map(bytes.decode, fields))
-    except UnicodeDecodeError:
-        return list(map(text, fields))
-
-
-def _ints(fields: list[bytes]) -> list[int]:
-    try:
-        return list(map(int, fields))
-    except ValueError:
-        return [int(field or 0) for field in fields]
-
-
-def _floats(fields: list[bytes]) -> list[float]:
-    try:
-        return list(map(float, fields))
-    except ValueError:
-        return [float(field or 0) for field in fields]

@@ -6,6 +6,7 @@ numbers, before any price magnifier. Times are whole seconds since 1970, UTC.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntFlag, StrEnum, unique
 
 import msgspec
@@ -74,19 +75,19 @@ class HistoricalBars(msgspec.Struct, frozen=True):
     Columns serve Arrow and NumPy without an object a bar; :meth:`rows` makes the objects.
 
     Attributes:
-        dates: See `BarRecord.date`, like the other columns.
+        dates: See `BarRecord.date`, like the other columns; a whole number may stand for its text.
         start: What IB says is the start of the answer, empty where it does not.
         end: What IB says is its end.
     """
 
-    dates: list[str]
-    opens: list[float]
-    highs: list[float]
-    lows: list[float]
-    closes: list[float]
-    volumes: list[int | None]
-    waps: list[float | None]
-    counts: list[int]
+    dates: Sequence[int | str]
+    opens: Sequence[float]
+    highs: Sequence[float]
+    lows: Sequence[float]
+    closes: Sequence[float]
+    volumes: Sequence[int | None]
+    waps: Sequence[float | None]
+    counts: Sequence[int]
     start: str = ""
     end: str = ""
 
@@ -100,17 +101,20 @@ class HistoricalBars(msgspec.Struct, frozen=True):
 
     def joined(self, later: HistoricalBars) -> HistoricalBars:
         """Return the bars of this and of a later part of the same answer."""
+        start, end = self.start or later.start, later.end or self.end
+        if not len(self) or not len(later):
+            return msgspec.structs.replace(self if len(self) else later, start=start, end=end)
         return HistoricalBars(
-            self.dates + later.dates,
-            self.opens + later.opens,
-            self.highs + later.highs,
-            self.lows + later.lows,
-            self.closes + later.closes,
-            self.volumes + later.volumes,
-            self.waps + later.waps,
-            self.counts + later.counts,
-            self.start or later.start,
-            later.end or self.end,
+            [*self.dates, *later.dates],
+            [*self.opens, *later.opens],
+            [*self.highs, *later.highs],
+            [*self.lows, *later.lows],
+            [*self.closes, *later.closes],
+            [*self.volumes, *later.volumes],
+            [*self.waps, *later.waps],
+            [*self.counts, *later.counts],
+            start,
+            end,
         )
 
     def rows(self) -> list[BarRecord]:
@@ -118,7 +122,7 @@ class HistoricalBars(msgspec.Struct, frozen=True):
         return list(
             map(
                 BarRecord,
-                self.dates,
+                map(str, self.dates),
                 self.opens,
                 self.highs,
                 self.lows,

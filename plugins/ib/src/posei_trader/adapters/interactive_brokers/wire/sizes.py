@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 
 __all__ = [
+    "SIZE_SCALE",
     "UNSET_TEXTS",
     "Floats",
     "Ints",
@@ -24,8 +25,10 @@ __all__ = [
 _Key = TypeVar("_Key", bytes, str)
 _Number = TypeVar("_Number")
 
-_WHOLE: Final = 10**9
-SCALE: Final = Decimal(_WHOLE)
+SIZE_SCALE: Final = 10**9
+"""Units of a size in one whole."""
+
+_SCALE: Final = Decimal(SIZE_SCALE)
 
 UNSET_TEXTS: Final = frozenset(
     {
@@ -67,7 +70,7 @@ def _scaled(text: str) -> int:
         raise MalformedMessage(f"size {text[:40]!r} is no number") from error
     if not value.is_finite() or value.adjusted() > _LARGEST_EXPONENT:
         raise MalformedMessage(f"size {text[:40]!r} is out of range")
-    return int((value * SCALE).to_integral_value(ROUND_HALF_EVEN))
+    return int((value * _SCALE).to_integral_value(ROUND_HALF_EVEN))
 
 
 def _is_plain(digits: str) -> bool:
@@ -117,7 +120,7 @@ class Sizes(dict[bytes, "int | None"]):
     def __missing__(self, key: bytes) -> int | None:
         size: int | None
         if key.isdigit() and len(key) <= _MOST_DIGITS and key not in _UNSET_BYTES:
-            size = int(key) * _WHOLE
+            size = int(key) * SIZE_SCALE
         else:
             try:
                 size = parse_size(key.decode("ascii"))

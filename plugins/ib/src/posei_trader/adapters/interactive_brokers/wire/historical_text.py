@@ -1,0 +1,224 @@
+"""Decoders for history as text; see :mod:`.fast_text` for the rules of all decoders here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
+from posei_trader.adapters.interactive_brokers.wire.number_columns import (
+    FLOAT,
+    INTEGER,
+    columns,
+    has_no_marks,
+)
+from posei_trader.adapters.interactive_brokers.wire.records import (
+    BarRecord,
+    HistoricalBars,
+    HistoricalMidpoint,
+    HistoricalQuote,
+    HistoricalTrade,
+)
+from posei_trader.adapters.interactive_brokers.wire.sizes import (
+    SIZE_SCALE,
+    Sizes,
+    parse_average,
+    parse_averages,
+)
+from posei_trader.adapters.interactive_brokers.wire.texts import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from posei_trader.adapters.interactive_brokers.wire.sink import FastSink
+
+__all__ = ["HistoricalText"]
+
+_SEPARATE_END_FROM: Final = 196
+_BAR: Final = 8
+"""Fields of a bar: date, open, high, low, close, volume, average, count."""
+
+_WHOLE_VOLUMES: Final = INTEGER + 4 * FLOAT + INTEGER + FLOAT + INTEGER
+_FRACTIONAL_VOLUMES: Final = INTEGER + 6 * FLOAT + INTEGER
+
+_SWAPPED: Final = (0, 2, 1, 3)
+"""Historical quotes have the two bits of the mask in the other order."""
+
+
+class HistoricalText:
+    """Decode history for one server version (157 to 200) and deliver it to a sink."""
+
+    def __init__(self, server_version: int, sink: FastSink) -> None:
+        self._sink = sink
+        self._sizes = Sizes()
+        self._ends_apart = server_version >= _SEPARATE_END_FROM
+
+    def table(self) -> dict[int, Callable[[bytes], None]]:
+        """Return the decoders by message id on the wire."""
+        return {
+            17: self._bars,
+            90: self._update,
+            96: self._midpoints,
+            97: self._quotes,
+            98: self._trades,
+        }
+
+    # --- bars -------------------------------------------------------------------------------------
+
+    def _bars(self, payload: bytes) -> None:
+        if self._ends_apart:
+            (req_id, count), first = _header(payload, 2)
+            span = "", ""
+        else:
+            (req_id, start, end, count), first = _header(payload, 4)
+            span = text(start), text(end)
+        bars = _count(count, payload.count(b"\0", first), _BAR)
+        columns = self._columns(payload, first, bars, *span)
+        self._sink.historical_bars(int(req_id or 0), columns, not self._ends_apart)
+
+    def _columns(
+        self, payload: bytes, first: int, count: int, start: str, end: str
+    ) -> HistoricalBars:
+        found = columns(payload, first, _WHOLE_VOLUMES)
+        if found is None:
+            found = columns(payload, first, _FRACTIONAL_VOLUMES)
+        if found is None or len(found.integers[0]) != count or 0 in found.integers[0]:
+            return self._columns_one_by_one(payload[first:], count, start, end)
+        dates, *volumes, counts = found.integers
+        opens, highs, lows, closes, *_, waps = found.floats
+        return HistoricalBars(
+            dates,
+            opens,
+            highs,
+            lows,
+            closes,
+            [volume * SIZE_SCALE for volume in volumes[0]]
+            if volumes and has_no_marks(volumes[0])
+            else self._sizes_of(_column(payload[first:], 5)),
+            waps if has_no_marks(waps) else parse_averages(_column(payload[first:], 6)),
+            counts,
+            start,
+            end,
+        )
+
+    def _columns_one_by_one(self, body: bytes, count: int, start: str, end: str) -> HistoricalBars:
+        fields = body.split(b"\0")
+        dates, opens, highs, lows, closes, volumes, waps, counts = (
+            fields[field : _BAR * count : _BAR] for field in range(_BAR)
+        )
+        return HistoricalBars(
+            list(map(text, dates)),
+            _floats(opens),
+            _floats(highs),
+            _floats(lows),
+            _floats(closes),
+            self._sizes_of(volumes),
+            parse_averages(waps),
+            _ints(counts),
+            start,
+            end,
+        )
+
+    def _sizes_of(self, fields: list[bytes]) -> list[int | None]:
+        return list(map(self._sizes.__getitem__, fields))
+
+    def _update(self, payload: bytes) -> None:
+        req_id, count, date, open_, close, high, low, wap, volume, *_ = payload.split(b"\0")
+        bar = BarRecord(
+            text(date),
+            float(open_ or 0),
+            float(high or 0),
+            float(low or 0),
+            float(close or 0),
+            self._sizes[volume],
+            parse_average(wap),
+            int(count or 0),
+        )
+        self._sink.historical_update(int(req_id or 0), bar)
+
+    # --- ticks ------------------------------------------------------------------------------------
+
+    def _midpoints(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        stop = 2 + 4 * _count(fields[1], len(fields) - 4, 4)
+        ticks = list(
+            map(
+                HistoricalMidpoint,
+                _ints(fields[2:stop:4]),
+                _floats(fields[4:stop:4]),
+                self._sizes_of(fields[5:stop:4]),
+            )
+        )
+        self._sink.historical_midpoints(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
+
+    def _quotes(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        stop = 2 + 6 * _count(fields[1], len(fields) - 4, 6)
+        ticks = list(
+            map(
+                HistoricalQuote,
+                _ints(fields[2:stop:6]),
+                _floats(fields[4:stop:6]),
+                _floats(fields[5:stop:6]),
+                self._sizes_of(fields[6:stop:6]),
+                self._sizes_of(fields[7:stop:6]),
+                [_SWAPPED[mask & 3] for mask in _ints(fields[3:stop:6])],
+            )
+        )
+        self._sink.historical_quotes(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
+
+    def _trades(self, payload: bytes) -> None:
+        fields = payload.split(b"\0")
+        stop = 2 + 6 * _count(fields[1], len(fields) - 4, 6)
+        ticks = list(
+            map(
+                HistoricalTrade,
+                _ints(fields[2:stop:6]),
+                _floats(fields[4:stop:6]),
+                self._sizes_of(fields[5:stop:6]),
+                [mask & 3 for mask in _ints(fields[3:stop:6])],
+                map(text, fields[6:stop:6]),
+                map(text, fields[7:stop:6]),
+            )
+        )
+        self._sink.historical_trades(int(fields[0] or 0), ticks, int(fields[stop] or 0) != 0)
+
+
+def _header(payload: bytes, fields: int) -> tuple[list[bytes], int]:
+    """Return the first fields, and where the next one begins."""
+    end = -1
+    for _ in range(fields):
+        end = payload.index(b"\0", end + 1)
+    return payload[:end].split(b"\0"), end + 1
+
+
+def _count(field: bytes, available: int, width: int) -> int:
+    """Return how many rows a message announces.
+
+    Raises:
+        MalformedMessage: it announces more than it has.
+    """
+    count = int(field or 0)
+    if count < 0 or count * width > available:
+        raise MalformedMessage(f"{count} rows are announced, {available // width} are there")
+    return count
+
+
+def _column(body: bytes, field: int) -> list[bytes]:
+    return body.split(b"\0")[field:-1:_BAR]
+
+
+# Whole columns are converted by loops in C; what those refuse goes the slow way.
+
+
+def _ints(fields: list[bytes]) -> list[int]:
+    try:
+        return list(map(int, fields))
+    except ValueError:
+        return [int(field or 0) for field in fields]
+
+
+def _floats(fields: list[bytes]) -> list[float]:
+    try:
+        return list(map(float, fields))
+    except ValueError:
+        return [float(field or 0) for field in fields]
