@@ -166,6 +166,10 @@ class FileStore:
             sink,
             compression="zstd",
             use_dictionary=_dictionary_columns(table),
+            # Times that rise evenly take next to no room. Queries ask for times: the least and the
+            # greatest of the prices would be a third of the work.
+            column_encoding=dict.fromkeys(_time_columns(table), "DELTA_BINARY_PACKED"),
+            write_statistics=_time_columns(table),
             version="2.6",
             row_group_size=ROW_GROUP,
         )
@@ -223,7 +227,11 @@ class FileStore:
 
     def _list(self, base: str, *, recursive: bool) -> list[pafs.FileInfo]:
         selector = pafs.FileSelector(base, allow_not_found=True, recursive=recursive)
-        found: list[pafs.FileInfo] = self.fs.get_file_info(selector)
+        try:
+            found: list[pafs.FileInfo] = self.fs.get_file_info(selector)
+        except FileNotFoundError:
+            # pyarrow looks twice, and another process made the directory in between.
+            found = self.fs.get_file_info(selector)
         return [info for info in found if info.type is pafs.FileType.File]
 
 
@@ -259,6 +267,10 @@ def _groups_within(file: pq.ParquetFile, first_ns: int, end_ns: int) -> list[int
 def _dictionary_columns(table: pa.Table) -> list[str]:
     """Return the columns that repeat few values; a dictionary of prices only costs time."""
     return [field.name for field in table.schema if pa.types.is_integer(field.type)]
+
+
+def _time_columns(table: pa.Table) -> list[str]:
+    return [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
 
 
 def _check_version(path: str, metadata: Mapping[bytes, bytes]) -> None:

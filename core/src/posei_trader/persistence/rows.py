@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -30,6 +31,11 @@ def is_ascending(values: pa.Array) -> bool:
     return bool(pc.min(pc.pairwise_diff(values)).as_py() >= 0)
 
 
+def _differ(values: pa.Array) -> bool:
+    """Return whether each of some ascending values is there once."""
+    return len(values) < 2 or bool(pc.min(pc.pairwise_diff(values)).as_py() > 0)
+
+
 def in_order(table: pa.Table) -> pa.Table:
     """Return the rows in order of `ts_event`; equal times keep the order in which they came."""
     values = stamps(table)
@@ -39,11 +45,14 @@ def in_order(table: pa.Table) -> pa.Table:
 
 
 def with_repeats(table: pa.Table, kind: Columns) -> pa.Table:
-    """Number equal rows: two equal quotes in one of IB's whole seconds are two facts."""
+    """Number equal rows; the times must ascend.
+
+    Two equal quotes in one of IB's whole seconds are two facts.
+    """
     names = list(kind.identity)
-    repeats = [0] * table.num_rows
+    repeats = array("H", bytes(2 * table.num_rows))
     # Rows of different times differ: where every time is there once, nothing is left to compare.
-    if pc.count_distinct(stamps(table)).as_py() < table.num_rows:
+    if not _differ(stamps(table)):
         numbered = table.select(names).append_column(
             "row", schemas.int64_array(range(table.num_rows))
         )
@@ -52,9 +61,7 @@ def with_repeats(table: pa.Table, kind: Columns) -> pa.Table:
         for rows in several.to_pylist():
             for number, row in enumerate(sorted(rows)):
                 repeats[row] = number
-    return table.append_column(
-        schemas.REPEAT, schemas.int64_array(repeats).cast(schemas.REPEAT.type)
-    )
+    return table.append_column(schemas.REPEAT, schemas.uint16_array(repeats))
 
 
 def firsts(table: pa.Table, kind: Columns) -> pa.Array:

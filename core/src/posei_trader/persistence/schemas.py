@@ -78,6 +78,11 @@ def uint8_array(values: Iterable[int]) -> pa.Array:
     return _from_buffer(pa.uint8(), array("B", values))
 
 
+def uint16_array(values: Iterable[int]) -> pa.Array:
+    """Return numbers from 0 to 65,535 as an Arrow array."""
+    return _from_buffer(pa.uint16(), array("H", values))
+
+
 def bool_array(values: Iterable[bool] | bytes) -> pa.Array:
     """Return truth values as an Arrow array."""
     return uint8_array(values).cast(pa.bool_())
