@@ -164,8 +164,8 @@ async def fetch(kind: str, port: int, count: int, place: str) -> tuple[float, fl
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
     from posei_trader.adapters.interactive_brokers.client.clock import LoopClock
     from posei_trader.adapters.interactive_brokers.common import IBContract
-    from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
     from posei_trader.adapters.interactive_brokers.historical.segmentation import Segment
+    from posei_trader.adapters.interactive_brokers.historical.table_downloads import TableDownloads
     from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.bars import BarSpecification, BarType
@@ -178,7 +178,7 @@ async def fetch(kind: str, port: int, count: int, place: str) -> tuple[float, fl
     limits = PacingLimits(identical_s=0.0, burst=10_000)  # what is measured is not the waiting
     client = InteractiveBrokersClient("127.0.0.1", port, 1, limits=limits)
     await client.connect()
-    downloads = HistoryDownloads(client, LoopClock())
+    downloads = TableDownloads(client, LoopClock())
     parts, size = divided(count)
     ends = [(START + 60 * size * (parts - n)) * 10**9 for n in range(parts)]
     plan = [Segment(end - 60 * size * 10**9, end, "1 D", end) for end in ends]
