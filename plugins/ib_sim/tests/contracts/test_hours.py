@@ -62,3 +62,18 @@ def test_the_next_open_skips_a_long_weekend(hours):
     friday_evening = moment("2024-05-24T21:00:00")
     opens = hours.next_open("US_STOCK", friday_evening, liquid=True)
     assert opens == moment("2024-05-28T13:30:00")
+
+
+@pytest.mark.parametrize(
+    ("template", "year", "count"),
+    # The exchange's own count of trading days, and the weekdays but two of spot forex.
+    [("US_STOCK", 2024, 252), ("US_STOCK", 2023, 250), ("FOREX", 2024, 260)],
+)
+def test_a_year_has_its_trading_days_whatever_was_asked_for_before(hours, template, year, count):
+    middle = dt.date(year, 6, 14)
+    hours.between(template, middle, middle)
+    year = (dt.date(year, 1, 1), dt.date(year, 12, 31))
+    sessions = hours.between(template, *year)
+    assert len(sessions) == count
+    assert hours.dates(template, *year) == [session.date for session in sessions]
+    assert [session.open_ns for session in sessions] == sorted({s.open_ns for s in sessions})

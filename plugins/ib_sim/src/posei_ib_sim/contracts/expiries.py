@@ -63,7 +63,7 @@ class ExpiryRules:
         return rules[rule](year, month)
 
     def _business_days(self, first: dt.date, last: dt.date) -> list[dt.date]:
-        return [session.date for session in self._hours.between(self._template, first, last)]
+        return self._hours.dates(self._template, first, last)
 
     def _at_or_before(self, date: dt.date) -> dt.date:
         return self._business_days(date - _DAY * 10, date)[-1]

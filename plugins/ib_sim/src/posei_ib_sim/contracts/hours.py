@@ -7,63 +7,20 @@ from :mod:`.calendars`; spot forex and crypto follow fixed weeks.
 
 from __future__ import annotations
 
-import bisect
 import datetime as dt
-import functools
 from typing import TYPE_CHECKING, Final, final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from posei_ib_sim.contracts.calendars import decade, prepare, session_dates
+from posei_ib_sim.contracts.calendars import prepare
+from posei_ib_sim.contracts.sessions import FIXED_CALENDARS, HoursTemplate, Session, SessionDays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 __all__ = ["HOURS", "HoursBook", "HoursTemplate", "Session"]
 
 _DAY: Final = dt.timedelta(days=1)
 _MOST_DESCRIBED: Final = 1024
-_MINUTE_NS: Final = 60_000_000_000
-_NOON: Final = dt.time(12)
-_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
-_FIXED: Final = frozenset({"week", "always"})
-
-
-class HoursTemplate(msgspec.Struct, frozen=True, kw_only=True):
-    """When a venue trades, as minutes from local midnight of the trade date.
-
-    Attributes:
-        zone: IB's name of the venue's time zone; an IANA name.
-        calendar: Code in `exchange_calendars`, or "week" (Monday to Friday) or "always".
-        trading: Segments (open, close) of all trading; negative minutes lie on the eve.
-        liquid: Segments of regular trading hours.
-        late_minutes: Minutes that extended trading goes on after an early close.
-    """
-
-    zone: str
-    calendar: str
-    trading: tuple[tuple[int, int], ...]
-    liquid: tuple[tuple[int, int], ...]
-    late_minutes: int = 0
-
-
-class Session(msgspec.Struct, frozen=True):
-    """One trading session; segments are (open, close) in UNIX nanoseconds."""
-
-    date: dt.date
-    trading: tuple[tuple[int, int], ...]
-    liquid: tuple[tuple[int, int], ...]
-
-    @property
-    def open_ns(self) -> int:
-        """First moment of trading."""
-        return self.trading[0][0]
-
-    @property
-    def close_ns(self) -> int:
-        """End of trading."""
-        return self.trading[-1][1]
 
 
 def _at(hour: int, minute: int = 0) -> int:
@@ -216,98 +173,19 @@ HOURS: Final[dict[str, HoursTemplate]] = {
 """Session templates by name; every contract names one."""
 
 
-def _wall_ns(date: dt.date, minutes: int, zone: ZoneInfo) -> int:
-    """Return the moment that is so many minutes from the midnight of a date, by the wall clock."""
-    ahead = _ahead(date.toordinal() - 2, zone)
-    if ahead == _ahead(date.toordinal() + 2, zone):
-        # No change of the clocks is near, as on most days.
-        days = date.toordinal() - _EPOCH
-        return (days * 86_400 + minutes * 60 - ahead) * 1_000_000_000
-    wall = dt.datetime.combine(date, dt.time()) + dt.timedelta(minutes=minutes)
-    return int(wall.replace(tzinfo=zone).timestamp()) * 1_000_000_000
-
-
-@functools.lru_cache(maxsize=65_536)
-def _ahead(ordinal: int, zone: ZoneInfo) -> int:
-    noon = dt.datetime.combine(dt.date.fromordinal(ordinal), _NOON, tzinfo=zone)
-    offset = noon.utcoffset()
-    return int(offset.total_seconds()) if offset is not None else 0
-
-
-def _segment_ns(
-    date: dt.date, segment: tuple[int, int], zone: ZoneInfo, cap_ns: int | None
-) -> tuple[int, int] | None:
-    start, end = (_wall_ns(date, minutes, zone) for minutes in segment)
-    if cap_ns is not None:
-        end = min(end, cap_ns)
-    return (start, end) if end > start else None
-
-
-@final
-class _Days:
-    """The sessions of one template, filled year by year as they are asked for."""
-
-    def __init__(self, template: HoursTemplate) -> None:
-        self._template = template
-        self._zone = ZoneInfo(template.zone)
-        self._years: set[int] = set()
-        self._sessions: list[Session] = []
-        self._dates: list[dt.date] = []
-
-    def between(self, first: dt.date, last: dt.date) -> list[Session]:
-        for year in range(first.year, last.year + 1):
-            self._fill(year)
-        low = bisect.bisect_left(self._dates, first)
-        return self._sessions[low : bisect.bisect_right(self._dates, last)]
-
-    def _fill(self, year: int) -> None:
-        if year in self._years:
-            return
-        fresh = [self._session(date, early) for date, early in self._dates_of(year)]
-        self._sessions = sorted(self._sessions + fresh, key=lambda session: session.date)
-        self._dates = [session.date for session in self._sessions]
-        # Only now: a year whose calendar failed must fail again, not look like one long holiday.
-        self._years.add(year)
-
-    def _dates_of(self, year: int) -> Sequence[tuple[dt.date, int | None]]:
-        if self._template.calendar not in _FIXED:
-            # Calendars come by the decade, which is hardly dearer.
-            known = session_dates(self._template.calendar, *decade(year))
-            return [row for row in known if row[0].year == year]
-        first = dt.date(year, 1, 1)
-        every = [first + _DAY * n for n in range((dt.date(year, 12, 31) - first).days + 1)]
-        if self._template.calendar == "always":
-            return [(date, None) for date in every]
-        holidays = {(1, 1), (12, 25)}  # spot forex rests on these two days and at weekends
-        return [(d, None) for d in every if d.weekday() < 5 and (d.month, d.day) not in holidays]
-
-    def _session(self, date: dt.date, early_close_ns: int | None) -> Session:
-        template = self._template
-        late_ns = None
-        if early_close_ns is not None:
-            late_ns = early_close_ns + template.late_minutes * _MINUTE_NS
-        trading = (_segment_ns(date, part, self._zone, late_ns) for part in template.trading)
-        liquid = (_segment_ns(date, part, self._zone, early_close_ns) for part in template.liquid)
-        return Session(
-            date,
-            tuple(part for part in trading if part is not None),
-            tuple(part for part in liquid if part is not None),
-        )
-
-
 @final
 class HoursBook:
     """Sessions of every template; one book serves a whole simulation."""
 
     def __init__(self) -> None:
-        self._days: dict[str, _Days] = {}
+        self._days: dict[str, SessionDays] = {}
         # Every contract of a venue is described by the same text all day.
         self._described: dict[tuple[str, dt.date, bool, int], str] = {}
 
     @staticmethod
     def prepare(templates: Iterable[str], year: int) -> None:
         """Load the calendars of templates for the decades around a year; may take seconds."""
-        prepare({HOURS[template].calendar for template in templates} - _FIXED, year)
+        prepare({HOURS[template].calendar for template in templates} - FIXED_CALENDARS, year)
 
     @staticmethod
     def zone(template: str) -> ZoneInfo:
@@ -316,10 +194,11 @@ class HoursBook:
 
     def between(self, template: str, first: dt.date, last: dt.date) -> list[Session]:
         """Return the sessions whose trade date lies in `first` to `last`, both included."""
-        days = self._days.get(template)
-        if days is None:
-            days = self._days[template] = _Days(HOURS[template])
-        return days.between(first, last)
+        return self._of(template).between(first, last)
+
+    def dates(self, template: str, first: dt.date, last: dt.date) -> list[dt.date]:
+        """Return the trade dates of the same sessions, far sooner where nothing else is wanted."""
+        return self._of(template).dates(first, last)
 
     def around(self, template: str, ts_ns: int, days: int = 5) -> list[Session]:
         """Return the sessions within `days` calendar days of a moment, in order."""
@@ -388,6 +267,12 @@ class HoursBook:
                 self._described.clear()
             text = self._described[key] = self._describe(template, first, liquid=liquid, days=days)
         return text
+
+    def _of(self, template: str) -> SessionDays:
+        days = self._days.get(template)
+        if days is None:
+            days = self._days[template] = SessionDays(HOURS[template])
+        return days
 
     def _describe(self, template: str, first: dt.date, *, liquid: bool, days: int) -> str:
         known = {s.date: s for s in self.between(template, first, first + _DAY * days)}

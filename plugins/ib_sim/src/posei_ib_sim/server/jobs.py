@@ -18,9 +18,9 @@ __all__ = ["Jobs"]
 
 Result = TypeVar("Result")
 
-# Steps take some milliseconds. So many are done at once: short answers leave in the turn of their
-# request, in its order.
-_AT_ONCE: Final = 4
+# Steps take a millisecond or some. So many are done at once: answers that are not too long leave in
+# the turn of their request, in its order.
+_AT_ONCE: Final = 8
 
 
 @final
