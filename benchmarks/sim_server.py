@@ -1,19 +1,24 @@
 """What the simulated gateway serves: ticks a second to one client, bars a request, many clients.
 
-    python benchmarks/sim_server.py [--quotes 100000] [--minutes 10] [--only ticks|bars|clients]
+    python benchmarks/sim_server.py [--quotes 100000] [--minutes 10] [--servers 5]
+                                    [--only ticks|bars|clients]
 
-The server runs in this process with real sockets; clients live in a process of their own, where
-they only read. Reported is the server's side: messages a second of wall and of CPU time for one
-client, CPU milliseconds for an answer of 10,000 bars, and for 32 clients with 50 subscriptions each
-the rate and the growth of memory over the simulated minutes.
+Server and clients live in processes of their own with real sockets between them; clients only ask
+and read. Reported is the server's side: messages a second of wall and of CPU time for one client;
+CPU milliseconds for an answer of 10,000 bars, median and worst over several fresh servers, each
+with a seed of its own; and for 32 clients with 50 subscriptions each the rate and the growth of
+memory over the simulated minutes.
 """
 
 import argparse
 import asyncio
+import itertools
 import multiprocessing
 import selectors
 import socket
+import statistics
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -155,79 +160,112 @@ def bars_file(folder, bars):
     return path
 
 
-async def answer(reader):
-    head = await reader.readexactly(4)
-    return await reader.readexactly(int.from_bytes(head, "big"))
-
-
 def pair(symbol):
     base, quote = symbol.split(".")
     return wire.Contract(symbol=base, secType="CASH", exchange="IDEALPRO", currency=quote)
 
 
-# Kind, duration and contracts of answers of about 10,000 bars; EUR.USD is replayed. The first
-# contract of each kind only warms the process up.
+PAIRS = ("USD.JPY", "GBP.USD", "AUD.USD", "USD.CHF")
+STOCKS = ("MSFT", "AAPL", "IBM", "KO")
+# Kind, duration and contracts of answers of about 10,000 bars. Each contract is asked for one kind,
+# so that nothing is known of it before. The kind that comes first meets a server that has not
+# answered anything yet.
 QUESTIONS = (
-    ("MIDPOINT", "7 D", [pair(name) for name in ("USD.JPY", "EUR.USD", "GBP.USD", "AUD.USD")]),
-    ("TRADES", "26 D", [stock(name) for name in ("MSFT", "AAPL", "IBM", "KO")]),
-    ("BID_ASK", "26 D", [stock(name) for name in ("MSFT", "AAPL", "IBM", "KO")]),
+    ("MIDPOINT", "7 D", [pair(name) for name in PAIRS[:2]]),
+    ("BID", "7 D", [pair(name) for name in PAIRS[2:]]),
+    ("MIDPOINT of a file", "7 D", [pair("EUR.USD")]),
+    ("TRADES", "26 D", [stock(name) for name in STOCKS[:2]]),
+    ("BID_ASK", "26 D", [stock(name) for name in STOCKS[2:]]),
 )
 
 
-async def bars(folder):
+async def serve_history(path, seed):
+    """Serve until whoever started this process closes its standard input."""
+    config = SimulatedIBGatewayConfig(
+        replay=[path], symbols={"EUR.USD": "EUR.USD"}, speed="step", pacing=False,
+        start="2024-03-08T20:00:00", seed=seed,
+    )  # fmt: skip
+    async with SimulatedIBGateway(config) as gateway:
+        print(gateway.port, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+
+def cpu_of(process):
+    """Return the CPU seconds of another process (Linux: its clock's id is made of its own)."""
+    return time.clock_gettime((~process.pid << 3) | 2)
+
+
+def settled_cpu_of(process):
+    """Return the same once it has stood still for a while."""
+    cpu, still = cpu_of(process), 0
+    while still < 3:
+        time.sleep(0.01)
+        before, cpu = cpu, cpu_of(process)
+        still = still + 1 if cpu == before else 0
+    return cpu
+
+
+def received(stream):
+    return stream.read(int.from_bytes(stream.read(4), "big"))
+
+
+def asked(process, stream, one, codec, request):
+    """Return the CPU milliseconds of an answer, for 10,000 bars."""
+    begun = settled_cpu_of(process)
+    one.sendall(codec.encode_client(request))
+    payload = b""
+    while len(payload) < 10_000:
+        payload = received(stream)
+    took = settled_cpu_of(process) - begun
+    return took * 1e3 * 10_000 / len(codec.decode_server(payload).historicalDataBars)
+
+
+def first_answers(path, version, seed, took):
+    """Ask a fresh server for everything; enter what first answers and later ones took."""
+    command = [sys.executable, __file__, "--serve", str(path), "--seed", str(seed)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        one = opened(int(process.stdout.readline()), version, 1)
+        codec, stream = wire.Codec(version), one.makefile("rb")
+        while not isinstance(codec.decode_server(received(stream)), wire.NextValidId):
+            continue
+        numbers = itertools.count(1)
+        for what, duration, contracts in QUESTIONS:
+            # Every server is asked in another order.
+            for contract in (*contracts[seed % 2 :], *contracts[: seed % 2]):
+                answers = [
+                    asked(process, stream, one, codec, wire.HistoricalDataRequest(
+                        reqId=next(numbers), duration=duration, barSizeSetting="1 min",
+                        whatToShow=what.split()[0], contract=contract, useRTH=False, formatDate=2,
+                    ))
+                    for _ in range(3)
+                ]  # fmt: skip
+                key = (what, "first") if took else ("the server's first", "first")
+                took.setdefault(key, []).append(answers[0])
+                took.setdefault((what, "again"), []).extend(answers[1:])
+        one.close()
+        process.stdin.close()
+
+
+async def bars(folder, servers):
     path = bars_file(folder, 13_000)
     good = True
-    for number, version in enumerate((VERSIONS[0], *VERSIONS)):  # the first round is a warm-up
-        config = SimulatedIBGatewayConfig(
-            replay=[path], symbols={"EUR.USD": "EUR.USD"}, speed="step", pacing=False,
-            start="2024-03-08T20:00:00",
-        )  # fmt: skip
-        async with SimulatedIBGateway(config) as gateway:
-            client = await asyncio.open_connection("127.0.0.1", gateway.port, limit=1 << 24)
-            hello = f"v{version}..{version}".encode()
-            client[1].write(b"API\0" + struct.pack(">I", len(hello)) + hello)
-            await answer(client[0])
-            codec = wire.Codec(version)
-            client[1].write(codec.encode_client(wire.StartApiRequest(clientId=1)))
-            for what, duration, contracts in QUESTIONS:
-                took = [
-                    await asked(client, codec, contract, duration, what) for contract in contracts
-                ]
-                first, again = (sorted(column) for column in zip(*took[1:], strict=True))
-                if not number:
-                    continue
-                print(
-                    f"history, version {version}: 10,000 bars of {what}, {first[0]:.1f} to "
-                    f"{first[-1]:.1f} ms of CPU for a contract's first answer, then "
-                    f"{again[0]:.1f} ms (wanted {BARS_WANTED_MS:.0f})"
-                )
-                good = good and first[0] < BARS_WANTED_MS
-            client[1].close()
+    for version in VERSIONS:
+        took = {}
+        for seed in range(servers):
+            fresh = {}
+            await asyncio.to_thread(first_answers, path, version, seed, fresh)
+            for key, values in fresh.items():
+                took.setdefault(key, []).extend(values)
+        for (what, when), values in sorted(took.items(), key=lambda item: item[0][1] == "again"):
+            median = statistics.median(values)
+            print(
+                f"history, version {version}: 10,000 bars of {what}, {when}: median {median:.1f} "
+                f"ms of CPU, worst {max(values):.1f} ms of {len(values)} (wanted "
+                f"{BARS_WANTED_MS:.0f})"
+            )
+            # The first of all contains what a process pays once, a collection of garbage mostly.
+            good = good and (median < BARS_WANTED_MS or what == "the server's first")
     return good
-
-
-async def asked(client, codec, contract, duration, what):
-    """Ask three times; return the first and the least CPU time for 10,000 bars."""
-    reader, writer = client
-    writer.write(codec.encode_client(wire.ContractDataRequest(reqId=1, contract=contract)))
-    took = []
-    for number in range(2, 5):
-        request = wire.HistoricalDataRequest(
-            reqId=number, duration=duration, barSizeSetting="1 min", whatToShow=what,
-            contract=contract, useRTH=False, formatDate=2, endDateTime="",
-        )  # fmt: skip
-        while number == 2 and not isinstance(
-            codec.decode_server(await answer(reader)), wire.ContractDataEnd
-        ):
-            continue
-        payload = b""
-        begun = time.process_time()
-        writer.write(codec.encode_client(request))
-        while len(payload) < 10_000:
-            payload = await answer(reader)
-        took.append((time.process_time() - begun) * 1e3)
-    share = 10_000 / len(codec.decode_server(payload).historicalDataBars)
-    return took[0] * share, min(took) * share
 
 
 # --- many clients ---
@@ -284,7 +322,7 @@ async def run(arguments):
         if arguments.only in {None, "ticks"}:
             results.append(await ticks(arguments.quotes, folder))
         if arguments.only in {None, "bars"}:
-            results.append(await bars(folder))
+            results.append(await bars(folder, arguments.servers))
         if arguments.only in {None, "clients"}:
             results.append(await clients(arguments.minutes, folder))
     return all(results)
@@ -295,7 +333,13 @@ def main():
     parser.add_argument("--quotes", type=int, default=100_000, help="quotes to stream")
     parser.add_argument("--minutes", type=int, default=10, help="simulated minutes")
     parser.add_argument("--only", choices=["ticks", "bars", "clients"])
-    if not asyncio.run(run(parser.parse_args())):
+    parser.add_argument("--servers", type=int, default=5, help="fresh servers to ask for bars")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        asyncio.run(serve_history(arguments.serve, arguments.seed))
+    elif not asyncio.run(run(arguments)):
         print("slower than wanted")
         sys.exit(1)
 
