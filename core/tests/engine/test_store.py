@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -143,12 +144,53 @@ def test_what_the_venue_tells_is_stored_at_once_and_what_we_say_ourselves_soon(p
     rig.exec_client.later = lambda *_what: None  # the venue never hears of it
     rig.commands.submit_order(order)
     assert kinds_in(path) == []
-    rig.clock.advance(50_000_000)
+    rig.clock.advance(250_000_000)
     assert kinds_in(path) == ["OrderSubmitted"]
     del rig.exec_client.later
     rig.limit(AAPL, "BUY", "5", "90.00")
     assert kinds_in(path) == ["OrderSubmitted", "OrderSubmitted", "OrderAccepted"]
     rig.execution.close_store()
+
+
+async def test_what_the_venue_tells_in_one_turn_is_stored_behind_its_callbacks(path):
+    rig = rig_with(path)
+    told, stored = [], []
+    rig.bus.subscribe("events.order.*", lambda event: told.append((event, kinds_in(path))))
+    rig.market(AAPL, "BUY", "10")
+    assert [type(event).__name__ for event, _ in told[:3]] == [
+        "OrderSubmitted",
+        "OrderAccepted",
+        "OrderFilled",
+    ]
+    assert all(kinds == [] for _, kinds in told)
+    asyncio.get_running_loop().call_soon(lambda: stored.extend(kinds_in(path)))
+    await asyncio.sleep(0)
+    assert stored == [type(event).__name__ for event, _ in told]
+    rig.execution.close_store()
+
+
+async def test_what_the_venue_told_is_stored_before_a_command_that_answers_it_is_sent(path):
+    rig = rig_with(path)
+    seen = []
+    submit = rig.exec_client.submit_order
+
+    def watched(command):
+        seen.append(kinds_in(path))
+        submit(command)
+
+    rig.exec_client.submit_order = watched
+    rig.limit(AAPL, "BUY", "5", "90.00")
+    rig.limit(AAPL, "BUY", "5", "90.00")
+    assert seen == [[], ["OrderSubmitted", "OrderAccepted"]]
+    rig.execution.close_store()
+
+
+async def test_what_waits_for_the_end_of_the_turn_is_stored_when_the_store_is_closed(path):
+    rig = rig_with(path)
+    rig.limit(AAPL, "BUY", "5", "90.00")
+    assert kinds_in(path) == []
+    rig.execution.close_store()
+    assert kinds_in(path) == ["OrderSubmitted", "OrderAccepted"]
 
 
 def test_what_waits_is_not_lost_when_the_store_is_closed_or_the_next_write_fails(path):

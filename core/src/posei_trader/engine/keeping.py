@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, final
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeper"]
 
-_LONGEST_WAIT_NS: Final = NANOS_PER_SECOND // 20
+_LONGEST_WAIT_NS: Final = NANOS_PER_SECOND // 4
+_WAITING_AT_MOST: Final = 1_000
 
 _log: Final = logging.getLogger("posei.ExecutionEngine")
 
@@ -35,8 +37,11 @@ _log: Final = logging.getLogger("posei.ExecutionEngine")
 class Keeper:
     """Put commands and events into the store.
 
-    A command that cannot be stored is denied, because it may not be sent. An event that cannot be
-    stored has happened all the same: it counts, and trading is halted.
+    A command is stored before it is sent. One that cannot be is denied, because it may not be sent.
+    Events of one turn of the event loop are stored together at its end, behind their callbacks: if
+    the process dies before, nothing of what they caused has been sent either, and the venue tells
+    of them again. An event that cannot be stored has happened all the same: it counts, and trading
+    is halted.
 
     Args:
         store: Where they are kept.
@@ -48,7 +53,8 @@ class Keeper:
     def __init__(self, store: OrderStore, cache: Cache, risk: RiskEngine, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._flushes = False
+        self._waiting: list[OrderEvent] = []
+        self._flushes_soon = self._flushes_later = self._is_together = False
         self._cache = cache
         self._risk = risk
         self._instruments: set[InstrumentId] = set()
@@ -85,9 +91,11 @@ class Keeper:
     def together(self) -> Generator[None]:
         """Keep what comes inside as one: what a venue tells of all orders."""
         self._store.hold()
+        self._is_together = True
         try:
             yield
         finally:
+            self._is_together = False
             self._flush()
 
     def change(self, command: ModifyOrder) -> Denial | None:
@@ -99,26 +107,63 @@ class Keeper:
         return self._attempt(lambda: self._store.cancel(commands))
 
     def event(self, event: OrderEvent) -> None:
-        """Keep an event of an order that is kept; one that risk denied never was."""
+        """Keep an event of an order that is kept; one that risk denied never was.
+
+        It is stored in this turn of the event loop, behind the callbacks that it causes, together
+        with all others of the turn; before any command, in any case; at once where no loop runs.
+        """
         if event.client_order_id not in self._orders:
             return
+        self._waiting.append(event)
+        if len(self._waiting) >= _WAITING_AT_MOST:
+            self._flush()
+        elif type(event) not in IMPLIED:
+            self._flush_this_turn()
+        elif not self._flushes_later:
+            self._flushes_later = True
+            self._clock.call_at(self._clock.timestamp_ns() + _LONGEST_WAIT_NS, self._waited_long)
+
+    def _flush_this_turn(self) -> None:
+        if self._flushes_soon or self._is_together:
+            return
         try:
-            self._store.event(event)
-        except PoseiError as error:
-            self._failed(error)
-        if type(event) in IMPLIED and not self._flushes:
-            self._flushes = True
-            self._clock.call_at(self._clock.timestamp_ns() + _LONGEST_WAIT_NS, self._flush)
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._flush()
+            return
+        self._flushes_soon = True
+        loop.call_soon(self._turn_over)
+
+    def _turn_over(self) -> None:
+        self._flushes_soon = False
+        self._flush()
+
+    def _waited_long(self) -> None:
+        self._flushes_later = False
+        self._flush()
 
     def _flush(self) -> None:
-        self._flushes = False
+        """Store what waits."""
+        if len(self._waiting) > 1:
+            self._store.hold()
+        self._hand_over()
         try:
             self._store.flush()
         except PoseiError as error:
             self._failed(error)
 
+    def _hand_over(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            try:
+                self._store.event(event)
+            except PoseiError as error:
+                self._failed(error)
+
     def close(self) -> None:
-        """Release the store. Idempotent; never raises."""
+        """Store what waits and release the store. Idempotent; never raises."""
+        if self._waiting:
+            self._flush()
         self._store.close()
 
     def _keep_orders(
@@ -136,12 +181,20 @@ class Keeper:
             self._instruments.add(instrument.id)
 
     def _attempt(self, keep: Callable[[], None]) -> Denial | None:
+        """Store a command, in one transaction with the events that wait."""
+        has_waited = bool(self._waiting)
+        if has_waited:
+            self._store.hold()
+            self._hand_over()
+        denial = None
         try:
             keep()
         except PoseiError as error:
             self._failed(error)
-            return Denial("STORE", error.message)
-        return None
+            denial = Denial("STORE", error.message)
+        if has_waited:
+            self._flush()
+        return denial
 
     def _failed(self, error: PoseiError) -> None:
         _log.critical("the order store failed; trading is halted: %s", error)

@@ -1,8 +1,9 @@
 """The durable order store: what survives a crash, as a protocol.
 
 The promise: when a method returns, what it was given survives the death of the process. A command
-is stored before anything of it is on the wire, an event when it arrives. One sort of event may wait
-for the next write or `flush`: those that say no more than the stored command (`IMPLIED`).
+is stored before anything of it is on the wire, an event in the turn of the event loop in which it
+arrives, and before any command that follows it. One sort of event may wait for the next write or
+`flush`: those that say no more than the stored command (`IMPLIED`).
 """
 
 from __future__ import annotations
