@@ -185,6 +185,20 @@ async def test_what_the_venue_told_is_stored_before_a_command_that_answers_it_is
     rig.execution.close_store()
 
 
+async def test_an_event_that_cannot_be_stored_takes_no_other_of_its_turn_along(path):
+    rig = rig_with(path)
+    order = rig.market(AAPL, "BUY", "10")
+    await asyncio.sleep(0)
+    before = kinds_in(path)
+    fill = next(event for event in order.events if type(event).__name__ == "OrderFilled")
+    for event in (order.events[1], fill, order.events[2]):
+        rig.execution._keeper.event(event)
+    await asyncio.sleep(0)
+    assert kinds_in(path) == [*before, "OrderSubmitted", "OrderAccepted"]
+    assert rig.risk.trading_state is TradingState.HALTED
+    rig.execution.close_store()
+
+
 async def test_what_waits_for_the_end_of_the_turn_is_stored_when_the_store_is_closed(path):
     rig = rig_with(path)
     rig.limit(AAPL, "BUY", "5", "90.00")

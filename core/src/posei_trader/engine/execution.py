@@ -359,7 +359,10 @@ class ExecutionEngine:
         if topic is None:
             topic = self._bus.topic(f"events.order.{event.strategy_id}")
             self._order_topics[event.strategy_id] = topic
-        self._outbox.publish((topic, event), *map(self._addressed, position_events))
+        if position_events:
+            self._outbox.publish((topic, event), *map(self._addressed, position_events))
+        else:
+            self._outbox.publish((topic, event))
 
     def _addressed(self, event: PositionEvent) -> tuple[Topic, PositionEvent]:
         topic = self._position_topics.get(event.strategy_id)

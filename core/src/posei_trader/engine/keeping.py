@@ -116,7 +116,10 @@ class Keeper:
             return
         self._waiting.append(event)
         if len(self._waiting) >= _WAITING_AT_MOST:
-            self._flush()
+            if self._is_together:
+                self._hand_over()
+            else:
+                self._flush()
         elif type(event) not in IMPLIED:
             self._flush_this_turn()
         elif not self._flushes_later:
@@ -145,12 +148,22 @@ class Keeper:
     def _flush(self) -> None:
         """Store what waits."""
         if len(self._waiting) > 1:
+            if self._has_stored_together():
+                return
             self._store.hold()
         self._hand_over()
         try:
             self._store.flush()
         except PoseiError as error:
             self._failed(error)
+
+    def _has_stored_together(self) -> bool:
+        try:
+            self._store.events(self._waiting)
+        except PoseiError:
+            return False  # one by one, so that the one that cannot be stored is the only one
+        self._waiting = []
+        return True
 
     def _hand_over(self) -> None:
         waiting, self._waiting = self._waiting, []

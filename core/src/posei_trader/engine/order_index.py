@@ -65,9 +65,18 @@ class OrderIndex:
     def update(self, order: Order) -> None:
         """Sort an order in again after a change."""
         key, status = order.client_order_id, order.status
-        _place(self._open, key, order, present=status in OPEN)
-        _place(self._in_flight, key, order, present=status in IN_FLIGHT)
-        _place(self._closed, key, order, present=status in TERMINAL)
+        if status in OPEN:
+            self._open[key] = order
+        else:
+            self._open.pop(key, None)
+        if status in IN_FLIGHT:
+            self._in_flight[key] = order
+        else:
+            self._in_flight.pop(key, None)
+        if status in TERMINAL:
+            self._closed[key] = order
+        else:
+            self._closed.pop(key, None)
         if order.venue_order_id is not None:
             self._by_venue_id[order.account_id, order.venue_order_id] = order
             self._venue_ids[order.venue_order_id] = order
@@ -125,10 +134,3 @@ class OrderIndex:
                 return self._in_flight
             case _:
                 return self._closed
-
-
-def _place(group: dict[str, Order], key: str, order: Order, *, present: bool) -> None:
-    if present:
-        group[key] = order
-    else:
-        group.pop(key, None)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal, final
 
 import msgspec
@@ -76,6 +77,9 @@ _INSERT_COMMAND: Final = (
 _INSERT_EVENT: Final = (
     "INSERT INTO events (client_order_id, kind, trade_id, ts_init, body) VALUES (?, ?, ?, ?, ?)"
 )
+_INSERT_EVENTS: Final = {
+    count: _INSERT_EVENT + ", (?, ?, ?, ?, ?)" * (count - 1) for count in range(2, 9)
+}
 _INSERT_INSTRUMENT: Final = "INSERT OR REPLACE INTO instruments VALUES (?, ?)"
 
 
@@ -134,14 +138,18 @@ class SqliteOrderStore:
 
     def event(self, event: OrderEvent) -> None:
         """Store an event on arrival; one that is `IMPLIED` with the next write or `flush`."""
-        row = (
-            event.client_order_id,
-            type(event).__name__,
-            event.trade_id if isinstance(event, OrderFilled) else None,
-            event.ts_init,
-            encode_json(event).decode(),
-        )
+        row = _event_row(event)
         self._write(_INSERT_EVENT, (row,), may_wait=self._is_held or type(event) in IMPLIED)
+
+    def events(self, events: Sequence[OrderEvent]) -> None:
+        """Store events on arrival, all or none."""
+        rows = [_event_row(event) for event in events]
+        if len(rows) not in _INSERT_EVENTS or self._db.in_transaction:
+            self._write(_INSERT_EVENT, rows)
+            return
+        # A statement of its own needs no transaction around it.
+        self._write(_INSERT_EVENTS[len(rows)], (tuple(chain.from_iterable(rows)),))
+        self._checkpointer.written(len(rows) - 1)
 
     def adopt(self, order: Order, client_id: ClientId) -> None:
         """Store an order that was not sent from here."""
@@ -254,6 +262,16 @@ class SqliteOrderStore:
             field=path,
             remedy="restore the file from a backup, or move it away and reconcile by hand",
         )
+
+
+def _event_row(event: OrderEvent) -> tuple[object, ...]:
+    return (
+        event.client_order_id,
+        type(event).__name__,
+        event.trade_id if isinstance(event, OrderFilled) else None,
+        event.ts_init,
+        encode_json(event).decode(),
+    )
 
 
 def _order_row(

@@ -93,6 +93,9 @@ class OrderStore(Protocol):
     def event(self, event: OrderEvent) -> None:
         """Store an event on arrival; one that is `IMPLIED` with the next write or `flush`."""
 
+    def events(self, events: Sequence[OrderEvent]) -> None:
+        """Store events on arrival, all or none."""
+
     def adopt(self, order: Order, client_id: ClientId) -> None:
         """Store an order that was not sent from here."""
 
@@ -134,6 +137,9 @@ class NoStore:
         """Keep nothing."""
 
     def event(self, event: OrderEvent) -> None:
+        """Keep nothing."""
+
+    def events(self, events: Sequence[OrderEvent]) -> None:
         """Keep nothing."""
 
     def adopt(self, order: Order, client_id: ClientId) -> None:

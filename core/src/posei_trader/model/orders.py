@@ -415,7 +415,7 @@ class Order:
         self._count_fills()
 
     def _count_fills(self) -> None:
-        raw = sum(fill.quantity.raw for fill in self._fills.values())
+        raw = sum([fill.quantity.raw for fill in self._fills.values()])
         self.filled_qty = Quantity.from_raw(raw, self.quantity.precision)
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TEXTUAL: Final = (Price, Quantity, Money, Currency, Identifier)
+_TEXTUAL: Final = (Price, Quantity, Money, Currency)
 
 
 def to_builtin(value: object) -> str:
@@ -25,6 +25,8 @@ def to_builtin(value: object) -> str:
     Raises:
         TypeError: the type is not of the model; encoders expect this error.
     """
+    if isinstance(value, Identifier):  # most of what comes here
+        return str.__str__(value)
     if isinstance(value, _TEXTUAL):
         return str(value)
     raise TypeError(f"cannot encode {type(value).__name__} as JSON")

@@ -204,7 +204,9 @@ class Money:
     __slots__ = ("_amount", "_currency")
 
     def __init__(self, amount: Decimal | int | str, currency: Currency | str) -> None:
-        if isinstance(amount, float | bool) or not isinstance(amount, Decimal | int | str):
+        if type(amount) is not Decimal and (
+            isinstance(amount, float | bool) or not isinstance(amount, Decimal | int | str)
+        ):
             raise InvalidRequest(
                 f"an amount of money may not be a {type(amount).__name__}",
                 field="amount",
