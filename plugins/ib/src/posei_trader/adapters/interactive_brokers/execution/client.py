@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.execution.account_stream import AccountStream
 from posei_trader.adapters.interactive_brokers.execution.accounts import (
-    account_id_of,
     check_live_guard,
     choose_account,
     masked,
 )
 from posei_trader.adapters.interactive_brokers.execution.commands import OrderCommands
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
+from posei_trader.adapters.interactive_brokers.execution.desk import Desk
 from posei_trader.adapters.interactive_brokers.execution.doubts import Doubts
-from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
+from posei_trader.adapters.interactive_brokers.execution.inbox import OrderInbox
 from posei_trader.adapters.interactive_brokers.execution.position_watch import PositionWatch
 from posei_trader.adapters.interactive_brokers.execution.questions import OrderQuestions
 from posei_trader.adapters.interactive_brokers.execution.truth import VenueTruth
@@ -203,7 +203,7 @@ class InteractiveBrokersExecutionClient:
             try:
                 number = choose_account(self._config.account_id, self._client.accounts())
                 check_live_guard(number, is_allowed=self._config.allow_live_trading)
-                self._start_trading(number)
+                desk = self._start_trading(number)
                 await self._provider.initialize()
                 self._publish_instruments()
                 self._account = AccountStream(
@@ -211,7 +211,7 @@ class InteractiveBrokersExecutionClient:
                 )
                 await self._account.open(self._config.request_timeout)
                 if self._config.track_option_exercise_from_position_update:
-                    self._watch_positions(number)
+                    self._watch_positions(desk)
             except BaseException:
                 await self._end_trading()
                 await self._client.disconnect()
@@ -221,8 +221,9 @@ class InteractiveBrokersExecutionClient:
             _log.info("connected", account=masked(number))
             self._announce(connected=True, reason="connected")
 
-    def _start_trading(self, number: str) -> None:
-        desk = Desk(number, account_id_of(number), self._client.address[2], self.client_id)
+    def _start_trading(self, number: str) -> Desk:
+        client = self._client
+        desk = Desk.of(number, client.accounts(), client.address[2], self.client_id)
         context = self._context
         ledger = OrderLedger(context.cache, self._executions, desk.client_id, desk.account_id)
         inbox = OrderInbox(
@@ -270,11 +271,12 @@ class InteractiveBrokersExecutionClient:
         listening = self._client.add_order_handler(inbox)
         self._trading = _Trading(desk, ledger, inbox, commands, truth, doubts, questions, listening)
         doubts.start()
+        return desk
 
-    def _watch_positions(self, number: str) -> None:
+    def _watch_positions(self, desk: Desk) -> None:
         self._watch = PositionWatch(
             self._client,
-            number,
+            desk,
             lambda reason: self._context.sink.reconciliation_wanted(self.client_id, reason),
             self._context.clock,
         )

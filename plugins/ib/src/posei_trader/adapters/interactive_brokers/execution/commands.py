@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.messages import OpenOrder
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
-    from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
+    from posei_trader.adapters.interactive_brokers.execution.desk import Desk
+    from posei_trader.adapters.interactive_brokers.execution.inbox import OrderInbox
     from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
     from posei_trader.model.identifiers import ClientOrderId
     from posei_trader.model.orders import Order
@@ -136,6 +137,7 @@ class OrderCommands:
             account=self._desk.number,
             magnifier=traded.magnifier,
         )
+        self._desk.address(ib_order)
         leg_prices = read_tags(terms.tags).orderComboLegs if terms.tags else ()
         if leg_prices:
             put_leg_prices(ib_order, leg_prices, contract.comboLegs, traded.magnifier)

@@ -30,7 +30,6 @@ from posei_trader.adapters.interactive_brokers.venue_time import parse_time
 from posei_trader.adapters.interactive_brokers.wire_values import is_set, quantity_from_wire
 from posei_trader.logs import get_logger
 from posei_trader.model.fixed_point import FIXED_SCALAR
-from posei_trader.model.identifiers import AccountId, ClientId, VenueOrderId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,9 +47,11 @@ if TYPE_CHECKING:
         OrderStatusUpdate,
     )
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.execution.desk import Desk
     from posei_trader.adapters.interactive_brokers.orders.executions import Executions
     from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
     from posei_trader.adapters.interactive_brokers.traded import Traded
+    from posei_trader.model.identifiers import VenueOrderId
     from posei_trader.model.reports import FillReport
     from posei_trader.protocols import Clock, ExecSink
 
@@ -60,22 +61,6 @@ _log = get_logger("InteractiveBrokersExecutionClient")
 
 _WITHOUT_COST_AT_MOST: Final = 10_000
 """How many executions of others are remembered until IB tells what they cost."""
-
-
-class Desk(msgspec.Struct, frozen=True):
-    """Whose orders these are.
-
-    Attributes:
-        number: IB's number of the account.
-        account_id: Our id of it.
-        client_id: The API client id that our order ids belong to.
-        name: The execution client's name in the node.
-    """
-
-    number: str
-    account_id: AccountId
-    client_id: int
-    name: ClientId
 
 
 @final
@@ -125,7 +110,7 @@ class OrderInbox:
         if order.whatIf:
             self._previewed(row)
             return
-        if order.account and order.account != self._desk.number:
+        if not self._desk.concerns(order.account):
             return
         if self._is_instruction(order.clientId, row.order_id, order.permId):
             self._answered(row)
@@ -146,7 +131,7 @@ class OrderInbox:
         """Take the part of an open order that is enough for an order of ours."""
         if glance.whatIf or self._is_instruction(glance.clientId, glance.order_id, glance.permId):
             return False
-        if glance.account and glance.account != self._desk.number:
+        if not self._desk.concerns(glance.account):
             return True
         tracked = self._ledger.find(
             order_ref=glance.orderRef,
@@ -198,7 +183,7 @@ class OrderInbox:
 
     def execution(self, row: ExecutionRecord) -> None:
         """Take an execution, ours or not, new or known."""
-        if row.account != self._desk.number or not self._executions.is_news(row.exec_id):
+        if row.account not in self._desk.accounts or not self._executions.is_news(row.exec_id):
             return
         tracked = self._ledger.find(
             order_ref=row.order_ref,

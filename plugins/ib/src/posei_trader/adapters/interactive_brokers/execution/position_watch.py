@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Subscription,
     )
     from posei_trader.adapters.interactive_brokers.client.messages import Position
+    from posei_trader.adapters.interactive_brokers.execution.desk import Desk
     from posei_trader.errors import PoseiError
     from posei_trader.protocols import Clock, TimerHandle
 
@@ -35,7 +36,7 @@ class PositionWatch:
 
     Args:
         client: The connection.
-        number: IB's number of the account.
+        desk: Whose positions.
         wanted: Called with the reason.
         clock: Time.
     """
@@ -43,15 +44,15 @@ class PositionWatch:
     def __init__(
         self,
         client: InteractiveBrokersClient,
-        number: str,
+        desk: Desk,
         wanted: Callable[[str], None],
         clock: Clock,
     ) -> None:
         self._client = client
-        self._number = number
+        self._desk = desk
         self._wanted = wanted
         self._clock = clock
-        self._held: dict[int, Decimal] = {}
+        self._held: dict[tuple[str, int], Decimal] = {}
         self._is_complete = False
         self._subscription: Subscription | None = None
         self._timer: TimerHandle | None = None
@@ -75,10 +76,13 @@ class PositionWatch:
 
     def position(self, position: Position) -> None:
         """Take one position; zero when it was closed."""
-        if position.account != self._number or position.contract.secType not in _OPTIONS:
+        if position.account not in self._desk.accounts:
             return
-        before = self._held.get(position.contract.conId)
-        self._held[position.contract.conId] = position.quantity
+        if position.contract.secType not in _OPTIONS:
+            return
+        key = (position.account, position.contract.conId)
+        before = self._held.get(key)
+        self._held[key] = position.quantity
         if self._is_complete and before != position.quantity and self._timer is None:
             self._timer = self._clock.call_at(self._clock.timestamp_ns() + SETTLE_NS, self._settled)
 

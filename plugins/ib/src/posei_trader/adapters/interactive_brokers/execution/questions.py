@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
     from posei_trader.adapters.interactive_brokers.execution.commands import OrderCommands
     from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
-    from posei_trader.adapters.interactive_brokers.execution.inbox import (
-        Answer,
-        Desk,
-        OrderInbox,
-    )
+    from posei_trader.adapters.interactive_brokers.execution.desk import Desk
+    from posei_trader.adapters.interactive_brokers.execution.inbox import Answer, OrderInbox
     from posei_trader.model.orders import Order
     from posei_trader.model.reports import OrderPreview
     from posei_trader.model.requests import ExerciseOption

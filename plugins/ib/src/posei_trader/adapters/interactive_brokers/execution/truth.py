@@ -14,6 +14,7 @@ from posei_trader.adapters.interactive_brokers.client.messages import (
 )
 from posei_trader.adapters.interactive_brokers.execution.contracts import COMBINATION
 from posei_trader.adapters.interactive_brokers.execution.cut_lists import CutLists
+from posei_trader.adapters.interactive_brokers.execution.desk import added_up
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.decoding import (
     as_leg,
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
-    from posei_trader.adapters.interactive_brokers.execution.inbox import Desk, OrderInbox
+    from posei_trader.adapters.interactive_brokers.execution.desk import Desk
+    from posei_trader.adapters.interactive_brokers.execution.inbox import OrderInbox
     from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.identifiers import ClientOrderId
@@ -132,7 +134,8 @@ class VenueTruth:
             listed = await self._client.get_open_orders(all_clients=everywhere)
         finally:
             self._inbox.others.release(listed if is_reported else ())
-        executions = await self._client.get_executions(since_ns=since_ns, account=self._desk.number)
+        account = "" if self._desk.is_advisor else self._desk.number
+        executions = await self._client.get_executions(since_ns=since_ns, account=account)
         completed = await self._client.get_completed_orders()
         return Listing(
             tuple(row for row in listed if self._concerns(row.order.account, row.contract)),
@@ -145,7 +148,7 @@ class VenueTruth:
         )
 
     def _concerns(self, account: str, contract: IBContract) -> bool:
-        return account in {"", self._desk.number} and contract.secType not in self._skipped_types
+        return self._desk.concerns(account) and contract.secType not in self._skipped_types
 
     def _settle(self, listing: Listing, waited: set[ClientOrderId]) -> list[t.TrackedOrder]:
         """Take over what is listed, and return the orders that were waited for in vain."""
@@ -279,6 +282,8 @@ class VenueTruth:
             for row in await self._client.get_positions()
             if row.quantity and self._concerns(row.account, row.contract)
         ]
+        if self._desk.is_advisor:
+            held = added_up(held)
         await self._load(row.contract for row in held)
         return tuple(
             position_report(
