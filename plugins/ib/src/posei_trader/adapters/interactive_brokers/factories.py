@@ -108,6 +108,7 @@ class _Shared:
     client: InteractiveBrokersClient
     gateway: _SharedGateway | None
     users: int = 0
+    market_data_type: int | None = None
     providers: dict[Hashable, InteractiveBrokersInstrumentProvider] = field(default_factory=dict)
 
     def take(self) -> None:
@@ -191,6 +192,22 @@ class ClientPool:
             PluginError: the gateway's plugin is absent, or `ibapi` cannot be used.
         """
         return cast("InteractiveBrokersClient", _Lease(self, self._entry(config)))
+
+    def agree_on_market_data(self, config: InteractiveBrokersDataClientConfig) -> None:
+        """Refuse a second kind of market data on one connection: IB knows one for each.
+
+        Raises:
+            ConfigError: another data client of the connection wants another kind.
+        """
+        shared, wanted = self._entry(config), int(config.market_data_type)
+        if shared.market_data_type not in {None, wanted}:
+            raise ConfigError(
+                "data clients of one connection want different kinds of market data",
+                field="market_data_type",
+                value=config.market_data_type.name,
+                remedy="give them the same market_data_type, or an ibg_client_id each",
+            )
+        shared.market_data_type = wanted
 
     def provider(
         self, config: _ClientConfig, settings: InteractiveBrokersInstrumentProviderConfig
@@ -308,6 +325,7 @@ class InteractiveBrokersLiveDataClientFactory:
         )
 
         settings, pool = _own(config, InteractiveBrokersDataClientConfig), _pool(context)
+        pool.agree_on_market_data(settings)
         return InteractiveBrokersDataClient(
             pool.client(settings),
             pool.provider(settings, settings.instrument_provider),
