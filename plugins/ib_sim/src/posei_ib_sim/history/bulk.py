@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["BulkBuilder", "OutsideSessions"]
 
 _QUOTED: Final = frozenset({"MIDPOINT", "BID", "ASK", "YIELD_BID", "YIELD_ASK"})
+_DAY: Final = dt.timedelta(days=1)
+_DAY_NS: Final = 86_400_000_000_000
+_AHEAD: Final = 30 * _DAY
 _ZERO: Final = np.zeros(1)
 _EXACT_TO: Final = 9e9
 _WHOLE_TO: Final = 9e7  # products with 1e8 are whole doubles up to here
@@ -116,6 +119,8 @@ class BulkBuilder:
         self._size = size
         self._what = what
         self._use_rth = use_rth
+        self._known_from, self._known_until = 0, -1
+        self._known = _Segments(*np.zeros((5, 0), np.int64))
         self._parts: list[_Part] = []
         self.parts = 0
 
@@ -263,9 +268,16 @@ class BulkBuilder:
         return _Place(start, start, np.minimum(end, closes), dates)
 
     def _segments(self, first_ns: int, last_ns: int) -> _Segments:
-        day = dt.timedelta(days=1)
-        first = self._hours.local_date(self._template, first_ns) - day
-        last = self._hours.local_date(self._template, last_ns) + 2 * day
+        """Return the trading around a range; blocks of ticks come in time order."""
+        if not self._known_from <= first_ns <= last_ns < self._known_until:
+            first = self._hours.local_date(self._template, first_ns)
+            last = self._hours.local_date(self._template, last_ns)
+            self._known_from = first_ns
+            self._known_until = last_ns + _AHEAD.days * _DAY_NS
+            self._known = self._segments_of(first - _DAY, last + _AHEAD + 2 * _DAY)
+        return self._known
+
+    def _segments_of(self, first: dt.date, last: dt.date) -> _Segments:
         rows = []
         for session in self._hours.between(self._template, first, last):
             segments = session.liquid if self._use_rth else session.trading

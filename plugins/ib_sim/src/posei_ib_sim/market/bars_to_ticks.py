@@ -212,8 +212,9 @@ def _times(bars: BarColumns, kept: Flags | None, noise: Floats) -> Moments:
 
 def _sizes(volume: Floats, kept: Flags | None, noise: Floats) -> Floats:
     """Split volumes over the trades of their bars, so that they add up."""
-    counts: Moments = np.full(len(volume), len(noise)) if kept is None else kept.sum(axis=0)
-    parts: Floats = np.maximum(1.0, np.floor(volume * (0.5 + noise * 0.5) / counts))
+    counts = len(noise) if kept is None else kept.sum(axis=0)
+    half = volume * 0.5 / counts
+    parts: Floats = np.maximum(1.0, np.floor(noise * half + half))
     uneven = (volume < counts) | (volume != np.rint(volume))
     if uneven.any():
         parts = np.where(uneven, np.round(volume / counts, 8), parts)
