@@ -101,6 +101,7 @@ async def test_no_data_is_an_empty_answer(intercepted):
     ("code", "text"),
     [
         (162, f"{HMDS}Historical data request pacing violation"),
+        (162, f"{HMDS}Max number of simultaneous historical requests has been reached"),
         (420, "Invalid Real-time Query:Historical data request pacing violation"),
         (100, "Max rate of messages per second has been exceeded:max=50 rec=51 (1)"),
     ],

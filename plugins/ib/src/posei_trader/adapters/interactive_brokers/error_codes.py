@@ -319,6 +319,7 @@ _BY_TEXT: Final[tuple[tuple[frozenset[int], str, ErrorRule], ...]] = (
         replace(_RULES[162], request=_A.EMPTY, severity=Severity.INFO),
     ),
     (_NEVER_DELAYED, "pacing violation", _PACING),
+    (frozenset({162}), "number of simultaneous historical requests", _PACING),
     (_NEVER_DELAYED, "permission", _LIVE_ONLY),
     (_NEVER_DELAYED, "not subscribed", _LIVE_ONLY),
     (
