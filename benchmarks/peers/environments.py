@@ -108,6 +108,9 @@ def installed(contestant: Contestant, python: str) -> str:
         install = [_uv(), "pip", "install", "-q", "--compile-bytecode", "--python", found]
         subprocess.run([*install, *contestant.packages], check=True)
         mark.write_text(repr(contestant.packages))
+    if contestant.packages == OURS:  # as an installer leaves it: a start compiles nothing
+        sources = [str(Path(folder) / "src") for folder in OURS[1::2]]
+        subprocess.run([found, "-m", "compileall", "-q", *sources], check=True)
     return found
 
 

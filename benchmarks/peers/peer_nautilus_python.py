@@ -124,7 +124,8 @@ def run(kind: str, port: int, count: int, *, moments: bool) -> None:
     if trades:
         node.add_exec_client_factory(IB, InteractiveBrokersLiveExecClientFactory)
     node.build()
-    node.portfolio.set_specific_venue(IB_VENUE)
+    if hasattr(node.portfolio, "set_specific_venue"):  # older releases
+        node.portfolio.set_specific_venue(IB_VENUE)
     strategy = Trade(count, meter) if trades else Watch(kind, meter)
     node.trader.add_strategy(strategy)
     meter.on_done = lambda: threading.Thread(target=node.stop, daemon=True).start()

@@ -67,15 +67,22 @@ class Trade(nautilus_pyo3.Strategy):
         order = self.order_factory.market(
             AAPL, nautilus_pyo3.OrderSide.BUY, nautilus_pyo3.Quantity.from_int(1)
         )
+        self.is_acknowledged = False
         self.began = time.monotonic_ns()
         self.submit_order(order)
 
-    def on_order_accepted(self, event) -> None:
-        """Note when it was acknowledged."""
-        self.acknowledged.append(time.monotonic_ns() - self.began)
+    def on_order_updated(self, event) -> None:
+        """Note when it was acknowledged: the first word from the venue.
+
+        `on_order_accepted` is none: it comes when the order was sent, from a silent venue too.
+        """
+        if not self.is_acknowledged:
+            self.is_acknowledged = True
+            self.acknowledged.append(time.monotonic_ns() - self.began)
 
     def on_order_filled(self, event) -> None:
         """Note when the fill was known; go on."""
+        self.on_order_updated(event)
         self.filled.append(time.monotonic_ns() - self.began)
         if self.left:
             self.next(f"next {self.left}", 0.03)

@@ -5,7 +5,7 @@
 
 The peers are installed into environments of their own below ``~/.cache/posei-benchmarks`` (1 GB, of
 which NautilusTrader takes most). Absolute figures are the machine's; ratios count. `README.md`
-beside this file says who takes part and what is measured.
+beside this file says who takes part, what is measured, and what to know of the peers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ROWS = {
     "start": Row("start", 100),
     "history-100000": Row("history", 100_800),
 }
-TIMEOUT_S = 150
+TIMEOUT_S = 240
 
 
 class Server:

@@ -45,9 +45,9 @@ def figures(row: Row, found: dict) -> dict[str, float]:
     if not found["is_done"]:
         return lost
     seconds = (found["last_ns"] - found["sent_ns"][0]) / 1e9
-    cells = {"per second": row.count / seconds}
+    cells = {"per second": found["count"] / seconds}
     if row.count >= LONG:
-        cells["CPU us each"] = found["cpu_s"] / row.count * 1e6
+        cells["CPU us each"] = found["cpu_s"] / found["count"] * 1e6
     return cells | lost
 
 
