@@ -113,6 +113,9 @@ class LimitSet:
         self._cache = cache
         self._owner = owner
         self._account_id = account_id
+        self._is_empty = all(
+            value is None for name, value in limits if name != "max_orders_per_second"
+        )
         rate = limits.max_orders_per_second
         self.rate = None if rate is None else RateLimit(rate)
 
@@ -122,6 +125,8 @@ class LimitSet:
         Rules, in order: MAX_ORDER_QUANTITY, PRICE_COLLAR, MAX_ORDER_NOTIONAL, MAX_POSITION,
         MAX_POSITION_NOTIONAL; PRICE_UNKNOWN where a price is needed and none is known.
         """
+        if self._is_empty:
+            return None
         return (
             self._check_quantity(proposal)
             or self._check_collar(proposal)

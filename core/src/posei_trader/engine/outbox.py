@@ -40,16 +40,25 @@ class Outbox:
 
         Nothing that the first one causes comes before the last one.
         """
-        self._waiting.extend(letters)
-        if not self._is_publishing:
+        if self._is_publishing or self._waiting or len(letters) > 1:
+            self._waiting.extend(letters)
             self._drain()
+            return
+        self._is_publishing = True
+        try:
+            for topic, message in letters:
+                topic.publish(message)
+        finally:
+            self._is_publishing = False
+        if self._waiting:
+            self._drain(_BURST - 1)
 
-    def _drain(self) -> None:
+    def _drain(self, burst: int = _BURST) -> None:
         if self._is_publishing:
             return
         self._is_publishing = True
         try:
-            for _ in range(_BURST):
+            for _ in range(burst):
                 if not self._waiting:
                     return
                 topic, message = self._waiting.popleft()

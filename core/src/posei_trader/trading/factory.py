@@ -352,6 +352,24 @@ class OrderFactory:
         order_id: ClientOrderId | None = None,
         links: _Links = _ALONE,
     ) -> Order:
+        if not options and links is _ALONE:
+            return Order(
+                OrderTerms(
+                    trader_id=self._trader_id,
+                    strategy_id=self._strategy_id,
+                    instrument_id=instrument_id,
+                    client_order_id=order_id or self._ids.next_order(),
+                    order_side=order_side,
+                    order_type=order_type,
+                    quantity=quantity,
+                    price=price,
+                    trigger_price=trigger_price,
+                    trailing_offset=trailing_offset,
+                    trailing_offset_type=trailing_offset_type,
+                    limit_offset=limit_offset,
+                    ts_init=self._clock.timestamp_ns(),
+                )
+            )
         expire_time = options.get("expire_time")
         terms = OrderTerms(
             trader_id=self._trader_id,

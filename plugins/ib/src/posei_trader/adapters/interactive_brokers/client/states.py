@@ -37,7 +37,7 @@ class ConnectionState(StrEnum):
     @property
     def is_connected(self) -> bool:
         """Whether requests can be made."""
-        return self in {ConnectionState.READY, ConnectionState.DEGRADED}
+        return self is ConnectionState.READY or self is ConnectionState.DEGRADED
 
 
 @unique

@@ -62,8 +62,9 @@ class Executions:
 
     def is_news(self, exec_id: str) -> bool:
         """Return whether the id is unknown, or corrects what is known."""
-        known = self.find(exec_id)
-        return known is None or split(exec_id)[1] > known.revision
+        base, revision = split(exec_id)
+        known = self._known.get(base)
+        return known is None or revision > known.revision
 
     def add(
         self, exec_id: str, owner: ClientOrderId | None, quantity: Quantity, price: Price

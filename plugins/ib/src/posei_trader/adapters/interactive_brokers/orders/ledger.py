@@ -122,7 +122,8 @@ class OrderLedger:
             self._alias(name, perm_id)
 
     def _alias(self, name: ClientOrderId, alias: object) -> None:
-        if self._aliases.setdefault(alias, name) == name:
+        if alias not in self._aliases:
+            self._aliases[alias] = name
             self._names.setdefault(name, set()).add(alias)
 
     def get(self, name: ClientOrderId) -> TrackedOrder | None:
