@@ -45,7 +45,7 @@ def uniform(key: int, places: Moments, first: int, count: int) -> Floats:
 def lattice(key: int, octaves: tuple[int, ...], places: Moments) -> list[Floats]:
     """Return numbers in [-1, 1) at places of octaves, one array an octave."""
     rows = _rows(key, places)
-    shifts = np.array(octaves, np.uint64) * _FIRST
+    shifts = (np.array(octaves, np.uint64) + np.uint64(1)) * _FIRST
     words = (_mixed(rows + shift) for shift in shifts)
     return [(word >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0 for word in words]
 

@@ -26,8 +26,6 @@ __all__ = ["SyntheticBars"]
 
 _MINUTE: Final = 60
 _OCTAVES: Final = 11  # periods of 1, 4, 16 ... minutes, up to about 2 years
-_SLOW_FROM: Final = 4
-_MARK_BITS: Final = 5
 _SECOND_NS: Final = 1_000_000_000
 _MINUTE_NS: Final = _MINUTE * _SECOND_NS
 _WIGGLES: Final = (100, 101, 102)
@@ -126,33 +124,22 @@ class SyntheticBars:
         """Return the price at the begin of UNIX minutes in time order, on the contract's tick."""
         # The shortest period is a minute: there is nothing to smooth.
         (total,) = lattice(self._key, (0,), minutes)
-        for octave in range(1, _SLOW_FROM):
+        for octave in range(1, _OCTAVES):
             total += self._octave(octave, minutes)
-        # Long periods are nearly straight between two marks.
-        marks = np.arange(minutes[0] >> _MARK_BITS, (minutes[-1] >> _MARK_BITS) + 2)
-        slow = np.zeros(len(marks))
-        for octave in range(_SLOW_FROM, _OCTAVES):
-            slow += self._octave(octave, marks << _MARK_BITS)
-        total += _between(slow, minutes, _MARK_BITS)
         total *= math.sqrt(_MINUTE)
         return self._snap(self._contract.reference_price * np.exp(self._scale * total))
 
     def _octave(self, octave: int, minutes: Moments) -> Floats:
         bits = 2 * octave
-        places = np.arange(minutes[0] >> bits, (minutes[-1] >> bits) + 2)
-        (known,) = lattice(self._key, (octave,), places)
-        return _between(known * 2.0**octave, minutes, bits, is_smooth=True)
+        places = minutes >> bits
+        share = (minutes - (places << bits)) * 0.5**bits
+        first, last = int(places[0]), int(places[-1])
+        (known,) = lattice(self._key, (octave,), np.arange(first, last + 2))
+        known *= 2.0**octave
+        places -= first
+        smooth = share * share * (3.0 - 2.0 * share)
+        values: Floats = known[places] + np.diff(known)[places] * smooth
+        return values
 
     def _snap(self, prices: Floats) -> Floats:
         return rounded(np.rint(prices / self._tick) * self._tick)
-
-
-def _between(known: Floats, minutes: Moments, bits: int, *, is_smooth: bool = False) -> Floats:
-    """Return values between known ones that lie `2**bits` minutes apart, the first before all."""
-    places = minutes >> bits
-    share = (minutes - (places << bits)) * 0.5**bits
-    if is_smooth:
-        share *= share * (3.0 - 2.0 * share)
-    places -= places[0]
-    values: Floats = known[places] + np.diff(known)[places] * share
-    return values
