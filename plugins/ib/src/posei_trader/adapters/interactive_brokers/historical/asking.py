@@ -5,18 +5,28 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
+from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.historical.results import Skipped
 from posei_trader.config import LoggingConfig
 from posei_trader.errors import InvalidRequest, Unsupported
 from posei_trader.logs import configure_logging, get_logger
+from posei_trader.model.bars import BarSpecification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.model.identifiers import InstrumentId
 
-__all__ = ["TICK_TYPES", "Form", "Skips", "check_form", "need_something", "set_level", "tick_kinds"]
+__all__ = [
+    "TICK_TYPES",
+    "Form",
+    "Skips",
+    "bar_specs",
+    "check_form",
+    "need_something",
+    "set_level",
+    "tick_kinds",
+]
 
 _log = get_logger("HistoricInteractiveBrokersClient")
 
@@ -75,6 +85,23 @@ class Skips:
         return tuple(self._found)
 
 
+def bar_specs(bar_specifications: Sequence[str] | str) -> list[BarSpecification]:
+    """Return the bar specifications, each once.
+
+    Raises:
+        InvalidRequest: none is given, or one cannot be read.
+    """
+    texts = [bar_specifications] if isinstance(bar_specifications, str) else bar_specifications
+    if not texts:
+        raise InvalidRequest(
+            "no bar specification was given",
+            field="bar_specifications",
+            value=bar_specifications,
+            remedy="give a list such as ['1-MINUTE-LAST', '1-DAY-MID']",
+        )
+    return list(dict.fromkeys(BarSpecification.from_str(text) for text in texts))
+
+
 def tick_kinds(tick_types: Sequence[str] | str | None, tick_type: str | None) -> list[str]:
     """Return the kinds of ticks, each once.
 
@@ -100,8 +127,16 @@ def need_something(
     """Check that some contract is given.
 
     Raises:
-        InvalidRequest: none is.
+        InvalidRequest: none is, or one is no `IBContract`.
     """
+    for contract in contracts or ():
+        if not isinstance(contract, IBContract):
+            raise InvalidRequest(
+                "a contract is an IBContract",
+                field="contracts",
+                value=contract,
+                remedy="write IBContract(secType='STK', symbol='AAPL', exchange='SMART')",
+            )
     if not contracts and not instrument_ids:
         raise InvalidRequest(
             "nothing to ask about",

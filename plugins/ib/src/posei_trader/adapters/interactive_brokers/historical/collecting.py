@@ -89,21 +89,29 @@ async def _part(source: HistorySource, stream: HistoryStream, wanted: Wanted) ->
     records: Sequence[Record] = ()
     tables: list[CatalogTable] = []
     if wanted.as_tables:
-        table = await _table(source, stream, wanted)
-        tables.append(table)
-        moments = schemas.arrow_to_time(table.table["ts_event"])
+        tables.append(await _table(source, stream, wanted))
+        is_empty = not tables[0].table.num_rows
     else:
         records = await _objects(source, stream, wanted)
-        moments = [record.ts_event for record in records]
-    span = wanted.start_ns, wanted.end_ns
-    if not moments:
+        is_empty = not records
+    if is_empty:
         await source.check_reach(
             stream, wanted.end_ns, use_rth=wanted.use_rth, timeout=wanted.timeout
         )
     gaps: list[HistoryGap] | Unchecked = []
     if wanted.check_gaps:
+        moments = (
+            schemas.arrow_to_time(tables[0].table["ts_event"])
+            if tables
+            else [record.ts_event for record in records]
+        )
         gaps = await source.gaps(
-            stream, moments, *span, use_rth=wanted.use_rth, timeout=wanted.timeout
+            stream,
+            moments,
+            wanted.start_ns,
+            wanted.end_ns,
+            use_rth=wanted.use_rth,
+            timeout=wanted.timeout,
         )
     return _Part(records, tables, gaps)
 
