@@ -115,8 +115,16 @@ def arrow_to_raw(column: pa.ChunkedArray) -> list[int]:
         if exact.offset:
             exact = pa.concat_arrays([exact])
         whole = pa.Array.from_buffers(_WHOLE, len(exact), exact.buffers(), exact.null_count)
-        out += whole.cast(pa.int64()).to_pylist()
+        out += _integers(whole.cast(pa.int64()))
     return out
+
+
+def _integers(values: pa.Array) -> list[int]:
+    """Return 64-bit values, of which none is missing, without an Arrow object for each."""
+    if not len(values):
+        return []  # there need not be any memory
+    whole = memoryview(values.buffers()[1]).cast("q")
+    return whole[values.offset : values.offset + len(values)].tolist()
 
 
 def time_to_arrow(values: Sequence[int]) -> pa.Array:
@@ -126,8 +134,10 @@ def time_to_arrow(values: Sequence[int]) -> pa.Array:
 
 def arrow_to_time(column: pa.ChunkedArray) -> list[int]:
     """Turn timestamps into UNIX nanoseconds."""
-    values: list[int] = column.cast(TIME).cast(pa.int64()).to_pylist()
-    return values
+    out: list[int] = []
+    for chunk in column.chunks:
+        out += _integers(chunk.cast(TIME).cast(pa.int64()))
+    return out
 
 
 class CatalogTable(NamedTuple):
