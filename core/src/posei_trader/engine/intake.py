@@ -163,8 +163,7 @@ class Intake:
             left = self._left()
             self.closes_at = self._clock.timestamp_ns() + left
             return left > 0
-        self._worked_at = time.thread_time_ns()
-        self._deadline = time.monotonic_ns() + _WALL_TURNS * self._turn_ns
+        self._begin()
         self.closes_at = self._clock.timestamp_ns() + self._turn_ns
         try:
             loop = asyncio.get_running_loop()
@@ -174,6 +173,10 @@ class Intake:
         self._is_turn_open = True
         loop.call_soon(self._turn_over)
         return True
+
+    def _begin(self) -> None:
+        self._worked_at = time.thread_time_ns()
+        self._deadline = time.monotonic_ns() + _WALL_TURNS * self._turn_ns
 
     def _left(self) -> int:
         """Return what is left of the turn; what other programs take of it does not count."""
@@ -285,12 +288,16 @@ class Intake:
         """Hand out what waits, for one turn's time."""
         queue, now = self._queue, time.monotonic_ns
         self._note_most()
-        deadline = now() + self._turn_ns
+        self._begin()
+        look_at = now() + self._turn_ns
         while queue:
             _, waiting = queue.popitem(last=False)
             waiting.deliver(waiting.item)
-            if now() >= deadline:
-                break
+            if now() >= look_at:
+                left = self._left()
+                if left <= 0:
+                    break
+                look_at = now() + left
             queue = self._queue  # conflating replaces it
         queue = self._queue
         self._tell(is_over=not queue)
