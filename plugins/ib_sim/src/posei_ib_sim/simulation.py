@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 __all__ = ["Simulation"]
 
 _SYNTHETIC_TICKS_PER_MINUTE: Final = 12
+DAYS_KEPT: Final = 7
+"""For so many days before today executions can be asked for, as in TWS."""
 
 
 @final
@@ -269,15 +271,18 @@ class Simulation:
         if con_id in self._replay and not self._left and self.on_replay_end is not None:
             self.on_replay_end()
 
+    def midnight_ns(self, days: int = 0) -> int:
+        """Return when today began at the gateway, or the day so many days later."""
+        today = dt.datetime.fromtimestamp(self.clock.now_ns // 1_000_000_000, self.zone).date()
+        begin = dt.datetime.combine(today + dt.timedelta(days=days), dt.time(), tzinfo=self.zone)
+        return int(begin.timestamp()) * 1_000_000_000
+
     def _schedule_midnight(self) -> None:
-        local = dt.datetime.fromtimestamp(self.clock.now_ns // 1_000_000_000, self.zone)
-        midnight = dt.datetime.combine(
-            local.date() + dt.timedelta(days=1), dt.time(), tzinfo=self.zone
-        )
-        self.clock.call_at(int(midnight.timestamp()) * 1_000_000_000, self._new_day)
+        self.clock.call_at(self.midnight_ns(1), self._new_day)
 
     def _new_day(self) -> None:
         self.accounts.begin_day()
+        self.desk.registry.forget(self.midnight_ns(-DAYS_KEPT))
         self._schedule_midnight()
 
 

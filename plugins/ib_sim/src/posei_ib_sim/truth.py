@@ -29,7 +29,7 @@ class Truth:
 
     @property
     def orders(self) -> list[SimOrder]:
-        """All orders ever placed, oldest first."""
+        """All orders that live or ended in the last week, oldest first."""
         return self._simulation.desk.registry.orders
 
     @property
@@ -39,7 +39,7 @@ class Truth:
 
     @property
     def executions(self) -> list[Fill]:
-        """All fills with their commissions, oldest first."""
+        """All fills of the last week with their commissions, oldest first."""
         return list(self._simulation.desk.registry.fills)
 
     def order(self, client_id: int, order_id: int) -> SimOrder:

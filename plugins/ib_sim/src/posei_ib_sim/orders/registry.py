@@ -112,9 +112,32 @@ class OrderRegistry:
             and (client_id is None or order.client_id == client_id)
         ]
 
-    def completed(self) -> list[SimOrder]:
-        """Return the orders that are filled, cancelled or rejected."""
-        return [order for order in self._orders.values() if order.is_final]
+    def completed(self, since_ns: int) -> list[SimOrder]:
+        """Return the orders that were filled, cancelled or rejected from a moment on."""
+        return [
+            order
+            for order in self._orders.values()
+            if order.is_final and order.completed_ns >= since_ns
+        ]
+
+    def forget(self, before_ns: int) -> None:
+        """Forget executions before a moment, and orders that were over then.
+
+        Orders to which a live one is attached stay, and so do the executions of orders that stay.
+        """
+        parents = {order.parent_key for order in self._orders.values() if not order.is_final}
+        self._orders = {
+            key: order
+            for key, order in self._orders.items()
+            if not order.is_final or order.completed_ns >= before_ns or key in parents
+        }
+        kept = {order.perm_id for order in self._orders.values()}
+        self.fills[:] = [
+            fill for fill in self.fills if fill.ts_ns >= before_ns or fill.perm_id in kept
+        ]
+        self._by_contract = {
+            con_id: live for con_id in self._by_contract if (live := self.working(con_id))
+        }
 
     def children(self, parent: SimOrder) -> Iterator[SimOrder]:
         """Yield the live orders attached to an order."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from posei_ib_sim import wire
 from posei_ib_sim.errors import RequestRefused, UnknownContract
-from posei_ib_sim.history import parse_moment
+from posei_ib_sim.history import format_time, parse_moment
 from posei_ib_sim.orders.leg_limits import with_leg_limits
 from posei_ib_sim.orders.manual import MANUAL_CLIENT
 from posei_ib_sim.server.translate import (
@@ -17,6 +17,7 @@ from posei_ib_sim.server.translate import (
     order_status,
     preview_order,
 )
+from posei_ib_sim.simulation import DAYS_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,15 +109,20 @@ class OrderHandlers:
         session.sees_manual = True
         session.auto_bind = message.autoBind
 
-    def completed_orders(self, session: Session, _: wire.CompletedOrdersRequest) -> None:
-        """Report the finished orders."""
+    def completed_orders(self, session: Session, message: wire.CompletedOrdersRequest) -> None:
+        """Report the orders that were finished today, on request without those entered by hand."""
+        simulation = self._server.simulation
         with self._server.mischief.answering():
-            for order in self._server.simulation.desk.registry.completed():
-                session.send(completed_order(order, self._server.simulation.zone))
+            for order in simulation.desk.registry.completed(simulation.midnight_ns()):
+                if order.is_bound or not message.apiOnly:
+                    session.send(completed_order(order, simulation.zone))
             session.send(wire.CompletedOrdersEnd())
 
     def executions(self, session: Session, message: wire.ExecutionRequest) -> None:
-        """Report the fills that pass a filter, each with its commission."""
+        """Report the fills that pass a filter, each with its commission.
+
+        They are those since midnight, unless the filter names more days: up to a week.
+        """
         req_id = message.reqId if message.reqId is not None else -1
         zone = self._server.simulation.zone
         with self._server.mischief.answering():
@@ -126,13 +132,16 @@ class OrderHandlers:
             session.send(wire.ExecutionDetailsEnd(reqId=req_id))
 
     def _filtered(self, wanted: wire.ExecutionFilter) -> Iterable[Fill]:
-        since = parse_moment(wanted.time, self._server.simulation.zone) or 0
-        for fill in self._server.simulation.desk.registry.fills:
+        simulation = self._server.simulation
+        since = parse_moment(wanted.time, simulation.zone) or 0
+        days = self._days(wanted)
+        for fill in simulation.desk.registry.fills:
             contract = fill.contract
             checks = (
                 not wanted.clientId or fill.client_id == wanted.clientId,
                 not wanted.acctCode or fill.account_id == wanted.acctCode,
                 fill.ts_ns >= since,
+                any(begin <= fill.ts_ns < end for begin, end in days),
                 not wanted.symbol or contract.symbol == wanted.symbol,
                 not wanted.secType or contract.sec_type == wanted.secType,
                 not wanted.exchange or wanted.exchange in {fill.exchange, contract.exchange},
@@ -140,6 +149,19 @@ class OrderHandlers:
             )
             if all(checks):
                 yield fill
+
+    def _days(self, wanted: wire.ExecutionFilter) -> list[tuple[int, int]]:
+        """Return begin and end of the days that a filter is about."""
+        midnight = self._server.simulation.midnight_ns
+        if not wanted.specificDates:
+            return [(midnight(1 - min(wanted.lastNDays or 1, DAYS_KEPT + 1)), midnight(1))]
+        week = [(midnight(day), midnight(day + 1)) for day in range(-DAYS_KEPT, 1)]
+        zone = self._server.simulation.zone
+        return [
+            (begin, end)
+            for begin, end in week
+            if int(format_time(begin, zone)[:8]) in wanted.specificDates
+        ]
 
     def _report(self, session: Session, orders: Iterable[SimOrder]) -> None:
         with self._server.mischief.answering():
