@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.config import LiveExecEngineConfig
+from posei_trader.engine.bulk import collector_paused
 from posei_trader.engine.commands import OrderCommands
 from posei_trader.engine.counters import Counters
 from posei_trader.engine.keeping import Keeper
@@ -188,6 +189,7 @@ class ExecutionEngine:
 
     # -- start and stop -------------------------------------------------------------------------
 
+    @collector_paused()
     def load(self) -> int:
         """Restore what the store kept, and return how many orders that were.
 

@@ -78,14 +78,13 @@ class Keeper:
         return self._attempt(lambda: self._keep_orders(orders, client_id, position_id))
 
     def adopted(self, order: Order, client_id: ClientId) -> None:
-        """Keep an order that was not sent from here."""
-
-        def keep() -> None:
+        """Keep an order that was not sent from here: no command, so that no event need go first."""
+        try:
             self._keep_instrument(order)
             self._store.adopt(order, client_id)
             self._orders.add(order.client_order_id)
-
-        self._attempt(keep)
+        except PoseiError as error:
+            self._failed(error)
 
     @contextmanager
     def together(self) -> Generator[None]:

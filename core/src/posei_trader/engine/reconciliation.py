@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
+from posei_trader.engine.bulk import collector_paused
 from posei_trader.engine.position_takeover import PositionTakeover
 from posei_trader.errors import InstrumentNotFound, ReconciliationFailed
 from posei_trader.model.identifiers import ClientId, VenueOrderId
@@ -76,7 +77,7 @@ class Reconciler:
         await self._load_instruments(client, status)
         missing = await self._ask_for_missing(client, status)
         self._takeover.collect()
-        with self._engine.kept_together():
+        with collector_paused(), self._engine.kept_together():
             self._take(status, missing, client.client_id)
         lines = self._takeover.collect()
         for line in lines:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_WRITES = {"submit", "modify", "cancel", "event", "adopt"}
+_WRITES = {"submit", "modify", "cancel", "event", "events", "adopt", "flush"}
 
 
 class MortalStore:
