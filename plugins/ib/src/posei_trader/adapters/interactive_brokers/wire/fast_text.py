@@ -19,7 +19,7 @@ from posei_trader.adapters.interactive_brokers.wire.sizes import (
     Sizes,
     parse_average,
 )
-from posei_trader.adapters.interactive_brokers.wire.texts import text
+from posei_trader.adapters.interactive_brokers.wire.texts import Texts, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ class FastText:
         self._ints = Ints()
         self._floats = Floats()
         self._sizes = Sizes()
+        self._texts = Texts()
         self._history = HistoricalText(server_version, sink)
         self._has_smart_depth = server_version >= _SMART_DEPTH_FROM
 
@@ -95,8 +96,8 @@ class FastText:
                 floats[fields[3]],
                 sizes[fields[4]],
                 ints[fields[5]] & 3,
-                text(fields[6]),
-                text(fields[7]),
+                self._texts[fields[6]],
+                self._texts[fields[7]],
             )
         elif kind == b"4":
             self._sink.tick_midpoint(ints[fields[0]], ints[fields[2]], floats[fields[3]])
@@ -105,17 +106,19 @@ class FastText:
 
     def _tick_price(self, payload: bytes) -> None:
         fields = payload.split(b"\0")
+        ints = self._ints
         self._price(
-            self._ints[fields[1]],
-            self._ints[fields[2]],
+            ints[fields[1]],
+            ints[fields[2]],
             self._floats[fields[3]],
             self._sizes[fields[4]],
-            self._ints[fields[5]] & 7,
+            ints[fields[5]] & 7,
         )
 
     def _tick_size(self, payload: bytes) -> None:
         fields = payload.split(b"\0")
-        self._size(self._ints[fields[1]], self._ints[fields[2]], self._sizes[fields[3]])
+        ints = self._ints
+        self._size(ints[fields[1]], ints[fields[2]], self._sizes[fields[3]])
 
     def _tick_generic(self, payload: bytes) -> None:
         _, req_id, tick_type, value, _ = payload.split(b"\0")
