@@ -1,4 +1,4 @@
-"""Five-second bars: one for each five seconds in which something happened, as in history."""
+"""Five-second bars: as in history, and one for each five seconds in which nothing happened."""
 
 import importlib.util
 from pathlib import Path
@@ -15,6 +15,7 @@ connect, stock = _MODULE.connect, _MODULE.stock
 TRADES = """timestamp,price,size
 2024-03-05 20:59:31,50.00,100
 2024-03-05 20:59:32,50.10,200
+2024-03-05 20:59:45,50.05,10
 2024-03-05 20:59:52,50.30,50
 2024-03-05 20:59:57,50.20,70
 2024-03-06 14:30:01,51.00,10
@@ -32,17 +33,21 @@ async def test_bars_come_when_their_five_seconds_are_over(
     client.reqRealTimeBars(1, stock("KO"), 5, "TRADES", True, [])
     await wait_until(lambda: gateway.server.sessions[0].count("real-time bars"))
     await gateway.advance(3600)
-    await wait_until(lambda: len(client.calls["realtimeBar"]) == 3)
+    await wait_until(lambda: len(client.calls["realtimeBar"]) == 6)
     bars = [(c[1] % 100_000, *c[2:7], c[8]) for c in client.calls["realtimeBar"]]
     first = 1_709_672_370 % 100_000
     assert bars == [
         (first, 50.00, 50.10, 50.00, 50.10, 300, 2),
+        # The second of these ends at the moment of the next trade.
+        *((first + later, 50.10, 50.10, 50.10, 50.10, 0, 0) for later in (5, 10)),
+        (first + 15, 50.05, 50.05, 50.05, 50.05, 10, 1),
         (first + 20, 50.30, 50.30, 50.30, 50.30, 50, 1),
         (first + 25, 50.20, 50.20, 50.20, 50.20, 70, 1),
     ]
     await gateway.advance(18 * 3600)
-    await wait_until(lambda: len(client.calls["realtimeBar"]) > 3)
-    assert client.calls["realtimeBar"][3][5] == 51.00
+    # The session was over with the last bar; the next one begins with its first trade.
+    await wait_until(lambda: len(client.calls["realtimeBar"]) > 6)
+    assert client.calls["realtimeBar"][6][5] == 51.00
     client.cancelRealTimeBars(1)
     await wait_until(lambda: not gateway.server.sessions[0].count("real-time bars"))
     seen = len(client.calls["realtimeBar"])

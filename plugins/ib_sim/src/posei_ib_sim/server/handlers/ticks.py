@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Final, final
 from posei_ib_sim import wire
 from posei_ib_sim.clock import NANOSECONDS
 from posei_ib_sim.errors import RequestRefused
-from posei_ib_sim.history import BarBuilder, parse_bar_size
+from posei_ib_sim.history import Bar, BarBuilder, parse_bar_size
 from posei_ib_sim.market import MarketEvent, Quote
 from posei_ib_sim.server.handlers.history import tick_messages
 from posei_ib_sim.server.permissions import Service, check_service
 from posei_ib_sim.server.translate import size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from posei_ib_sim.contracts import SimContract
-    from posei_ib_sim.history import Bar
     from posei_ib_sim.market import Board
     from posei_ib_sim.server.routes import Routes
     from posei_ib_sim.server.server import Server
@@ -27,6 +28,7 @@ __all__ = ["TickHandlers"]
 _LAST, _ALL_LAST, _BID_ASK, _MID_POINT = 1, 2, 3, 4
 _TYPES: Final = {"Last": 1, "AllLast": 2, "BidAsk": 3, "MidPoint": 4}
 _MAX_SUBSCRIPTIONS: Final = 5
+_FIVE_SECONDS_NS: Final = 5 * NANOSECONDS
 _BAR_WHAT: Final = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})
 _TICKS: Final = "tick-by-tick"
 _BARS: Final = "real-time bars"
@@ -109,13 +111,27 @@ class _TickStream:
 
 @final
 class _BarStream:
-    """One subscription to five-second bars."""
+    """One subscription to five-second bars: one each five seconds while the venue is open.
 
-    def __init__(self, server: Server, session: Session, req_id: int, builder: BarBuilder) -> None:
+    Where nothing happened the bar repeats the last price. The first bar is that of the first event.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        session: Session,
+        req_id: int,
+        builder: BarBuilder,
+        is_open: Callable[[int], bool],
+    ) -> None:
         self._server = server
         self._session = session
         self._req_id = req_id
         self._builder = builder
+        self._is_open = is_open
+        # The last bar, once it is over and until an event begins the next one.
+        self._idle_since: Bar | None = None
+        self._has_ended = False
 
     def __call__(self, _: Board, event: MarketEvent) -> None:
         """Take an event in; a finished bar is sent when its five seconds are over."""
@@ -125,19 +141,44 @@ class _BarStream:
             self._send(finished)
         current = self._builder.current
         if current is not None and current is not before:
+            idle = self._idle_since
+            if idle is not None and current.start_ns == idle.start_ns + 2 * _FIVE_SECONDS_NS:
+                self._repeat(idle)  # its end is the moment of this event
+            self._idle_since = None
             self._server.simulation.clock.call_at(
                 self._builder.until_ns, lambda: self._close(current)
             )
+
+    def end(self) -> None:
+        """Send nothing any more."""
+        self._has_ended = True
 
     def _close(self, bar: Bar) -> None:
         if self._builder.current is bar:
             self._builder.current = None
             self._send(bar)
+            self._wait(bar)
+
+    def _wait(self, bar: Bar) -> None:
+        self._idle_since = bar
+        self._server.simulation.clock.call_at(
+            bar.start_ns + 2 * _FIVE_SECONDS_NS, lambda: self._repeat(bar)
+        )
+
+    def _repeat(self, bar: Bar) -> None:
+        """Send the bar after one, in which nothing happened."""
+        start_ns = bar.start_ns + _FIVE_SECONDS_NS
+        if self._idle_since is not bar or self._has_ended or not self._is_open(start_ns):
+            return
+        is_traded = bar.count >= 0
+        price = bar.close
+        volume, wap, count = (0.0, price, 0) if is_traded else (-1.0, -1.0, -1)
+        same = Bar(start_ns, bar.date, price, price, price, price, volume, wap, count)
+        self._send(same)
+        self._wait(same)
 
     def _send(self, bar: Bar) -> None:
-        if not self._server.connectivity or self._server.competing_session:
-            return
-        if not self._session.has(_BARS, self._req_id):
+        if not self._server.connectivity or self._server.competing_session or self._has_ended:
             return
         self._session.send(
             wire.RealTimeBarTick(
@@ -207,7 +248,7 @@ class TickHandlers:
             session.error(message.reqId or 0, 300, f"Can't find EId with tickerId:{message.reqId}")
 
     def subscribe_bars(self, session: Session, message: wire.RealTimeBarsRequest) -> None:
-        """Start five-second bars; a bar is sent for each five seconds in which something moved."""
+        """Start five-second bars."""
         req_id = message.reqId or 0
         simulation = self._server.simulation
         contract = simulation.contract_of(message.contract)
@@ -221,8 +262,21 @@ class TickHandlers:
         builder = BarBuilder(
             simulation.hours, contract.hours, parse_bar_size("5 secs"), what, use_rth=message.useRTH
         )
-        stream = _BarStream(self._server, session, req_id, builder)
-        session.subscribe(_BARS, req_id, simulation.feed.listen(contract, stream))
+
+        def is_open(ts_ns: int) -> bool:
+            # A file that has ended says nothing about the rest of its day.
+            return not simulation.feed.has_ended(contract.con_id) and simulation.hours.is_open(
+                contract.hours, ts_ns, liquid=message.useRTH
+            )
+
+        stream = _BarStream(self._server, session, req_id, builder, is_open)
+        unlisten = simulation.feed.listen(contract, stream)
+
+        def stop() -> None:
+            unlisten()
+            stream.end()
+
+        session.subscribe(_BARS, req_id, stop)
 
     def unsubscribe_bars(self, session: Session, message: wire.CancelRealTimeBars) -> None:
         """End five-second bars."""
