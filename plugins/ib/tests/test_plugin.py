@@ -217,13 +217,13 @@ def test_other_ids_ports_and_nodes_have_connections_of_their_own():
 def test_one_connection_has_one_kind_of_market_data():
     context = Context()
     make = InteractiveBrokersLiveDataClientFactory.create
-    make(InteractiveBrokersDataClientConfig(ibg_port=7497), context)
-    make(InteractiveBrokersDataClientConfig(ibg_port=7497), context)
+    live = [make(InteractiveBrokersDataClientConfig(ibg_port=7497), context) for _ in range(2)]
     delayed = InteractiveBrokersDataClientConfig(ibg_port=7497, market_data_type="DELAYED_FROZEN")
     with pytest.raises(ConfigError, match="different kinds of market data") as caught:
         make(delayed, context)
     assert (caught.value.field, caught.value.value) == ("market_data_type", "DELAYED_FROZEN")
-    make(delayed.model_copy(update={"ibg_client_id": 2}), context)
+    other = make(delayed.model_copy(update={"ibg_client_id": 2}), context)
+    assert len({id(client._client._shared) for client in (*live, other)}) == 2
 
 
 def test_other_instrument_settings_have_a_provider_of_their_own():

@@ -7,11 +7,15 @@ import contextlib
 
 import pytest
 
-from posei_trader.adapters.interactive_brokers.client import ConnectionState
+from posei_trader.adapters.interactive_brokers.client import (
+    ConnectionState,
+    InteractiveBrokersClient,
+)
 from posei_trader.errors import (
     ConnectionFailed,
     ConnectionLost,
     GatewayNotReady,
+    InvalidRequest,
     NotConnected,
     Unsupported,
 )
@@ -421,3 +425,20 @@ async def test_an_impossible_frame_renews_the_connection(shop):
     client = await shop.connected(gateway)
     gateway.send_raw(b"\xff\xff\xff\xff nonsense")
     await shop.until(lambda: gateway.hellos == 2 and client.is_connected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"port": 99_999}, "port"),
+        ({"port": -1}, "port"),
+        ({"port": "7497"}, "port"),
+        ({"client_id": -1}, "client_id"),
+        ({"client_id": "1"}, "client_id"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_when_the_client_is_made(settings, field):
+    with pytest.raises(InvalidRequest, match="there is no such") as refused:
+        InteractiveBrokersClient(**settings)
+    assert refused.value.field == field
+    assert refused.value.value == settings[field]

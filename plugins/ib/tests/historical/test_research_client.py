@@ -220,6 +220,12 @@ async def test_what_cannot_be_is_refused_before_anything_is_asked(connect):
         )
     with pytest.raises(InvalidRequest, match="nothing to ask about"):
         await client.request_bars(["1-DAY-LAST"], start_date_time=start)
+    with pytest.raises(InvalidRequest, match="no bar specification"):
+        await client.request_bars([], start_date_time=start, contracts=[AAPL])
+    with pytest.raises(InvalidRequest, match="an IBContract"):
+        await client.request_bars(
+            ["1-DAY-LAST"], start_date_time=start, contracts=[{"symbol": "AAPL"}]
+        )
     with pytest.raises(InvalidRequest, match=r"(?s)kind of ticks.*TRADES, BID_ASK"):
         await client.request_ticks(["LAST"], start_date_time=start, contracts=[AAPL])
     with pytest.raises(InvalidRequest, match="no kind of ticks"):

@@ -7,7 +7,7 @@ import pytest
 from posei_trader.adapters.interactive_brokers.historical.spans import span_of
 from posei_trader.errors import InvalidRequest
 
-NOW = 1_700_000_000 * 10**9
+NOW = 1_715_000_000 * 10**9
 
 
 def naive(text):
@@ -76,3 +76,18 @@ def test_an_unknown_zone_is_named():
         span_of(naive("2024-01-01"), None, None, "Mars/Base", NOW)
     with pytest.raises(InvalidRequest, match="unknown time zone"):
         span_of(None, None, "5 D", "Mars/Base", NOW)  # even where no time needs it
+
+
+def test_a_span_in_the_future_is_refused():
+    with pytest.raises(InvalidRequest, match="not begun yet"):
+        span_of(naive("2029-01-01"), naive("2030-01-01"), None, "UTC", NOW)
+
+
+@pytest.mark.parametrize("moment", ["2023-11-01", dt.date(2023, 11, 1), 1_700_000_000])
+@pytest.mark.parametrize("field", ["start_date_time", "end_date_time"])
+def test_what_is_no_datetime_is_refused_with_an_example(moment, field):
+    start = moment if field == "start_date_time" else naive("2023-11-01")
+    end = moment if field == "end_date_time" else None
+    with pytest.raises(InvalidRequest, match="a moment is a datetime") as refused:
+        span_of(start, end, None, "UTC", NOW)
+    assert refused.value.field == field

@@ -26,6 +26,7 @@ from posei_trader.adapters.interactive_brokers.client.order import (
     InteractiveBrokersClientOrderMixin,
 )
 from posei_trader.adapters.interactive_brokers.client.order_protobuf import OrderProtobuf
+from posei_trader.adapters.interactive_brokers.client.refusals import check_address
 from posei_trader.adapters.interactive_brokers.client.reporting import connection_health
 from posei_trader.adapters.interactive_brokers.client.session import Session
 from posei_trader.adapters.interactive_brokers.client.supervisor import Supervisor
@@ -138,6 +139,7 @@ class InteractiveBrokersClient(
             `max_connection_attempts`.
 
     Raises:
+        InvalidRequest: there can be no such port or client id.
         PluginError: `ibapi` is too old, or installed by several distributions at once.
     """
 
@@ -156,6 +158,7 @@ class InteractiveBrokersClient(
         options: ConnectionOptions | None = None,
     ) -> None:
         check_installation()
+        check_address(port, client_id)
         options = options or ConnectionOptions(
             connection_timeout=connection_timeout, max_attempts=max_connection_attempts
         )

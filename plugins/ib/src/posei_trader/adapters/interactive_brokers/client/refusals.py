@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from posei_trader.errors import ConnectionFailed, GatewayNotReady, PoseiError, Unsupported
+from posei_trader.errors import (
+    ConnectionFailed,
+    GatewayNotReady,
+    InvalidRequest,
+    PoseiError,
+    Unsupported,
+)
 
 __all__ = [
+    "check_address",
     "client_id_in_use",
     "closed_early",
     "given_up",
@@ -21,6 +28,24 @@ __all__ = [
 PORTS: Final = (
     "TWS listens on 7497 (paper) or 7496 (live), IB Gateway on 4002 (paper) or 4001 (live)"
 )
+
+
+def check_address(port: int, client_id: int) -> None:
+    """Check that there can be such a port and such a client id.
+
+    Raises:
+        InvalidRequest: there cannot.
+    """
+    most = {"port": 65_535, "client_id": 2**31 - 1}
+    for name, value in (("port", port), ("client_id", client_id)):
+        if type(value) is not int or not 0 <= value <= most[name]:
+            raise InvalidRequest(
+                f"there is no such {name.replace('_', ' ')}",
+                field=name,
+                value=value,
+                remedy=f"give a whole number from 0 to {most[name]}"
+                + (f"; {PORTS}" if name == "port" else ""),
+            )
 
 
 def unreachable(host: str, port: int, error: OSError) -> ConnectionFailed:

@@ -17,6 +17,8 @@ from posei_trader.errors import InvalidRequest
 
 _DURATION: Final = re.compile(r"\s*(\d+)\s*([SDWMY])\s*", re.IGNORECASE)
 _DAYS: Final = {"D": 1, "W": 7}
+_CLOCKS_APART_NS: Final = 86_400 * 1_000_000_000
+"""How far the venue's clock may be ahead of ours."""
 _MONTHS: Final = {"M": 1, "Y": 12}
 
 
@@ -38,9 +40,18 @@ def span_of(
 
     Raises:
         InvalidRequest: both or neither of start and duration are given, the duration cannot be
-            read, the zone is unknown, or the span is empty.
+            read, the zone is unknown, the span is empty or begins in the future, or what is given
+            is no datetime.
     """
     zone(tz_name)  # a misspelt zone is an error even where no time needs it
+    for name, moment in (("start_date_time", start), ("end_date_time", end)):
+        if moment is not None and not isinstance(moment, dt.datetime):
+            raise InvalidRequest(
+                "a moment is a datetime",
+                field=name,
+                value=moment,
+                remedy="write datetime.datetime(2023, 11, 1, 9, 30)",
+            )
     end_ns = now_ns if end is None else to_nanos(localized(end, tz_name))
     if (start is None) == (duration is None):
         raise InvalidRequest(
@@ -54,6 +65,13 @@ def span_of(
     else:
         start_ns = _before(end_ns, duration or "")
     check_span(start_ns, end_ns)
+    if start_ns > now_ns + _CLOCKS_APART_NS:
+        raise InvalidRequest(
+            "the span has not begun yet",
+            field="start_date_time",
+            value=f"{from_nanos(start_ns):%Y-%m-%d %X} UTC",
+            remedy="ask for the past",
+        )
     return start_ns, end_ns
 
 
