@@ -54,7 +54,7 @@ async def serve(orders: int, pipe, *, are_own: bool) -> None:
         await asyncio.Event().wait()
 
 
-def server(orders: int, pipe, are_own: bool) -> None:  # noqa: FBT001 - the target of a process
+def server(orders: int, pipe, are_own: bool) -> None:
     asyncio.run(serve(orders, pipe, are_own=are_own))
 
 
