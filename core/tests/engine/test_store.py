@@ -377,3 +377,23 @@ def test_money_survives_exactly(path):
     again = restarted(path, rig)
     assert again.portfolio.commissions() == {USD: Money("1.23456789", USD)}
     again.execution.close_store()
+
+
+def test_a_full_disk_halts_trading_and_all_that_was_sent_is_known_after_a_restart(path):
+    rig = rig_with(path)
+    db = rig.execution._keeper._store._db
+    orders = [rig.limit(AAPL, "BUY", "1", "90.00") for _ in range(20)]
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count={pages + 2}")
+    while orders[-1].status is not OrderStatus.DENIED:
+        assert len(orders) < 5_000
+        orders.append(rig.limit(AAPL, "BUY", "1", "90.00"))
+    assert "order store cannot be written" in orders[-1].reason
+    assert rig.risk.trading_state is TradingState.HALTED
+    assert rig.limit(AAPL, "BUY", "1", "90.00").reason.startswith("TRADING_HALTED")
+    at_the_venue = {order.client_order_id for order in rig.cache.orders_open()}
+    assert len(at_the_venue) >= len(orders) - 2
+    again = restarted(path, rig)  # where there is room again
+    stored = {order.client_order_id for order in again.cache.orders()}
+    assert at_the_venue <= stored
+    again.execution.close_store()
