@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+import numpy as np
+
+from posei_ib_sim.market.columns import middle
 from posei_ib_sim.market.events import MarketEvent, Quote
 
 if TYPE_CHECKING:
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
 
     from posei_ib_sim.contracts.hours import HoursBook
     from posei_ib_sim.contracts.model import SimContract
+    from posei_ib_sim.market.columns import Floats, TickColumns
 
 __all__ = ["Board"]
 
@@ -111,6 +115,47 @@ class Board:
         for event in events:
             self.apply(event)
 
+    def prime_columns(self, ticks: TickColumns) -> None:
+        """Do the same with columns, far sooner."""
+        if ticks.price is not None and not self.contract.has_trades:
+            # Only one by one the order of middles and trades can be kept.
+            self.prime(ticks.events())
+            return
+        begin = 0
+        while begin < len(ticks):
+            if ticks.ts[begin] >= self._day_end_ns:
+                self._new_day(int(ticks.ts[begin]))
+            end = int(np.searchsorted(ticks.ts, self._day_end_ns))
+            self._prime_day(ticks.take(slice(begin, end)))
+            begin = end
+
+    def _prime_day(self, ticks: TickColumns) -> None:
+        prices = np.zeros(0)
+        if ticks.bid is not None:
+            quotes = ticks.take(~np.isnan(ticks.bid))
+            names = ("ts", "bid", "ask", "bid_size", "ask_size")
+            rows = zip(*(getattr(quotes, name)[-2:].tolist() for name in names), strict=True)
+            for row in rows:
+                self.quote_before, self.quote = self.quote, Quote(*row)
+            if not self.contract.has_trades:
+                prices = middle(quotes.bid, quotes.ask)
+        if ticks.price is not None:
+            trades = ticks.take(~np.isnan(ticks.price))
+            prices = trades.price
+            for price in prices[-2:].tolist():
+                self.last_before, self.last = self.last, price
+            if len(trades):
+                self.last_size, self.last_ns = float(trades.size[-1]), int(trades.ts[-1])
+            self.day_volume = _added(self.day_volume, trades.size)
+            self.turnover = _added(self.turnover, prices * trades.size)
+            self.trade_count += len(trades)
+        if not len(prices):
+            return
+        self.open = float(prices[0]) if self.open is None else self.open
+        highest, lowest = float(prices.max()), float(prices.min())
+        self.high = highest if self.high is None else max(self.high, highest)
+        self.low = lowest if self.low is None else min(self.low, lowest)
+
     def _new_day(self, ts_ns: int) -> None:
         if self._day_end_ns:
             self.close = self.mark
@@ -121,3 +166,8 @@ class Board:
         self.open = self.high = self.low = None
         self.day_volume = self.turnover = 0.0
         self.trade_count = 0
+
+
+def _added(total: float, values: Floats) -> float:
+    """Add values in their order: to the same double as one by one."""
+    return float(np.cumsum(np.concatenate(([total], values)))[-1])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, final
 
 from posei_ib_sim.market.board import Board
+from posei_ib_sim.market.columns import ColumnTape
 from posei_ib_sim.market.events import MarketEvent, Quote
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["Listener", "MarketFeed"]
 Listener = Callable[[Board, MarketEvent], None]
 """Called with the board already updated; runs on the clock, must not block."""
 
+_LAST_MOMENTS_NS: Final = 600_000_000_000
 _YEARS_AHEAD_NS: Final = 3 * 365 * 86_400_000_000_000
 
 
@@ -85,7 +87,7 @@ class MarketFeed:
         """Return the state that a contract has at a moment, without playing it."""
         tape = self._tape_for(contract)
         board = Board(contract, self._hours)
-        board.prime(self._recent(contract, tape, ts_ns))
+        self._prime(board, tape, ts_ns)
         if board.quote is None and board.last is None:
             # Nothing has been seen yet; the data knows a better price than the seed tables.
             first = next(tape.events(ts_ns + 1, ts_ns + _YEARS_AHEAD_NS), None)
@@ -114,16 +116,20 @@ class MarketFeed:
         self._next(board, events)
         return board
 
-    def _recent(self, contract: SimContract, tape: Tape, now_ns: int) -> Iterator[MarketEvent]:
-        # The session before, for its close, and what has happened in the current one.
-        opened = [s for s in self._hours.around(contract.hours, now_ns, 10) if s.open_ns <= now_ns]
+    def _prime(self, board: Board, tape: Tape, now_ns: int) -> None:
+        """Tell a board of the session before, for its close, and of what the current one saw."""
+        hours = board.contract.hours
+        opened = [s for s in self._hours.around(hours, now_ns, 10) if s.open_ns <= now_ns]
         if not opened:
             return
         if len(opened) > 1:
-            close_ns = opened[-2].close_ns
-            before = list(tape.events(opened[-2].open_ns, close_ns))
-            yield from before[-2:]
-        yield from tape.events(opened[-1].open_ns, now_ns + 1)
+            board.prime(_last_two(tape, opened[-2].open_ns, opened[-2].close_ns))
+        begin = opened[-1].open_ns
+        if isinstance(tape, ColumnTape):
+            for ticks in tape.columns(begin, now_ns + 1):
+                board.prime_columns(ticks)
+        else:
+            board.prime(tape.events(begin, now_ns + 1))
 
     def _next(self, board: Board, events: Iterator[MarketEvent]) -> None:
         self._schedule(board, next(events, None), events)
@@ -150,3 +156,12 @@ class MarketFeed:
         self._ended.add(con_id)
         if self.on_end is not None:
             self.on_end(con_id)
+
+
+def _last_two(tape: Tape, start_ns: int, end_ns: int) -> list[MarketEvent]:
+    """Return the last two events of a session."""
+    for span in (_LAST_MOMENTS_NS, end_ns - start_ns):
+        last = list(tape.events(max(start_ns, end_ns - span), end_ns))[-2:]
+        if len(last) > 1:
+            break
+    return last
