@@ -44,7 +44,7 @@ fuzz: $(VENV)/.dev ## Feed the client a million damaged messages; prints what ca
 
 chaos: $(VENV)/.dev ## A thousand runs of hundreds of random orders under random faults, and kills.
 	@echo "==> chaos: node, store and venue must agree after every run"
-	@POSEI_CHAOS_RUNS=$${POSEI_CHAOS_RUNS:-1000} POSEI_CHAOS_ORDERS=$${POSEI_CHAOS_ORDERS:-250} \
+	@POSEI_CHAOS_RUNS=$${POSEI_CHAOS_RUNS:-1000} POSEI_CHAOS_ORDERS=$${POSEI_CHAOS_ORDERS:-220} \
 	  POSEI_KILL_RUNS=$${POSEI_KILL_RUNS:-50} $(BIN)/python -m pytest -q -n $(WORKERS) \
 	  plugins/ib/tests/execution/test_chaos.py plugins/ib/tests/execution/test_kill.py $(ARGS)
 
