@@ -7,10 +7,12 @@ process and in interleaved rounds. "floor" is an asyncio protocol that splits th
 the fields and calls a function; it routes nothing, knows no versions and would crash on a bad byte.
 "client" ends at a handler of the client; "strategy" goes the whole way, over the data client's
 stream, the data engine and its cache to `on_quote_tick` of an actor, and "trades" the same with
-trades. "l1" sends level-one prices instead, "l1-strategy" whole updates of four messages (reported
-are quotes), "protobuf" and "protobuf-strategy" the same quotes as protobuf. Reported are medians:
-ticks a second, CPU microseconds a tick in the receiving process, and the ratio to the floor. Every
-contestant checks that nothing was lost.
+trades; "uvloop" is "strategy" on the loop that a node takes where it is installed, "x10" and "x100"
+are "strategy" with the same ticks spread over so many subscriptions. "l1" sends level-one prices
+instead, "l1-strategy" whole updates of four messages (reported are updates), "protobuf" and
+"protobuf-strategy" the same quotes as protobuf. Reported are medians: ticks a second, CPU
+microseconds a tick in the receiving process, and their ratios to the floor, the CPU's being the one
+that holds on a machine that does other work too. Every contestant checks that nothing was lost.
 """
 
 # ruff: noqa: PLC0415 - a contestant imports only what it needs
@@ -20,6 +22,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import multiprocessing
 import statistics
 import subprocess
@@ -31,6 +34,9 @@ CONTESTANTS = (
     "floor",
     "client",
     "strategy",
+    "uvloop",
+    "x10",
+    "x100",
     "trades",
     "l1",
     "l1-strategy",
@@ -38,6 +44,7 @@ CONTESTANTS = (
     "protobuf-strategy",
 )
 PREFIX = Struct(">I")
+SUBSCRIPTIONS = {"x10": 10, "x100": 100}
 
 
 def text_frame(*fields: object) -> bytes:
@@ -48,8 +55,10 @@ def text_frame(*fields: object) -> bytes:
 # --- the server ---
 
 
-def tick(kind: str, number: int, req_id: str) -> bytes:
-    price = 1.08 + (number % 997) / 100_000
+def tick(kind: str, number: int, ids: list[str]) -> bytes:
+    req_id = ids[number % len(ids)]
+    # All streams together have as many prices as one alone.
+    price = 1.08 + (number // len(ids)) % (997 // len(ids)) / 100_000
     time_s = 1_700_000_000 + number // 50
     sizes = f"{(number * 7) % 90 + 1}00000", f"{(number * 11) % 90 + 1}00000"
     if kind == "trades":
@@ -80,7 +89,7 @@ def tick(kind: str, number: int, req_id: str) -> bytes:
 
 
 def serve(port_sender, kind: str, ticks: int) -> None:  # noqa: C901  one conversation
-    """Serve one client: handshake, one subscription, one burst."""
+    """Serve one client: handshake, its subscriptions, one burst."""
 
     async def read(reader: asyncio.StreamReader) -> bytes:
         return await reader.readexactly(PREFIX.unpack(await reader.readexactly(4))[0])
@@ -109,8 +118,8 @@ def serve(port_sender, kind: str, ticks: int) -> None:  # noqa: C901  one conver
                 writer.write(PREFIX.pack(len(payload)) + payload)
         else:
             writer.write(text_frame(15, 1, "DU1") + text_frame(9, 1, 1))
-        req_id = await asked(reader, is_binary=is_binary)
-        burst = b"".join(tick(kind, number, req_id) for number in range(ticks))
+        ids = [await asked(reader, is_binary=is_binary) for _ in range(SUBSCRIPTIONS.get(kind, 1))]
+        burst = b"".join(tick(kind, number, ids) for number in range(ticks))
         await asyncio.sleep(0.05)
         writer.write(burst)
         await writer.drain()
@@ -233,6 +242,7 @@ async def run_strategy(kind: str, port: int, ticks: int):
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.data.live import LiveStreams
     from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
+    from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.engine.bus import MessageBus
     from posei_trader.engine.cache import Cache
@@ -257,18 +267,17 @@ async def run_strategy(kind: str, port: int, ticks: int):
         def on_trade_tick(self, _tick) -> None:
             meter.one()
 
-    pair = InstrumentId("EUR/USD.IDEALPRO")
-    instrument = CurrencyPair(
-        id=pair,
-        raw_symbol=Symbol("EUR.USD"),
-        asset_class=AssetClass.FX,
-        quote_currency=Currency.of("USD"),
-        base_currency=Currency.of("EUR"),
-        price_precision=5,
-        price_increment=Price("0.00005"),
-    )
-    # A future's type, so that trades can be asked for too.
-    contract = IBContract(secType="FUT", symbol="EUR", currency="USD", exchange="CME", conId=1)
+    def instrument(number: int) -> CurrencyPair:
+        return CurrencyPair(
+            id=InstrumentId(f"EUR/USD{number}.IDEALPRO"),
+            raw_symbol=Symbol("EUR.USD"),
+            asset_class=AssetClass.FX,
+            quote_currency=Currency.of("USD"),
+            base_currency=Currency.of("EUR"),
+            price_precision=5,
+            price_increment=Price("0.00005"),
+        )
+
     clock, bus, cache = LiveClock(), MessageBus(), Cache()
     engine = DataEngine(bus, cache, clock)
     context = DataContext(
@@ -278,15 +287,24 @@ async def run_strategy(kind: str, port: int, ticks: int):
         cache=cache,
         sink=engine,
     )
-    client = InteractiveBrokersClient("127.0.0.1", port)
+    count = SUBSCRIPTIONS.get(kind, 1)
+    client = InteractiveBrokersClient(
+        "127.0.0.1", port, limits=PacingLimits(messages_per_second=1_000, tick_by_tick=count)
+    )
     config = InteractiveBrokersDataClientConfig(ibg_port=port, batch_quotes=kind == "l1-strategy")
     streams = LiveStreams(client, HistoryDownloads(client, clock), config, context)
     strategy = Strategy()
-    bus.subscribe(f"data.quotes.{pair}", strategy.on_quote_tick)
-    bus.subscribe(f"data.trades.{pair}", strategy.on_trade_tick)
     await client.connect()
     what = DataKind.TRADE_TICKS if kind == "trades" else DataKind.QUOTE_TICKS
-    streams.open(Subscription(what, pair), Traded(instrument, contract))
+    for number in range(count):
+        traded = instrument(number)
+        bus.subscribe(f"data.quotes.{traded.id}", strategy.on_quote_tick)
+        bus.subscribe(f"data.trades.{traded.id}", strategy.on_trade_tick)
+        # A future's type, so that trades can be asked for too.
+        contract = IBContract(
+            secType="FUT", symbol="EUR", currency="USD", exchange="CME", conId=number + 1
+        )
+        streams.open(Subscription(what, traded.id), Traded(traded, contract))
     result = await meter.done
     health = client.health()
     assert (health.malformed, health.late, health.handler_errors) == (0, 0, 0)
@@ -300,7 +318,11 @@ def contest(name: str, port: int, ticks: int) -> None:
     """Run one contestant in this process and print its result."""
     if name == "floor":
         seconds, cpu = asyncio.run(run_floor(port, ticks))
-    elif name == "trades" or name.endswith("strategy"):
+    elif name == "uvloop":
+        import uvloop
+
+        seconds, cpu = uvloop.run(run_strategy(name, port, ticks))
+    elif name == "trades" or name.endswith("strategy") or name in SUBSCRIPTIONS:
         seconds, cpu = asyncio.run(run_strategy(name, port, ticks))
     else:
         seconds, cpu = asyncio.run(run_client(name, port, ticks))
@@ -339,14 +361,16 @@ def main() -> None:
     for _ in range(wanted.rounds):
         for name, found in results.items():
             found.append(measured(name, wanted.ticks))
-    floor = statistics.median(one["rate"] for one in results.get("floor", [{"rate": 0.0}]))
     print(f"{wanted.ticks} ticks, medians of {wanted.rounds} rounds, nothing lost")
-    print(f"{'':18} {'ticks/s':>10} {'CPU us/tick':>12} {'of floor':>9}")
+    print(f"{'':18} {'ticks/s':>10} {'of floor':>9} {'CPU us/tick':>12} {'of floor':>9}")
+    floor: tuple[float, float] | None = None
     for name, found in results.items():
         rate = statistics.median(one["rate"] for one in found)
         cpu = statistics.median(one["cpu_us"] for one in found)
-        share = f"{rate / floor:8.0%}" if floor else "       -"
-        print(f"{name:18} {rate:10,.0f} {cpu:12.2f} {share:>9}")
+        if name == "floor":
+            floor = rate, cpu
+        of_rate, of_cpu = (rate / floor[0], floor[1] / cpu) if floor else (math.nan, math.nan)
+        print(f"{name:18} {rate:10,.0f} {of_rate:9.0%} {cpu:12.2f} {of_cpu:9.0%}")
 
 
 if __name__ == "__main__":
