@@ -41,6 +41,8 @@ class Router(Generic[ClientT]):
         self._clients: dict[ClientId, ClientT] = {}
         self._venues: dict[Venue, ClientT] = {}
         self._default: ClientT | None = None
+        self._routes: dict[InstrumentId, ClientT] = {}
+        """What was found before; as many as there are instruments that are used."""
 
     @property
     def clients(self) -> list[ClientT]:
@@ -77,6 +79,7 @@ class Router(Generic[ClientT]):
                     value=f"{name}: {known.client_id} and {client_id}",
                     remedy="list the venue for one of them",
                 )
+        self._routes.clear()
         self._clients[client_id] = client
         self._venues.update({Venue(name): client for name in routing.venues})
         if routing.default:
@@ -112,6 +115,9 @@ class Router(Generic[ClientT]):
         """
         if client_id is not None:
             return self.client(client_id)
+        known = self._routes.get(instrument_id)
+        if known is not None:
+            return known
         found = self.venue_client(instrument_id.venue)
         if found is None:
             raise InvalidRequest(
@@ -123,6 +129,7 @@ class Router(Generic[ClientT]):
                     "set default=True, or pass client_id"
                 ),
             )
+        self._routes[instrument_id] = found
         return found
 
     def all_connected(self) -> bool:

@@ -348,7 +348,7 @@ class Order:
         elif result == fsm.RESUME:
             self.status = self._before_pending
         elif result != fsm.SAME:
-            after = OrderStatus(result)
+            after = result if type(result) is OrderStatus else OrderStatus(result)
             if after in fsm.PENDING and self.status not in fsm.PENDING:
                 self._before_pending = self.status
             self.status = after

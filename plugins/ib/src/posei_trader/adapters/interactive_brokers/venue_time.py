@@ -107,11 +107,22 @@ def parse_time(text: str, default_zone: str = "UTC") -> int:
     clock = match["time"]
     is_utc_form = clock is not None and stripped[8] == "-"
     name = match["zone"] or ("UTC" if is_utc_form or clock is None else default_zone)
+    tz = zone(name)
     try:
-        naive = dt.datetime.strptime(f"{match['date']} {clock or '00:00:00'}", "%Y%m%d %H:%M:%S")  # noqa: DTZ007  the zone follows in the next line
+        moment = _moment(match["date"], clock or "00:00:00", tz)
     except ValueError as error:
         raise _not_a_time(text) from error
-    return to_nanos(naive.replace(tzinfo=zone(name)))
+    return to_nanos(moment)
+
+
+def _moment(date: str, clock: str, tz: dt.tzinfo) -> dt.datetime:
+    """Return a moment; a quarter of what `strptime` takes, for each second in which one trades.
+
+    Raises:
+        ValueError: there is no such day or time of day.
+    """
+    day = int(date[:4]), int(date[4:6]), int(date[6:])
+    return dt.datetime(*day, int(clock[:2]), int(clock[3:5]), int(clock[6:]), tzinfo=tz)
 
 
 def _not_a_time(text: str) -> InvalidRequest:
