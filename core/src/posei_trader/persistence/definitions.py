@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from posei_trader.model.instruments import Instrument
 from posei_trader.model.serialization import decode_json, encode_json
-from posei_trader.persistence import schemas
+from posei_trader.persistence import arrow_values
 from posei_trader.persistence.files import WriteResult, directory_key, key_directory
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["InstrumentFiles"]
 _INSTRUMENTS: Final = "instruments"
 _INSTRUMENT_SCHEMA: Final = pa.schema(
     [
-        pa.field("ts_event", schemas.TIME, nullable=False),
+        pa.field("ts_event", arrow_values.TIME, nullable=False),
         pa.field("kind", pa.string(), nullable=False),
         pa.field("definition", pa.string(), nullable=False),
     ]
@@ -58,9 +58,9 @@ class InstrumentFiles:
                 continue
             table = pa.Table.from_arrays(
                 [
-                    schemas.time_to_arrow([instrument.ts_event]),
-                    schemas.string_array([instrument.kind]),
-                    schemas.string_array([encode_json(instrument).decode()]),
+                    arrow_values.time_to_arrow([instrument.ts_event]),
+                    arrow_values.string_array([instrument.kind]),
+                    arrow_values.string_array([encode_json(instrument).decode()]),
                 ],
                 schema=_INSTRUMENT_SCHEMA,
             )

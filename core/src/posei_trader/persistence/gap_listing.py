@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import BarType
-from posei_trader.persistence import schemas
+from posei_trader.persistence import arrow_values, schemas
 from posei_trader.persistence.coverage import Span
 from posei_trader.persistence.files import key_directory
 from posei_trader.persistence.gaps import bar_gaps, tick_gaps
@@ -54,7 +54,7 @@ def gaps_of(
     is_regular = labels == {REGULAR}
     if sessions is None:
         sessions = _stored(streams, key, regular=is_regular)
-    moments = schemas.arrow_to_time(table["ts_event"])
+    moments = arrow_values.arrow_to_time(table["ts_event"])
     known = coverage.spans(kind, key, REGULAR if is_regular else ALL_HOURS)
     gaps: list[Gap] = []
     for span in known or _span_of_rows(moments, sessions):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from posei_trader.persistence import schemas
+from posei_trader.persistence import arrow_values, schemas
 
 if TYPE_CHECKING:
     from posei_trader.persistence.schemas import Columns
@@ -19,7 +19,7 @@ __all__ = ["firsts", "in_order", "is_ascending", "span", "stamps", "with_repeats
 def stamps(table: pa.Table) -> pa.Array:
     """Return `ts_event` as UNIX nanoseconds."""
     if not table.num_rows:
-        return schemas.int64_array(())
+        return arrow_values.int64_array(())
     column = table["ts_event"].cast(pa.int64())
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
@@ -54,19 +54,19 @@ def with_repeats(table: pa.Table, kind: Columns) -> pa.Table:
     # Rows of different times differ: where every time is there once, nothing is left to compare.
     if not _differ(stamps(table)):
         numbered = table.select(names).append_column(
-            "row", schemas.int64_array(range(table.num_rows))
+            "row", arrow_values.int64_array(range(table.num_rows))
         )
         groups = numbered.group_by(names).aggregate([("row", "list")])["row_list"]
-        several = groups.filter(pc.greater(pc.list_value_length(groups), schemas.int64(1)))
+        several = groups.filter(pc.greater(pc.list_value_length(groups), arrow_values.int64(1)))
         for rows in several.to_pylist():
             for number, row in enumerate(sorted(rows)):
                 repeats[row] = number
-    return table.append_column(schemas.REPEAT, schemas.uint16_array(repeats))
+    return table.append_column(schemas.REPEAT, arrow_values.uint16_array(repeats))
 
 
 def firsts(table: pa.Table, kind: Columns) -> pa.Array:
     """Return the numbers of the rows that are no copy of an earlier one, ascending."""
-    numbered = table.append_column("row", schemas.int64_array(range(table.num_rows)))
+    numbered = table.append_column("row", arrow_values.int64_array(range(table.num_rows)))
     keys = [*kind.identity, schemas.REPEAT.name]
     rows = numbered.group_by(keys).aggregate([("row", "min")])["row_min"].combine_chunks()
     return rows.take(pc.sort_indices(rows))

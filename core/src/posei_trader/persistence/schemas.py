@@ -8,8 +8,6 @@ in the rows. The schema carries its version and units in its metadata.
 
 from __future__ import annotations
 
-import itertools
-from array import array
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -21,18 +19,26 @@ from posei_trader.model.book import OrderBookDelta
 from posei_trader.model.enums import AggressorSide, BookAction, BookSide, RecordFlag, TradeFlag
 from posei_trader.model.identifiers import InstrumentId, TradeId
 from posei_trader.model.ticks import QuoteTick, TradeTick
+from posei_trader.persistence.arrow_values import (
+    RAW,
+    TIME,
+    arrow_to_raw,
+    arrow_to_time,
+    bool_array,
+    raw_to_arrow,
+    string_array,
+    time_to_arrow,
+    uint8_array,
+    uint64_array,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SCHEMA_VERSION: Final = 1
 """What this program writes; it reads this and everything older."""
 
 VERSION_KEY: Final = b"posei.schema_version"
-
-RAW: Final = pa.decimal128(19, 9)
-_WHOLE: Final = pa.decimal128(19, 0)
-TIME: Final = pa.timestamp("ns", "UTC")
 
 REPEAT: Final = pa.field("repeat", pa.uint16(), nullable=False)
 """0 for the first of several equal records, 1 for the second, and so on."""
@@ -47,97 +53,6 @@ _METADATA: Final = {
 T = TypeVar("T")
 Record: TypeAlias = Bar | QuoteTick | TradeTick | OrderBookDelta
 """What the rows of a table are as objects."""
-
-
-def raw_to_arrow(values: Sequence[int]) -> pa.Array:
-    """Turn raw values into decimals: the same digits, read with nine of them behind the point."""
-    return int64_to_arrow(int64_array(values))
-
-
-def int64_array(values: Iterable[int]) -> pa.Array:
-    """Return whole numbers as an Arrow array.
-
-    Built from a buffer, like the others here: `pyarrow.array` would import pandas wherever it is
-    installed, which takes longer than anything else that is done with the rows.
-    """
-    return _from_buffer(pa.int64(), array("q", values))
-
-
-def float64_array(values: Iterable[float]) -> pa.Array:
-    """Return floating point numbers as an Arrow array."""
-    return _from_buffer(pa.float64(), array("d", values))
-
-
-def int64(value: int) -> pa.Scalar:
-    """Return a whole number as an Arrow scalar; see `int64_array`."""
-    return int64_array([value])[0]
-
-
-def uint8_array(values: Iterable[int]) -> pa.Array:
-    """Return numbers from 0 to 255 as an Arrow array."""
-    return _from_buffer(pa.uint8(), array("B", values))
-
-
-def uint16_array(values: Iterable[int]) -> pa.Array:
-    """Return numbers from 0 to 65,535 as an Arrow array."""
-    return _from_buffer(pa.uint16(), array("H", values))
-
-
-def bool_array(values: Iterable[bool] | bytes) -> pa.Array:
-    """Return truth values as an Arrow array."""
-    return uint8_array(values).cast(pa.bool_())
-
-
-def string_array(values: Iterable[str]) -> pa.Array:
-    """Return texts as an Arrow array."""
-    texts = [value.encode() for value in values]
-    ends = array("i", itertools.accumulate(map(len, texts), initial=0))
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
-    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
-
-
-def _from_buffer(kind: pa.DataType, values: array[int] | array[float]) -> pa.Array:
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
-
-
-def int64_to_arrow(values: pa.Array) -> pa.Array:
-    """Turn an Arrow array of raw values into decimals."""
-    whole = values.cast(_WHOLE)
-    return pa.Array.from_buffers(RAW, len(whole), whole.buffers(), whole.null_count)
-
-
-def arrow_to_raw(column: pa.ChunkedArray) -> list[int]:
-    """Turn decimals back into raw values."""
-    out: list[int] = []
-    for chunk in column.chunks:
-        # A reader may choose another precision for the same scale.
-        exact = chunk.cast(RAW)
-        if exact.offset:
-            exact = pa.concat_arrays([exact])
-        whole = pa.Array.from_buffers(_WHOLE, len(exact), exact.buffers(), exact.null_count)
-        out += _integers(whole.cast(pa.int64()))
-    return out
-
-
-def _integers(values: pa.Array) -> list[int]:
-    """Return 64-bit values, of which none is missing, without an Arrow object for each."""
-    if not len(values):
-        return []  # there need not be any memory
-    whole = memoryview(values.buffers()[1]).cast("q")
-    return whole[values.offset : values.offset + len(values)].tolist()
-
-
-def time_to_arrow(values: Sequence[int]) -> pa.Array:
-    """Turn UNIX nanoseconds into timestamps."""
-    return int64_array(values).cast(TIME)
-
-
-def arrow_to_time(column: pa.ChunkedArray) -> list[int]:
-    """Turn timestamps into UNIX nanoseconds."""
-    out: list[int] = []
-    for chunk in column.chunks:
-        out += _integers(chunk.cast(TIME).cast(pa.int64()))
-    return out
 
 
 class CatalogTable(NamedTuple):
@@ -337,11 +252,11 @@ def _encode_deltas(items: Sequence[OrderBookDelta]) -> list[pa.Array]:
         _small([int(d.side) for d in items]),
         raw_to_arrow([d.price_raw for d in items]),
         raw_to_arrow([d.size_raw for d in items]),
-        _from_buffer(pa.uint64(), array("Q", [d.order_id for d in items])),
+        uint64_array(d.order_id for d in items),
         _small([d.price_precision for d in items]),
         _small([d.size_precision for d in items]),
         _small([int(d.flags) for d in items]),
-        _from_buffer(pa.uint64(), array("Q", [d.sequence for d in items])),
+        uint64_array(d.sequence for d in items),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from posei_trader.persistence import schemas
+from posei_trader.persistence import arrow_values, schemas
 from posei_trader.persistence.sessions import Session, joined
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def sessions_table(rows: Iterable[SessionRow]) -> pa.Table:
     listed = list(rows)
     return pa.Table.from_arrays(
         [
-            schemas.time_to_arrow([row.session.open_ns for row in listed]),
-            schemas.time_to_arrow([row.session.close_ns for row in listed]),
-            schemas.time_to_arrow([row.session.day for row in listed]),
-            schemas.bool_array([row.is_regular for row in listed]),
+            arrow_values.time_to_arrow([row.session.open_ns for row in listed]),
+            arrow_values.time_to_arrow([row.session.close_ns for row in listed]),
+            arrow_values.time_to_arrow([row.session.day for row in listed]),
+            arrow_values.bool_array([row.is_regular for row in listed]),
         ],
         schema=schemas.SESSIONS.schema,
     )
@@ -39,8 +39,8 @@ def sessions_of(table: pa.Table, *, regular: bool) -> list[Session]:
     return joined(
         map(
             Session,
-            schemas.arrow_to_time(wanted["ts_event"]),
-            schemas.arrow_to_time(wanted["close"]),
-            schemas.arrow_to_time(wanted["day"]),
+            arrow_values.arrow_to_time(wanted["ts_event"]),
+            arrow_values.arrow_to_time(wanted["close"]),
+            arrow_values.arrow_to_time(wanted["day"]),
         )
     )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from posei_trader.errors import DataFileError, InvalidRequest
-from posei_trader.persistence import schemas
+from posei_trader.persistence import arrow_values, schemas
 from posei_trader.persistence.files import WriteResult, key_directory
 from posei_trader.persistence.rows import firsts, in_order, span, stamps, with_repeats
 from posei_trader.persistence.spans import FOREVER
@@ -61,7 +61,9 @@ class Streams:
             both = pa.concat_tables([stored, table])
             rows_of_both = firsts(both, columns)
             table = both.take(
-                rows_of_both.filter(pc.greater_equal(rows_of_both, schemas.int64(stored.num_rows)))
+                rows_of_both.filter(
+                    pc.greater_equal(rows_of_both, arrow_values.int64(stored.num_rows))
+                )
             )
         if table.num_rows == 0:
             return WriteResult(0, asked, ())
@@ -106,8 +108,8 @@ class Streams:
         if files and (files[0].first_ns < first or max(f.last_ns for f in files) >= end):
             moments = stamps(table)
             inside = pc.and_(
-                pc.greater_equal(moments, schemas.int64(first)),
-                pc.less(moments, schemas.int64(end)),
+                pc.greater_equal(moments, arrow_values.int64(first)),
+                pc.less(moments, arrow_values.int64(end)),
             )
             table = table.filter(inside)
         return in_order(table)

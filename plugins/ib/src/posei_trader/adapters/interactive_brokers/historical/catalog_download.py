@@ -19,7 +19,7 @@ from posei_trader.adapters.interactive_brokers.historical.side_by_side import al
 from posei_trader.errors import DataFileError, FixRequest, InvalidRequest, PoseiError, RetryLater
 from posei_trader.logs import get_logger
 from posei_trader.model.bars import NANOS_PER_SECOND
-from posei_trader.persistence import schemas
+from posei_trader.persistence import arrow_values
 from posei_trader.persistence.coverage import Span, missing_spans
 from posei_trader.persistence.gap_listing import ALL_HOURS, REGULAR
 from posei_trader.persistence.rows import in_order, span
@@ -303,7 +303,7 @@ class CatalogDownload:
             return
         gaps = await self._source.gaps(
             stream,
-            schemas.arrow_to_time(rows["ts_event"]),
+            arrow_values.arrow_to_time(rows["ts_event"]),
             report.start_ns,
             report.end_ns,
             use_rth=self._use_rth,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from posei_trader.adapters.interactive_brokers.historical.results import Unchecked
 from posei_trader.adapters.interactive_brokers.historical.side_by_side import all_or_nothing
-from posei_trader.persistence import schemas
+from posei_trader.persistence import arrow_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,7 +101,7 @@ async def _part(source: HistorySource, stream: HistoryStream, wanted: Wanted) ->
     gaps: list[HistoryGap] | Unchecked = []
     if wanted.check_gaps:
         moments = (
-            schemas.arrow_to_time(tables[0].table["ts_event"])
+            arrow_values.arrow_to_time(tables[0].table["ts_event"])
             if tables
             else [record.ts_event for record in records]
         )

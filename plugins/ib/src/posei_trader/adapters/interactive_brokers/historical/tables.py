@@ -20,7 +20,7 @@ from posei_trader.adapters.interactive_brokers.historical.conversion import (
 )
 from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import AggressorSide
-from posei_trader.persistence import schemas
+from posei_trader.persistence import arrow_values, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,16 +45,16 @@ def bars_table(
     opens, highs, lows, closes = (
         _raw(values, scale) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
     )
-    volumes = schemas.int64_array(volumes_of(bars))
-    opened = schemas.int64_array(columns.opened)
+    volumes = arrow_values.int64_array(volumes_of(bars))
+    opened = arrow_values.int64_array(columns.opened)
     if spec.aggregation in CALENDAR_BARS:
-        known = schemas.int64_array(close_times(bars.dates, columns.opened, spec))
+        known = arrow_values.int64_array(close_times(bars.dates, columns.opened, spec))
     else:
-        known = pc.add(opened, schemas.int64(spec.nanos or 0))
+        known = pc.add(opened, arrow_values.int64(spec.nanos or 0))
     arrays = [
-        opened.cast(schemas.TIME),
-        known.cast(schemas.TIME),
-        *(schemas.int64_to_arrow(values) for values in (opens, highs, lows, closes, volumes)),
+        opened.cast(arrow_values.TIME),
+        known.cast(arrow_values.TIME),
+        *(arrow_values.int64_to_arrow(values) for values in (opens, highs, lows, closes, volumes)),
         _precisions((opens, highs, lows, closes), scale.precision),
         _precisions((volumes,), scale.size_precision),
         _false(len(opened)),
@@ -85,10 +85,10 @@ def quotes_table(rows: Iterable[HistoricalQuote], scale: Scale, discarded: Disca
     arrays = [
         times,
         times,
-        schemas.int64_to_arrow(bids),
-        schemas.int64_to_arrow(asks),
-        schemas.raw_to_arrow([row.bid_size or 0 for row in kept]),
-        schemas.raw_to_arrow([row.ask_size or 0 for row in kept]),
+        arrow_values.int64_to_arrow(bids),
+        arrow_values.int64_to_arrow(asks),
+        arrow_values.raw_to_arrow([row.bid_size or 0 for row in kept]),
+        arrow_values.raw_to_arrow([row.ask_size or 0 for row in kept]),
         _precisions((bids, asks), scale.precision),
         _constant(scale.size_precision, len(kept)),
         _false(len(kept)),
@@ -115,13 +115,13 @@ def trades_table(rows: Sequence[HistoricalTrade], scale: Scale, discarded: Disca
     arrays = [
         times,
         times,
-        schemas.int64_to_arrow(prices),
-        schemas.raw_to_arrow([row.size or 0 for row in kept]),
+        arrow_values.int64_to_arrow(prices),
+        arrow_values.raw_to_arrow([row.size or 0 for row in kept]),
         _precisions((prices,), scale.precision),
         _constant(scale.size_precision, len(kept)),
         _constant(int(AggressorSide.NO_AGGRESSOR), len(kept)),
-        schemas.string_array(ids),
-        schemas.uint8_array([int(TRADE_FLAGS[row.mask & 3]) for row in kept]),
+        arrow_values.string_array(ids),
+        arrow_values.uint8_array([int(TRADE_FLAGS[row.mask & 3]) for row in kept]),
     ]
     return pa.Table.from_arrays(arrays, schema=schemas.TRADE_TICKS.schema)
 
@@ -129,16 +129,18 @@ def trades_table(rows: Sequence[HistoricalTrade], scale: Scale, discarded: Disca
 def _raw(prices: Sequence[float], scale: Scale) -> pa.Array:
     """Return prices in units of 10^-9, rounded as Python rounds."""
     return pc.round(
-        pc.multiply(schemas.float64_array(prices), schemas.float64_array([scale.factor])[0])
+        pc.multiply(
+            arrow_values.float64_array(prices), arrow_values.float64_array([scale.factor])[0]
+        )
     ).cast(pa.int64())
 
 
 def _precisions(columns: tuple[pa.Array, ...], least: int) -> pa.Array:
     """Return how many decimals show the values of each row without loss, at least `least`."""
     digits = None
-    zero = schemas.int64(0)
+    zero = arrow_values.int64(0)
     for more in range(least, 9):
-        unit = schemas.int64(10 ** (9 - more))
+        unit = arrow_values.int64(10 ** (9 - more))
         needs = None
         for column in columns:
             rest = pc.subtract(column, pc.multiply(pc.divide(column, unit), unit))
@@ -146,20 +148,20 @@ def _precisions(columns: tuple[pa.Array, ...], least: int) -> pa.Array:
             needs = some if needs is None else pc.or_(needs, some)
         if not pc.any(needs, min_count=0).as_py():
             break
-        deeper = pc.if_else(needs, schemas.int64(more + 1), schemas.int64(least))
+        deeper = pc.if_else(needs, arrow_values.int64(more + 1), arrow_values.int64(least))
         digits = deeper if digits is None else pc.max_element_wise(digits, deeper)
     return _constant(least, len(columns[0])) if digits is None else digits.cast(pa.uint8())
 
 
 def _constant(value: int, rows: int) -> pa.Array:
-    return schemas.uint8_array(bytes([value]) * rows)
+    return arrow_values.uint8_array(bytes([value]) * rows)
 
 
 def _false(rows: int) -> pa.Array:
-    return schemas.bool_array(bytes(rows))
+    return arrow_values.bool_array(bytes(rows))
 
 
 def _times(seconds: list[int]) -> pa.Array:
-    return pc.multiply(schemas.int64_array(seconds), schemas.int64(NANOS_PER_SECOND)).cast(
-        schemas.TIME
-    )
+    return pc.multiply(
+        arrow_values.int64_array(seconds), arrow_values.int64(NANOS_PER_SECOND)
+    ).cast(arrow_values.TIME)
