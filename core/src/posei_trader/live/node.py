@@ -1,15 +1,9 @@
-"""The trading node: clients, engines and strategies, from build to dispose.
-
-CREATED -> BUILT -> CONNECTING -> RECONCILING -> RUNNING -> STOPPING -> STOPPED -> DISPOSED
-                       |              |                        ^
-                       +--------------+------------------------+   a signal, stop(), a failure
-"""
+"""The trading node: clients, engines and strategies, from build to dispose."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.config import LiveDataClientConfig, LiveExecClientConfig, TradingNodeConfig
@@ -30,6 +24,8 @@ from posei_trader.live.health_watch import HealthWatch
 from posei_trader.live.imports import imported
 from posei_trader.live.loop import run_to_end
 from posei_trader.live.phases import Phases
+from posei_trader.live.states import NodeState
+from posei_trader.live.waiting import unless_hurried, until_asked
 from posei_trader.logs import configure_logging
 from posei_trader.model.identifiers import ClientId, TraderId
 from posei_trader.plugins import LifecycleEvent, LifecycleStage, default_registry
@@ -40,7 +36,6 @@ from posei_trader.trading.trader import Trader
 from posei_trader.trading.wiring import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
     from pathlib import Path
 
     from posei_trader.engine.store import OrderStore
@@ -59,20 +54,6 @@ if TYPE_CHECKING:
 __all__ = ["NodeState", "TradingNode"]
 
 _log: Final = logging.getLogger("posei.TradingNode")
-
-
-@unique
-class NodeState(StrEnum):
-    """Where a node is in its life."""
-
-    CREATED = "CREATED"
-    BUILT = "BUILT"
-    CONNECTING = "CONNECTING"
-    RECONCILING = "RECONCILING"
-    RUNNING = "RUNNING"
-    STOPPING = "STOPPING"
-    STOPPED = "STOPPED"
-    DISPOSED = "DISPOSED"
 
 
 @final
@@ -333,7 +314,7 @@ class TradingNode:
         if self._stop_reason:
             self._stop_event.set()
         try:
-            await self._until_stopped(
+            await until_asked(
                 self._start(phases), self._stop_event, self._config.timeout_disconnection
             )
             if self._state is NodeState.RUNNING:
@@ -355,22 +336,6 @@ class TradingNode:
         self._enter(NodeState.RUNNING, LifecycleStage.RUNNING)
         self._trader.start()
 
-    async def _until_stopped(
-        self, work: Coroutine[object, None, None], stop: asyncio.Event, seconds: float
-    ) -> None:
-        """Await work, but no longer than until somebody asks to stop."""
-        task = asyncio.create_task(work, name="node start")
-        asked = asyncio.create_task(stop.wait(), name="node stop request")
-        try:
-            await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            asked.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=seconds)
-        if task.done() and not task.cancelled():
-            task.result()
-
     async def _shut_down(self, phases: Phases) -> None:
         """Stop all; nothing that happens here may keep another part from being stopped."""
         if self._stop_reason:
@@ -381,22 +346,11 @@ class TradingNode:
             self._halt_watch.stop()
         phases.stop_trading()
         for step in (phases.settle(), phases.close()):
-            await self._unless_hurried(step)
+            await unless_hurried(step, self._hurry)
         self._enter(NodeState.STOPPED, LifecycleStage.STOPPED)
         if self._health is not None:
             await self._health.stop()
         self._ended.set()
-
-    async def _unless_hurried(self, step: Coroutine[object, None, None]) -> None:
-        task = asyncio.create_task(step, name="node stop")
-        hurry = asyncio.create_task(self._hurry.wait(), name="node hurry")
-        await asyncio.wait({task, hurry}, return_when=asyncio.FIRST_COMPLETED)
-        hurry.cancel()
-        if not task.done():
-            task.cancel()
-            _log.warning("the farewell is cut short")
-        elif not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a step of stopping failed", exc_info=error)
 
     def _on_signal(self, name: str) -> None:
         if self._stop_reason:
