@@ -69,6 +69,8 @@ class SimulatedIBGatewayConfig:
             subscription (10090), and a contract asked for on an exchange of its own needs another
             subscription (10089, or delayed data); or "none" (354).
         ticks_per_bar: Ticks made of each replayed bar, at least 4.
+        idle_bars: Send a real-time bar also for five seconds in which nothing happened, with the
+            last price and a volume of 0, as gateways do; history leaves such bars out.
         fill_on: "next_tick": an order meets only market events after its arrival, so it never
             fills on data that its sender had seen. "standing_quote": it also meets the quote that
             stands when it arrives. Once a replay has ended, the last quote stands for good.
@@ -124,6 +126,7 @@ class SimulatedIBGatewayConfig:
     market_data_lines: int = 100
     data_permissions: Literal["live", "delayed", "partial", "none"] = "live"
     ticks_per_bar: int = 4
+    idle_bars: bool = False
     fill_on: Literal["next_tick", "standing_quote"] = "next_tick"
     executions_first: bool = False
     repeat_status: bool = True

@@ -1,4 +1,4 @@
-"""Five-second bars: as in history, and one for each five seconds in which nothing happened."""
+"""Five-second bars: as in history, or one for idle seconds as well."""
 
 import importlib.util
 from pathlib import Path
@@ -22,32 +22,34 @@ TRADES = """timestamp,price,size
 """
 
 
+@pytest.mark.parametrize("idle", [False, True])
 @pytest.mark.parametrize("version", [178, 226])
 async def test_bars_come_when_their_five_seconds_are_over(
-    start_gateway, connect, wait_until, tmp_path, version
+    start_gateway, connect, wait_until, tmp_path, version, idle
 ):
     path = tmp_path / "KO.csv"
     path.write_text(TRADES)
-    gateway = await start_gateway(replay=[path], server_version=version)
+    gateway = await start_gateway(replay=[path], server_version=version, idle_bars=idle)
     client = await connect(gateway)
     client.reqRealTimeBars(1, stock("KO"), 5, "TRADES", True, [])
     await wait_until(lambda: gateway.server.sessions[0].count("real-time bars"))
     await gateway.advance(3600)
-    await wait_until(lambda: len(client.calls["realtimeBar"]) == 6)
+    count = 6 if idle else 4
+    await wait_until(lambda: len(client.calls["realtimeBar"]) == count)
     bars = [(c[1] % 100_000, *c[2:7], c[8]) for c in client.calls["realtimeBar"]]
     first = 1_709_672_370 % 100_000
     assert bars == [
         (first, 50.00, 50.10, 50.00, 50.10, 300, 2),
         # The second of these ends at the moment of the next trade.
-        *((first + later, 50.10, 50.10, 50.10, 50.10, 0, 0) for later in (5, 10)),
+        *((first + later, 50.10, 50.10, 50.10, 50.10, 0, 0) for later in (5, 10) if idle),
         (first + 15, 50.05, 50.05, 50.05, 50.05, 10, 1),
         (first + 20, 50.30, 50.30, 50.30, 50.30, 50, 1),
         (first + 25, 50.20, 50.20, 50.20, 50.20, 70, 1),
     ]
     await gateway.advance(18 * 3600)
     # The session was over with the last bar; the next one begins with its first trade.
-    await wait_until(lambda: len(client.calls["realtimeBar"]) > 6)
-    assert client.calls["realtimeBar"][6][5] == 51.00
+    await wait_until(lambda: len(client.calls["realtimeBar"]) > count)
+    assert client.calls["realtimeBar"][count][5] == 51.00
     client.cancelRealTimeBars(1)
     await wait_until(lambda: not gateway.server.sessions[0].count("real-time bars"))
     seen = len(client.calls["realtimeBar"])

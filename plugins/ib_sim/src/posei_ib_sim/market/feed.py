@@ -160,8 +160,9 @@ class MarketFeed:
 
 def _last_two(tape: Tape, start_ns: int, end_ns: int) -> list[MarketEvent]:
     """Return the last two events of a session."""
-    for span in (_LAST_MOMENTS_NS, end_ns - start_ns):
+    span = _LAST_MOMENTS_NS
+    while True:
         last = list(tape.events(max(start_ns, end_ns - span), end_ns))[-2:]
-        if len(last) > 1:
-            break
-    return last
+        if len(last) > 1 or span >= end_ns - start_ns:
+            return last
+        span *= 2

@@ -111,9 +111,10 @@ class _TickStream:
 
 @final
 class _BarStream:
-    """One subscription to five-second bars: one each five seconds while the venue is open.
+    """One subscription to five-second bars.
 
-    Where nothing happened the bar repeats the last price. The first bar is that of the first event.
+    Where nothing happened, `idle_bars` makes a bar that repeats the last price, from the first
+    event on and while the venue is open.
     """
 
     def __init__(
@@ -157,7 +158,8 @@ class _BarStream:
         if self._builder.current is bar:
             self._builder.current = None
             self._send(bar)
-            self._wait(bar)
+            if self._server.config.idle_bars:
+                self._wait(bar)
 
     def _wait(self, bar: Bar) -> None:
         self._idle_since = bar
