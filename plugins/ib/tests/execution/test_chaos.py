@@ -19,7 +19,7 @@ from chaos_kit.virtual_time import VirtualTimeLoop
 
 from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
 
-ORDERS = int(os.environ.get("POSEI_CHAOS_ORDERS", "120"))
+ORDERS = int(os.environ.get("POSEI_CHAOS_ORDERS", "110"))
 RUNS = int(os.environ.get("POSEI_CHAOS_RUNS", "50"))
 FIRST = int(os.environ.get("POSEI_CHAOS_FIRST", "0"))
 ONLY = os.environ.get("POSEI_CHAOS_SEED")
@@ -28,11 +28,19 @@ SEEDS = [int(ONLY)] if ONLY else range(FIRST, FIRST + RUNS)
 
 @pytest.fixture(scope="module", autouse=True)
 def what_was_imported_is_not_looked_through_again():
-    """A tenth of the time goes into the collector, which finds the modules where they were."""
+    """An eighth of the time goes into the collector, which finds the modules where they were."""
     gc.collect()
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def garbage_is_collected_after_a_run():
+    gc.disable()
+    yield
+    gc.enable()
+    gc.collect()
 
 
 async def play(seed, folder):
