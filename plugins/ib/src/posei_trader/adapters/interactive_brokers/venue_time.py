@@ -116,7 +116,7 @@ def parse_time(text: str, default_zone: str = "UTC") -> int:
 
 
 def _moment(date: str, clock: str, tz: dt.tzinfo) -> dt.datetime:
-    """Return a moment; a quarter of what `strptime` takes, for each second in which one trades.
+    """Return a moment, in a third of the time that `strptime` takes.
 
     Raises:
         ValueError: there is no such day or time of day.
