@@ -24,9 +24,7 @@ LARGEST_FRAME: Final = 0xFFFFFF
 """Longest payload that IB's own clients accept."""
 
 _PREFIX: Final = Struct(">I")
-_USUAL_SIZE: Final = 16 * 1024
-"""How much is read at once: uvloop reads up to 32 times before anything else has its turn."""
-
+_USUAL_SIZE: Final = 128 * 1024
 _NO_ID: Final = -1
 _TEXT_IDS: Final = {str(number).encode(): number for number in range(1, 256)}
 
