@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,11 +45,8 @@ class BarColumns(NamedTuple):
         if len(parts) == 1:
             return parts[0].in_order()
         opened = list(itertools.chain.from_iterable(part.opened for part in parts))
-
-        def chained(name: str) -> list[Any]:
-            return list(itertools.chain.from_iterable(getattr(part.bars, name) for part in parts))
-
-        return cls(opened, _made(chained)).in_order()
+        bars = _made(lambda name: _chained([getattr(part.bars, name) for part in parts]))
+        return cls(opened, bars).in_order()
 
     def in_order(self) -> BarColumns:
         """Return the bars ascending, each once."""
@@ -70,6 +68,15 @@ class BarColumns(NamedTuple):
 
     def _taken(self, take: Callable[[Sequence[Any]], Any]) -> BarColumns:
         return BarColumns(take(self.opened), _made(lambda name: take(getattr(self.bars, name))))
+
+
+def _chained(parts: list[Any]) -> Any:
+    if not all(isinstance(part, array) for part in parts):
+        return list(itertools.chain.from_iterable(parts))
+    whole = parts[0][:0]
+    for part in parts:
+        whole.extend(part)
+    return whole
 
 
 def _made(column: Callable[[str], Any]) -> HistoricalBars:
