@@ -24,7 +24,7 @@ from resilience_kit.station import AAPL, MINUTES, Station, gateway
 from posei_trader.adapters.interactive_brokers.client import Subscription
 from posei_trader.adapters.interactive_brokers.client.requests import Request
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command
-from posei_trader.adapters.interactive_brokers.client.streams import Stream
+from posei_trader.adapters.interactive_brokers.client.stream_records import Stream
 from posei_trader.adapters.interactive_brokers.maintenance import NORTH_AMERICA
 from posei_trader.engine.clock import Timer
 from posei_trader.model.enums import OrderSide

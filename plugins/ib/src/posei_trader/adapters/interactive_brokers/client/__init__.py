@@ -25,7 +25,8 @@ from posei_trader.adapters.interactive_brokers.client.order import (
     InteractiveBrokersClientOrderMixin,
 )
 from posei_trader.adapters.interactive_brokers.client.states import ConnectionState
-from posei_trader.adapters.interactive_brokers.client.streams import StreamState, Subscription
+from posei_trader.adapters.interactive_brokers.client.stream_records import StreamState
+from posei_trader.adapters.interactive_brokers.client.streams import Subscription
 
 __all__ = [
     "ALL_TAGS",

@@ -22,7 +22,7 @@ from posei_trader.adapters.interactive_brokers.client.messages import (
 )
 from posei_trader.adapters.interactive_brokers.client.requests import Question
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane
-from posei_trader.adapters.interactive_brokers.client.streams import StreamPlan, Subscription
+from posei_trader.adapters.interactive_brokers.client.stream_records import StreamPlan
 from posei_trader.adapters.interactive_brokers.contract_conversion import contract_from_ibapi
 from posei_trader.errors import ResourceExhausted
 from posei_trader.secrecy import conceal
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         StreamHandler,
     )
     from posei_trader.adapters.interactive_brokers.client.session import Session
+    from posei_trader.adapters.interactive_brokers.client.streams import Subscription
     from posei_trader.protocols import TimerHandle
 
 __all__ = ["ALL_TAGS", "InteractiveBrokersClientAccountMixin"]

@@ -47,7 +47,7 @@ from posei_trader.adapters.interactive_brokers.wire.ibapi_border import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from posei_trader.adapters.interactive_brokers.client.streams import StreamStatus
+    from posei_trader.adapters.interactive_brokers.client.stream_records import StreamStatus
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.pacing import PacingStatus
     from posei_trader.model.health import ConnectionHealth

@@ -22,7 +22,7 @@ from posei_trader.adapters.interactive_brokers.wire.errors import excerpt
 
 if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.requests import Request
-    from posei_trader.adapters.interactive_brokers.client.streams import Stream
+    from posei_trader.adapters.interactive_brokers.client.stream_records import Stream
 
 __all__ = ["InteractiveBrokersClientErrorMixin", "ReportedError"]
 

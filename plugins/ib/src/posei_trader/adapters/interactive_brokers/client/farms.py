@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Final, final
 
-from posei_trader.adapters.interactive_brokers.client.streams import StreamState
+from posei_trader.adapters.interactive_brokers.client.stream_records import StreamState
 from posei_trader.adapters.interactive_brokers.pacing import LineKind
 
 if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.session import Notice, Session
-    from posei_trader.adapters.interactive_brokers.client.streams import Stream
+    from posei_trader.adapters.interactive_brokers.client.stream_records import Stream
     from posei_trader.protocols import TimerHandle
 
 __all__ = ["Farms"]

@@ -14,7 +14,7 @@ from posei_trader.adapters.interactive_brokers.client.messages import (
 )
 from posei_trader.adapters.interactive_brokers.client.router import Router
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane
-from posei_trader.adapters.interactive_brokers.client.streams import StreamPlan, Subscription
+from posei_trader.adapters.interactive_brokers.client.stream_records import StreamPlan
 from posei_trader.adapters.interactive_brokers.contract_conversion import contract_to_ibapi
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.pacing import LineKind
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         UpToDateBarsHandler,
     )
     from posei_trader.adapters.interactive_brokers.client.session import Session
+    from posei_trader.adapters.interactive_brokers.client.streams import Subscription
     from posei_trader.adapters.interactive_brokers.wire.records import TickKind
 
 __all__ = ["InteractiveBrokersClientMarketDataMixin"]

@@ -8,7 +8,8 @@ from posei_trader.adapters.interactive_brokers.wire.records import HistoricalBar
 
 if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.requests import RequestTable
-    from posei_trader.adapters.interactive_brokers.client.streams import Stream, StreamRegistry
+    from posei_trader.adapters.interactive_brokers.client.stream_records import Stream
+    from posei_trader.adapters.interactive_brokers.client.streams import StreamRegistry
     from posei_trader.adapters.interactive_brokers.wire.records import (
         BarRecord,
         HistoricalMidpoint,

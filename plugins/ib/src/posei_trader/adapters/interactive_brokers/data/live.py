@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.client.states import ConnectionState
-from posei_trader.adapters.interactive_brokers.client.streams import StreamState
+from posei_trader.adapters.interactive_brokers.client.stream_records import StreamState
 from posei_trader.adapters.interactive_brokers.data.openers import Opened, StreamOpener
 from posei_trader.adapters.interactive_brokers.data.prevailing import Prevailing
 from posei_trader.adapters.interactive_brokers.data.streams import StreamContext

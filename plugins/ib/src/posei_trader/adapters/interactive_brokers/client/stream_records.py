@@ -1,0 +1,136 @@
+"""What is known of a stream that stays open: how to open it, who listens, what came last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Any, final
+
+from posei_trader.adapters.interactive_brokers.pacing import LineKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from ibapi.client import EClient
+
+    from posei_trader.adapters.interactive_brokers.client.handlers import StreamHandler
+    from posei_trader.adapters.interactive_brokers.client.scheduler import Command
+    from posei_trader.adapters.interactive_brokers.pacing import HistoricalCost
+    from posei_trader.protocols import TimerHandle
+
+__all__ = ["FanOut", "Stream", "StreamPlan", "StreamState", "StreamStatus"]
+
+
+@unique
+class StreamState(StrEnum):
+    """Where a stream stands."""
+
+    WAITING = "waiting to be sent"
+    OPEN = "open"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPlan:
+    """How a stream is opened and closed.
+
+    Args:
+        key: Equal for streams that can be shared.
+        subject: For people: ``"tick-by-tick BidAsk of CASH EUR.USD"``.
+        open: Makes the request with `EClient`, given an id.
+        close: Cancels it with `EClient`.
+        line: What it takes a line of.
+        channel: For streams without an id: the name under which its data comes.
+        cost: What opening counts for, if it is a historical request.
+        reroute: Makes the plan that asks for the data of the contract that IB names instead, given
+            its conId and exchange; None where IB does not reroute.
+    """
+
+    key: Hashable
+    subject: str
+    open: Callable[[EClient, int], object]
+    close: Callable[[EClient, int], object]
+    line: LineKind = LineKind.FREE
+    channel: str | None = None
+    cost: HistoricalCost | None = None
+    reroute: Callable[[int, str], StreamPlan] | None = None
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One open stream.
+
+    `target` has the methods of its handlers: the handler itself, or a fan-out over several.
+
+    The last level-one values, which a second listener is told, are kept by tick type: prices and
+    sizes as they are delivered, others by the name of the handler's method too.
+    """
+
+    plan: StreamPlan
+    req_id: int
+    handlers: list[StreamHandler]
+    target: Any
+    state: StreamState = StreamState.WAITING
+    command: Command | None = None
+    received: int = 0
+    received_before: int = 0
+    last_seen_ns: int = 0
+    opened_ns: int = 0
+    reissues: int = 0
+    errors_in_a_row: int = 0
+    prices: dict[int, tuple[int, float, int | None, int]] = field(default_factory=dict)
+    sizes: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+    latest: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
+    pause: TimerHandle | None = None
+    is_costing: bool = False
+
+    def tell_latest(self, handler: Any) -> None:
+        """Tell a listener the last level-one values."""
+        for (name, _), arguments in list(self.latest.items()):
+            getattr(handler, name)(*arguments)
+        for price in list(self.prices.values()):
+            handler.tick_price(*price)
+        for size in list(self.sizes.values()):
+            handler.tick_size(*size)
+
+    def forget_latest(self) -> None:
+        """Forget the last level-one values: the stream begins anew."""
+        self.prices.clear()
+        self.sizes.clear()
+        self.latest.clear()
+
+
+class FanOut:
+    """Calls the same method of several handlers."""
+
+    def __init__(self, handlers: list[StreamHandler], guarded: Callable[..., None]) -> None:
+        self._handlers = tuple(handlers)
+        self._guarded = guarded
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        methods = [getattr(handler, name) for handler in self._handlers]
+
+        def call(*arguments: Any) -> None:
+            for method in methods:
+                self._guarded(method, *arguments)
+
+        self.__dict__[name] = call
+        return call
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """A stream as it is now, for people and health checks."""
+
+    subject: str
+    req_id: int
+    state: StreamState
+    received: int
+    last_seen_ns: int
+    reissues: int
+    listeners: int
