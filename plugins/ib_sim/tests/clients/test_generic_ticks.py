@@ -111,3 +111,51 @@ async def test_an_unknown_generic_tick_is_told(gateway, connect, wait_until):
     client.reqMktData(1, stock("KO"), "233,9999", False, False, [])
     await wait_until(client.errors)
     assert client.errors()[0][1] == 321
+
+
+async def test_the_pace_of_trading_is_told_with_each_trade(
+    start_gateway, connect, wait_until, tmp_path
+):
+    path = tmp_path / "KO.csv"
+    path.write_text(
+        "timestamp,price,size\n"
+        "2024-03-05 15:00:10,50.0,100\n"
+        "2024-03-05 15:00:10.5,50.0,20\n"
+        "2024-03-05 15:04:10,50.1,30\n"
+        "2024-03-05 15:04:50,50.2,40\n"
+        "2024-03-05 15:11:00,50.3,50\n"
+    )
+    gateway = await start_gateway(replay=[path])
+    client = await connect(gateway)
+    client.reqMktData(1, stock("KO"), "294,295,595", False, False, [])
+    await wait_until(lambda: {63, 64, 65} <= ticks(client, "tickSize").keys())
+    generic, sizes = ticks(client, "tickGeneric"), ticks(client, "tickSize")
+    assert (generic[55], generic[56], sizes[63], sizes[64], sizes[65]) == (0, 0, 0, 0, 0)
+    for seconds, expected in (
+        (5 * 60, (2, 70, 70, 190, 190)),  # 15:04:50
+        (7 * 60, (1, 50, 50, 50, 120)),  # 15:11:00: what came at 15:00:10 is too long ago
+    ):
+        await gateway.advance(seconds)
+        client.reqCurrentTime()
+        seen = len(client.calls["currentTime"])
+        await wait_until(lambda seen=seen: len(client.calls["currentTime"]) > seen)
+        generic, sizes = ticks(client, "tickGeneric"), ticks(client, "tickSize")
+        assert (generic[55], generic[56], sizes[63], sizes[64], sizes[65]) == expected
+
+
+async def test_auctions_premiums_and_net_asset_values_are_told(gateway, connect, wait_until):
+    client = await connect(gateway)
+    index = stock("SPX")
+    index.secType, index.exchange = "IND", "CBOE"
+    client.reqMktData(1, stock("SPY"), "225,576,577,578,614,623", False, False, [])
+    await wait_until(lambda: 61 in ticks(client, "tickSize"))
+    await wait_until(lambda: {35, *range(92, 100)} <= ticks(client, "tickPrice").keys())
+    sizes, prices = ticks(client, "tickSize"), ticks(client, "tickPrice")
+    assert (sizes[34], sizes[36], sizes[61]) == (0, 0, 0)
+    board = gateway.truth.board("SPY")
+    assert (prices[94], prices[95]) == (board.quote.bid, board.quote.ask)
+    assert prices[99] <= prices[96] == prices[97] == prices[35] <= prices[98]
+    assert prices[92] == prices[93] == board.close
+    client.reqMktData(2, index, "162", False, False, [])
+    await wait_until(lambda: 31 in ticks(client, "tickGeneric"))
+    assert 0 < ticks(client, "tickGeneric")[31] < 10
