@@ -89,7 +89,7 @@ async def test_history(client):
         use_rth=True,
     )
     assert len(bars) == 6  # from 9:30 to 10:00 in New York
-    assert bars.dates == sorted(bars.dates)
+    assert list(bars.dates) == sorted(bars.dates)
     assert all(low <= high for low, high in zip(bars.lows, bars.highs, strict=True))
     quotes = await client.get_historical_ticks(EURUSD, "BID_ASK", end="20240305-15:00:00", count=50)
     assert len(quotes) >= 50
