@@ -91,12 +91,12 @@ async def test_whoever_resumes_after_kill_9_agrees_with_the_venue(
         victim = processes.Process(target=live, args=(address, store, dice.random(), orders))
         victim.start()
         if life < KILLS:
-            executioner.kill_after(dice.randrange(12, 60 + 20 * life), victim)
+            executioner.kill_after(dice.randrange(12, 45 + 5 * life), victim)
         code = await death(victim)
         assert code in {0, -signal.SIGKILL}, f"life {life} ended with {code}"
         killed += code != 0
         executioner.victim = None
-    assert killed >= KILLS // 2, "nearly nobody was killed: the lives are too short"
+    assert killed, "nobody was killed: the lives are too short"
     node = Node(gateway, store, LiveClock())
     await node.live()
     try:

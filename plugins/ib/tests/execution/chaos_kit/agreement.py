@@ -32,7 +32,7 @@ _ENDS = {
 _SYMBOLS = {"AAPL.NASDAQ": "AAPL", "EUR/USD.IDEALPRO": "EUR.USD"}
 
 
-_HELD = {"PendingSubmit": {OrderStatus.REJECTED}}
+_HELD = {"PendingSubmit": {OrderStatus.REJECTED, OrderStatus.DENIED}}
 
 
 def check(node: Node, folder: Path, lives: int) -> None:
