@@ -26,7 +26,7 @@ class Meter:
         self.is_done = False
         self.on_done = lambda: None
         self._keeps = keeps_moments
-        self._cpu = 0.0
+        self._cpu = self.start_cpu_s = 0.0
         self._price = 0.0
         watch = threading.Timer(PATIENCE_S, self._give_up)
         watch.daemon = True
@@ -37,7 +37,7 @@ class Meter:
         now = time.monotonic_ns()
         if not self.count:
             self.first_ns = now
-            self._cpu = time.process_time()
+            self.start_cpu_s = self._cpu = time.process_time()
         self.count += 1
         if self._keeps:
             self.moments.append((number, now))
@@ -62,6 +62,7 @@ class Meter:
                 "first_ns": self.first_ns,
                 "last_ns": self.last_ns,
                 "cpu_s": self._cpu,
+                "start_cpu_s": self.start_cpu_s,
                 "rss_mb": memory_mb(),
                 "moments": self.moments,
                 **more,

@@ -37,7 +37,8 @@ def figures(row: Row, found: dict) -> dict[str, float]:
     lost = {"lost": row.count - found["count"]}
     if row.kind == "start":
         first = (found["first_ns"] - found["began_ns"]) / 1e6
-        return {"first tick ms": first, "resident MB": found["rss_mb"]} | lost
+        cpu = found["start_cpu_s"] * 1e3
+        return {"first tick ms": first, "CPU ms": cpu, "resident MB": found["rss_mb"]} | lost
     if row.rate:
         sent = found["sent_ns"]
         late = [at - sent[number - 1] for number, at in found["moments"]]
