@@ -308,6 +308,24 @@ async def test_a_gap_and_a_silence_reach_the_strategy_that_listens():
     assert strategy.seen[1][1].subscription == stream
 
 
+async def test_terms_that_are_numbers_or_truth_values_say_the_same_as_their_texts():
+    rig, strategy = running()
+    strategy.subscribe_quote_ticks(AAPL, params={"batch": False, "stale_after": 30})
+    await rig.data.settle()
+    [stream] = rig.data_client.streams
+    assert stream.params == (("batch", "False"), ("stale_after", "30"))
+    strategy.unsubscribe_quote_ticks(AAPL, params={"batch": "False", "stale_after": "30"})
+    await rig.data.settle()
+    assert rig.data_client.streams == set()
+
+
+async def test_bars_that_are_no_bar_type_are_refused_with_what_to_write():
+    _, strategy = running()
+    with pytest.raises(InvalidRequest, match="by their bar type") as refused:
+        strategy.subscribe_bars(str(MINUTE))
+    assert f"BarType.from_str('{MINUTE}')" in refused.value.remedy
+
+
 async def test_stopping_ends_every_stream_timer_and_definition():
     rig, strategy = running()
     strategy.subscribe_quote_ticks(AAPL, params={"b": "2", "a": "1"})

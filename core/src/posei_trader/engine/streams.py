@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 from posei_trader.engine.tasks import BackgroundTasks
-from posei_trader.errors import NotConnected
+from posei_trader.errors import NotConnected, PoseiError
 
 if TYPE_CHECKING:
     from posei_trader.engine.messages import DataGap, DataSilence
@@ -155,6 +155,9 @@ class Streams:
         except NotConnected as error:
             _log.warning("%s waits for a connection: %s", stream.subscription, error.message)
             stream.is_waiting = True
+        except PoseiError as error:
+            _log.error("%s cannot be opened: %s", stream.subscription, error)
+            self.fail(stream.subscription, error)
         except Exception as error:  # noqa: BLE001  a client's failure goes to the owners, whatever
             _log.error("%s cannot be opened", stream.subscription, exc_info=error)
             self.fail(stream.subscription, error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from posei_trader.errors import InvalidRequest
+from posei_trader.model.bars import BarType
 from posei_trader.model.requests import DataKind, Subscription
 from posei_trader.trading.config import ActorConfig
 from posei_trader.trading.history import RequestsHistory
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from posei_trader.engine.bus import Handler
     from posei_trader.engine.messages import ConnectionChange, DataGap, DataSilence
     from posei_trader.model.accounts import AccountPnl, AccountState
-    from posei_trader.model.bars import Bar, BarType
+    from posei_trader.model.bars import Bar
     from posei_trader.model.book import OrderBookDeltas
     from posei_trader.model.derivatives import OpenInterest, OptionGreeks
     from posei_trader.model.identifiers import ClientId, InstrumentId
@@ -320,7 +322,8 @@ class Actor(RequestsHistory):
 
 
 def _pairs(params: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(params.items())) if params else ()
+    # Texts, as in a configuration file; a number or a truth value says the same.
+    return tuple(sorted((name, str(value)) for name, value in params.items())) if params else ()
 
 
 def _stream(
@@ -335,6 +338,13 @@ def _stream(
 def _bar_stream(
     bar_type: BarType, client_id: ClientId | None, params: Mapping[str, str] | None
 ) -> Subscription:
+    if not isinstance(bar_type, BarType):
+        raise InvalidRequest(
+            "bars are subscribed by their bar type",
+            field="bar_type",
+            value=bar_type,
+            remedy=f"write BarType.from_str({str(bar_type)!r})",
+        )
     return Subscription(DataKind.BARS, bar_type.instrument_id, bar_type, _pairs(params), client_id)
 
 

@@ -123,6 +123,6 @@ def _history(
         start_ns=0 if start is None else to_ns(start, "start"),
         end_ns=0 if end is None else to_ns(end, "end"),
         limit=limit,
-        params=dict(params or {}),
+        params={name: str(value) for name, value in (params or {}).items()},
         client_id=client_id,
     )
