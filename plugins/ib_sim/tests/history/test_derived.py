@@ -1,6 +1,9 @@
 """Series computed from prices: volatilities, fees and yields."""
 
 import datetime as dt
+import itertools
+import math
+import statistics
 
 import ib_async
 import pytest
@@ -60,3 +63,39 @@ async def test_forex_has_no_volatility_series(client):
         ib_async.Forex("EURUSD"), "", "1 D", "1 hour", "HISTORICAL_VOLATILITY", useRTH=False
     )
     assert not bars
+
+
+async def test_the_volatility_of_a_day_is_that_of_the_thirty_closes_before(client):
+    contract = ib_async.Stock("AAPL", "SMART", "USD")
+    asked = {"endDateTime": "", "durationStr": "50 D", "barSizeSetting": "1 day", "useRTH": True}
+    prices = await client.reqHistoricalDataAsync(contract, whatToShow="TRADES", **asked)
+    found = await client.reqHistoricalDataAsync(
+        contract, whatToShow="HISTORICAL_VOLATILITY", **asked
+    )
+    before = [bar.close for bar in prices if bar.date < found[-1].date][-31:]
+    returns = [math.log(after / close) for close, after in itertools.pairwise(before)]
+    expected = statistics.stdev(returns) * math.sqrt(252)
+    last = found[-1]
+    assert (last.open, last.high, last.low) == (last.close,) * 3
+    assert last.close == pytest.approx(expected, abs=1e-6)
+
+
+async def test_the_implied_volatility_of_minutes_falls_where_their_prices_rise(client):
+    contract = ib_async.Stock("AAPL", "SMART", "USD")
+    asked = {"endDateTime": "", "durationStr": "1 D", "barSizeSetting": "1 min", "useRTH": True}
+    found = {
+        what: await client.reqHistoricalDataAsync(contract, whatToShow=what, **asked)
+        for what in ("OPTION_IMPLIED_VOLATILITY", "BID", "ASK", "FEE_RATE")
+    }
+    volatilities, bids, asks, fees = found.values()
+    assert len(volatilities) == len(bids) == len(asks) == len(fees) > 300
+    assert {(fee.open, fee.close) for fee in fees} == {(0.25 + 265598 % 7 * 0.05,) * 2}
+    # A volatility is that of a price between the quotes of its minute.
+    top = max(volatilities, key=lambda bar: bar.high)
+    reference = bids[0].close / math.exp((0.18 - volatilities[0].close) / 0.4)
+    for volatility, bid, ask in zip(volatilities, bids, asks, strict=True):
+        lowest, highest = (
+            reference * math.exp((0.18 - one) / 0.4) for one in (volatility.high, volatility.low)
+        )
+        assert bid.low * 0.999 <= lowest <= highest <= ask.high * 1.001
+    assert bids[volatilities.index(top)].low == min(bid.low for bid in bids)

@@ -1,6 +1,6 @@
 """Series that are computed from prices: volatilities, borrow fees, bond yields.
 
-Each is a tape of its own, derived event by event from the contract's, so it is as repeatable.
+Each is derived tick by tick from the contract's tape, so it is as repeatable.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from posei_ib_sim.market.columns import TickColumns, middle
 from posei_ib_sim.market.events import MarketEvent, Quote
 
 if TYPE_CHECKING:
@@ -17,8 +20,16 @@ if TYPE_CHECKING:
 
     from posei_ib_sim.contracts.model import SimContract
     from posei_ib_sim.history.aggregate import Bar
+    from posei_ib_sim.market.columns import Floats, Moments
 
-__all__ = ["DERIVED", "borrow_fee", "derive", "realized_volatility", "yield_at"]
+__all__ = [
+    "DERIVED",
+    "borrow_fee",
+    "derive",
+    "derive_yields",
+    "realized_volatility",
+    "yield_at",
+]
 
 DERIVED: Final[dict[str, str]] = {
     "HISTORICAL_VOLATILITY": "MIDPOINT",
@@ -39,36 +50,51 @@ _TRADING_DAYS: Final = 252
 _ATM: Final = 0.18
 
 
+def derive_yields(
+    what: str, contract: SimContract, events: Iterator[MarketEvent]
+) -> Iterator[MarketEvent]:
+    """Yield the yields of a bond as quotes, one for each event of the right kind."""
+    for event in events:
+        if isinstance(event, Quote) == (what == "YIELD_LAST"):
+            continue
+        bid, ask = (event.bid, event.ask) if isinstance(event, Quote) else (event.price,) * 2
+        years = _years(contract, event.ts_ns)
+        low, high = yield_at(bid, contract.coupon, years), yield_at(ask, contract.coupon, years)
+        yield Quote(event.ts_ns, low, high, 0.0, 0.0)
+
+
 def derive(
     what: str,
     contract: SimContract,
-    events: Iterator[MarketEvent],
-    volatility_before: Callable[[int], float],
-) -> Iterator[MarketEvent]:
-    """Yield the values of a computed kind as quotes, one for each event that has one.
+    ticks: TickColumns,
+    volatilities: Callable[[Moments], Floats],
+) -> TickColumns:
+    """Return the values of a computed kind as quotes, one for each quote and each trade.
 
     Args:
-        what: A key of `DERIVED`.
-        contract: Whose events these are.
-        events: The contract's quotes and trades.
-        volatility_before: Historical volatility that was known at a moment.
+        what: A key of `DERIVED`, but no yield.
+        contract: Whose ticks these are.
+        ticks: The contract's quotes and trades.
+        volatilities: Historical volatilities that were known at moments.
     """
-    for event in events:
-        is_quote = isinstance(event, Quote)
-        if what.startswith("YIELD") and is_quote == (what == "YIELD_LAST"):
-            continue
-        if what.startswith("YIELD"):
-            bid, ask = (event.bid, event.ask) if isinstance(event, Quote) else (event.price,) * 2
-            years = _years(contract, event.ts_ns)
-            low, high = yield_at(bid, contract.coupon, years), yield_at(ask, contract.coupon, years)
-        elif what == "FEE_RATE":
-            low = high = borrow_fee(contract)
-        elif what == "HISTORICAL_VOLATILITY":
-            low = high = volatility_before(event.ts_ns)
-        else:
-            price = event.mid if isinstance(event, Quote) else event.price
-            low = high = _implied(price, contract.reference_price)
-        yield Quote(event.ts_ns, low, high, 0.0, 0.0)
+    # A trade follows the quote of its row.
+    prices = np.full((len(ticks), 2), np.nan)
+    if ticks.bid is not None:
+        prices[:, 0] = middle(ticks.bid, ticks.ask)
+    if ticks.price is not None:
+        prices[:, 1] = ticks.price
+    real = ~np.isnan(prices.ravel())
+    prices, ts = prices.ravel()[real], np.repeat(ticks.ts, 2)[real]
+    if what == "FEE_RATE":
+        values = np.full(len(ts), borrow_fee(contract))
+    elif what == "HISTORICAL_VOLATILITY":
+        values = volatilities(ts)
+    else:
+        known, places = np.unique(prices, return_inverse=True)
+        reference = contract.reference_price
+        values = np.array([_implied(price, reference) for price in known.tolist()])[places]
+    nothing = np.zeros(len(ts))
+    return TickColumns(ts, values, values, nothing, nothing)
 
 
 def realized_volatility(bars: Sequence[Bar]) -> float:

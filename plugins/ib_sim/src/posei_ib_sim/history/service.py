@@ -16,18 +16,26 @@ from posei_ib_sim.history.aggregate import Bar, BarBuilder
 from posei_ib_sim.history.archive import BarArchive
 from posei_ib_sim.history.bar_sizes import parse_bar_size
 from posei_ib_sim.history.bulk import BulkBuilder, OutsideSessions
-from posei_ib_sim.history.derived import DERIVED, WINDOW, derive, realized_volatility
+from posei_ib_sim.history.derived import (
+    DERIVED,
+    WINDOW,
+    derive,
+    derive_yields,
+    realized_volatility,
+)
 from posei_ib_sim.history.past_ticks import TRADE_KINDS, PastTicks
 from posei_ib_sim.history.ranges import Ranges
 from posei_ib_sim.history.table import BarTable
 from posei_ib_sim.market.columns import ColumnTape
+from posei_ib_sim.market.tape import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from posei_ib_sim.contracts.hours import HoursBook, Session
     from posei_ib_sim.contracts.model import SimContract
     from posei_ib_sim.history.bar_sizes import BarSize, Duration
+    from posei_ib_sim.market.columns import Floats, Moments, TickColumns, TickMatrix
     from posei_ib_sim.market.events import MarketEvent
     from posei_ib_sim.market.tape import Tape
 
@@ -168,12 +176,9 @@ class HistoryService:
         builder = BarBuilder(self._hours, contract.hours, size, kind, use_rth=use_rth)
         start_ns = builder.bar_start(start_ns)
         if what in DERIVED:
-            before: Callable[[int], float] = _never
-            if what == "HISTORICAL_VOLATILITY":
-                before = yield from self._volatility(contract, start_ns, end_ns)
-            events = self._tape_for(contract).events(start_ns, end_ns)
-            derived = derive(what, contract, events, before)
-            return (yield from self._one_by_one(builder, derived)), builder
+            span = (start_ns, end_ns)
+            bulk = self._bulk(contract, size, kind, use_rth=use_rth)
+            return (yield from self._derived(contract, builder, bulk, span, what)), builder
         if not size.is_intraday or end_ns <= start_ns:
             bulk = self._bulk(contract, size, what, use_rth=use_rth)
             return (yield from self._build(contract, builder, bulk, start_ns, end_ns)), builder
@@ -207,15 +212,47 @@ class HistoryService:
         tape = self._tape_for(contract)
         if isinstance(tape, ColumnTape):
             try:
-                for ticks in tape.blocks(start_ns, end_ns, bulk.wanted):
-                    bulk.add(ticks)
-                    if bulk.parts > _MOST_BARS:
-                        raise self.too_much()
-                    yield
-                return bulk.finish(builder)
+                blocks = tape.blocks(start_ns, end_ns, bulk.wanted)
+                return (yield from self._in_bulk(builder, bulk, blocks))
             except OutsideSessions:
                 pass  # an off-hours tick: only event by event its bar can be told
         return (yield from self._one_by_one(builder, tape.events(start_ns, end_ns)))
+
+    def _derived(
+        self,
+        contract: SimContract,
+        builder: BarBuilder,
+        bulk: BulkBuilder,
+        span: tuple[int, int],
+        what: str,
+    ) -> Steps[BarTable]:
+        tape = self._tape_for(contract)
+        if what.startswith("YIELD"):
+            yields = derive_yields(what, contract, tape.events(*span))
+            return (yield from self._one_by_one(builder, yields))
+        volatilities: Callable[[Moments], Floats] = np.zeros_like
+        if what == "HISTORICAL_VOLATILITY":
+            volatilities = yield from self._volatilities(contract, *span)
+
+        def blocks() -> Iterator[TickColumns]:
+            for ticks in columns_of(tape, *span):
+                yield derive(what, contract, ticks, volatilities)
+
+        try:
+            return (yield from self._in_bulk(builder, bulk, blocks()))
+        except OutsideSessions:
+            events = (event for ticks in blocks() for event in ticks.events())
+            return (yield from self._one_by_one(builder, events))
+
+    def _in_bulk(
+        self, builder: BarBuilder, bulk: BulkBuilder, blocks: Iterable[TickColumns | TickMatrix]
+    ) -> Steps[BarTable]:
+        for ticks in blocks:
+            bulk.add(ticks)
+            if bulk.parts > _MOST_BARS:
+                raise self.too_much()
+            yield
+        return bulk.finish(builder)
 
     def _one_by_one(self, builder: BarBuilder, events: Iterator[MarketEvent]) -> Steps[BarTable]:
         bars: list[Bar] = []
@@ -231,25 +268,33 @@ class HistoryService:
             bars.append(builder.current)
         return BarTable.of(bars)
 
-    def _volatility(
+    def _volatilities(
         self, contract: SimContract, start_ns: int, end_ns: int
-    ) -> Steps[Callable[[int], float]]:
-        """Return what tells the volatility of the dates before a moment, from daily closes."""
+    ) -> Steps[Callable[[Moments], Floats]]:
+        """Return what tells the volatility of the dates before moments, from daily closes."""
         what = "TRADES" if contract.has_trades else "MIDPOINT"
         first = start_ns - 2 * WINDOW * _DAY_NS
         size = parse_bar_size("1 day")
         table, _ = yield from self.table(contract, first, end_ns, size, what, use_rth=True)
         daily = table.bars()
         dates = [bar.date for bar in daily]
+        sessions = self.sessions(contract, start_ns - 15 * _DAY_NS, end_ns + 15 * _DAY_NS)
+        closes = np.array([session.close_ns for session in sessions], np.int64)
+
+        def of_session(place: int) -> float:
+            ordinal = sessions[place].date if place < len(sessions) else dates[-1]
+            number = bisect.bisect_left(dates, ordinal)
+            return round(realized_volatility(daily[max(0, number - WINDOW - 1) : number]), 6)
+
         known: dict[int, float] = {}
 
-        def before(ts_ns: int) -> float:
-            date = self._hours.trade_date(contract.hours, ts_ns)
-            number = bisect.bisect_left(dates, date)
-            if number not in known:
-                recent = daily[max(0, number - WINDOW - 1) : number]
-                known[number] = round(realized_volatility(recent), 6)
-            return known[number]
+        def before(moments: Moments) -> Floats:
+            # Between sessions the next one counts.
+            places, rows = np.unique(np.searchsorted(closes, moments, "right"), return_inverse=True)
+            for place in places.tolist():
+                if place not in known:
+                    known[place] = of_session(place)
+            return np.array([known[place] for place in places.tolist()])[rows]
 
         return before
 
@@ -340,7 +385,3 @@ class HistoryService:
 
     def _past(self, contract: SimContract, what: str, *, use_rth: bool) -> PastTicks:
         return PastTicks(self._hours, contract, self._tape_for(contract), what, use_rth=use_rth)
-
-
-def _never(_: int) -> float:
-    return 0.0

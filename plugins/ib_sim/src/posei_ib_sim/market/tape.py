@@ -34,7 +34,7 @@ _EXPANDED: Final = 2048
 _HISTORY_ROWS: Final = 50_000
 _DAY_NS: Final = 86_400_000_000_000
 
-__all__ = ["BarTape", "EmptyTape", "MergedTape", "SyntheticTape", "Tape", "TickTape"]
+__all__ = ["BarTape", "EmptyTape", "MergedTape", "SyntheticTape", "Tape", "TickTape", "columns_of"]
 
 
 class Tape(Protocol):
@@ -228,7 +228,7 @@ class MergedTape:
         """Yield the events of a range in blocks of a day."""
         for begin in range(start_ns, end_ns, _DAY_NS):
             end = min(end_ns, begin + _DAY_NS)
-            parts = [part for tape in self._tapes for part in _columns_of(tape, begin, end)]
+            parts = [part for tape in self._tapes for part in columns_of(tape, begin, end)]
             if parts:
                 yield merged(parts)
 
@@ -242,7 +242,8 @@ class MergedTape:
         return self.columns(start_ns, end_ns)
 
 
-def _columns_of(tape: Tape, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+def columns_of(tape: Tape, start_ns: int, end_ns: int) -> Iterator[TickColumns]:
+    """Yield the events of any tape as columns, in blocks if it has them."""
     if isinstance(tape, ColumnTape):
         return tape.columns(start_ns, end_ns)
     return iter([TickColumns.of(list(tape.events(start_ns, end_ns)))])
