@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane, Scheduler
 from posei_trader.adapters.interactive_brokers.pacing import (
+    HistoricalBudget,
     HistoricalCost,
     LineBudget,
     LineKind,
@@ -21,11 +22,13 @@ SECOND = 1_000_000_000
 class Rig:
     """A scheduler on virtual time, and what it sent when."""
 
-    def __init__(self, clock, limits: PacingLimits | None = None) -> None:
+    def __init__(
+        self, clock, limits: PacingLimits | None = None, history: HistoricalBudget | None = None
+    ) -> None:
         self.clock = clock
         self.sent: list[tuple[float, bytes]] = []
         self.began = clock.now
-        self.scheduler = Scheduler(clock, limits or PacingLimits(), self._write)
+        self.scheduler = Scheduler(clock, limits or PacingLimits(), self._write, history)
 
     def _write(self, data: bytes) -> None:
         self.sent.append(((self.clock.now - self.began) / SECOND, data))
@@ -218,3 +221,30 @@ def test_lines_run_out_and_come_back():
 def test_limits_follow_the_lines(lines, messages, tick_by_tick):
     limits = PacingLimits(lines=lines)
     assert (limits.message_limit, limits.tick_by_tick_limit) == (messages, tick_by_tick)
+
+
+async def test_connections_of_one_login_keep_the_rules_of_history_together(shop):
+    clock = shop.VirtualClock()
+    shared = HistoricalBudget(PacingLimits())
+    rigs = [Rig(clock, history=shared) for _ in range(2)]
+    for number in range(6):
+        for rig in rigs:
+            rig.history((id(rig), number), small=False)
+    assert [len(rig.sent) for rig in rigs] == [3, 3]
+    clock.advance(3)
+    assert [len(rig.sent) for rig in rigs] == [6, 6]
+    assert most_within(sorted(rigs[0].times() + rigs[1].times()), 2.0) == 6
+
+
+async def test_room_that_one_connection_leaves_goes_to_each_in_turn(shop):
+    clock = shop.VirtualClock()
+    limits = PacingLimits(historical_simultaneous=2)
+    shared = HistoricalBudget(limits)
+    rigs = [Rig(clock, limits, shared) for _ in range(2)]
+    for number in range(4):
+        for rig in rigs:
+            rig.history((id(rig), number), group=(id(rig), number), small=False)
+    assert [len(rig.sent) for rig in rigs] == [1, 1]
+    for _ in range(4):
+        rigs[0].scheduler.historical_finished()
+    assert [len(rig.sent) for rig in rigs] == [3, 3]

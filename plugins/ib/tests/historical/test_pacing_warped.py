@@ -6,12 +6,16 @@ import asyncio
 import datetime as dt
 
 from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
+from posei_trader.adapters.interactive_brokers.client.clock import LoopClock
 from posei_trader.adapters.interactive_brokers.client.scheduler import Scheduler
 from posei_trader.adapters.interactive_brokers.common import IBContract
+from posei_trader.adapters.interactive_brokers.config import InteractiveBrokersDataClientConfig
+from posei_trader.adapters.interactive_brokers.factories import ClientPool
 from posei_trader.adapters.interactive_brokers.historical.client import (
     HistoricInteractiveBrokersClient,
 )
 from posei_trader.adapters.interactive_brokers.pacing import HistoricalCost, PacingLimits
+from posei_trader.engine.cache import Cache
 from posei_trader.persistence.catalog import ParquetDataCatalog
 
 AAPL = IBContract(secType="STK", symbol="AAPL", exchange="SMART", primaryExchange="NASDAQ")
@@ -57,6 +61,52 @@ def test_two_users_of_one_connection_keep_the_rules_together(warped, tmp_path, c
     early = [one for one in seen if one.elapsed_s < 60]
     assert min(one.elapsed_s + one.eta_s for one in early) > 600
     assert seen[-1].eta_s in {0, None}
+
+
+def test_two_connections_of_a_node_keep_the_rules_of_one_login(warped, caplog):
+    """The gateway counts for both: six requests go at once, the others in their turn."""
+    asked = IBContract(secType="STK", symbol="AAPL", exchange="SMART", currency="USD")
+
+    async def bars(client, day):
+        return await client.get_historical_bars(
+            asked,
+            end=f"202311{day:02d}-21:00:00",
+            duration="1 D",
+            bar_size="1 hour",
+            what_to_show="TRADES",
+            use_rth=True,
+        )
+
+    async def work():
+        async with SimulatedIBGateway(GATEWAY) as gateway:
+            pool = ClientPool(LoopClock(), Cache())
+            clients = [
+                pool.client(
+                    InteractiveBrokersDataClientConfig(
+                        ibg_host=gateway.host, ibg_port=gateway.port, ibg_client_id=number
+                    )
+                )
+                for number in (1, 2)
+            ]
+            for client in clients:
+                await client.connect()
+            days = [(6, 7, 8, 9, 10), (1, 2, 3, 13, 14)]
+            answers = await asyncio.gather(
+                *(
+                    bars(client, day)
+                    for client, of_client in zip(clients, days, strict=True)
+                    for day in of_client
+                )
+            )
+            counts = [client.error_counts().get(162, 0) for client in clients]
+            for client in clients:
+                await client.disconnect()
+            return answers, counts
+
+    (answers, counts), seconds = warped(work())
+    assert [len(found) for found in answers] == 10 * [7]
+    assert counts == [0, 0], caplog.text
+    assert 2 <= seconds < 6
 
 
 class Clock:

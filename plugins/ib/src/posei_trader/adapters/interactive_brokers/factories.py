@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.execution import (
         InteractiveBrokersExecutionClient,
     )
+    from posei_trader.adapters.interactive_brokers.pacing import HistoricalBudget
     from posei_trader.adapters.interactive_brokers.providers import (
         InteractiveBrokersInstrumentProvider,
     )
@@ -180,6 +181,7 @@ class ClientPool:
         self._store = store
         self._shared: dict[Hashable, _Shared] = {}
         self._gateways: dict[GatewayConfig, _SharedGateway] = {}
+        self._histories: dict[Hashable, HistoricalBudget] = {}
 
     def client(self, config: _ClientConfig) -> InteractiveBrokersClient:
         """Return a client whose connection is shared by all with the same host, port and id.
@@ -231,8 +233,7 @@ class ClientPool:
         return shared.providers[settings]
 
     def _entry(self, config: _ClientConfig) -> _Shared:
-        where = config.dockerized_gateway or (config.ibg_host, config.ibg_port)
-        key = (where, config.ibg_client_id)
+        key = (_where(config), config.ibg_client_id)
         if key not in self._shared:
             self._shared[key] = self._made(config)
         return self._shared[key]
@@ -243,10 +244,12 @@ class ClientPool:
             InteractiveBrokersClient,
         )
         from posei_trader.adapters.interactive_brokers.pacing import (  # noqa: PLC0415 - with it
+            HistoricalBudget,
             PacingLimits,
         )
 
         gateway = self._gateway(config)
+        limits = PacingLimits(lines=config.market_data_lines)
         client = InteractiveBrokersClient(
             config.ibg_host,
             config.ibg_port or 0,
@@ -254,7 +257,9 @@ class ClientPool:
             clock=self._clock,
             request_timeout=config.request_timeout,
             gateway=gateway,
-            limits=PacingLimits(lines=config.market_data_lines),
+            limits=limits,
+            # IB counts history by login, not by connection.
+            history=self._histories.setdefault(_where(config), HistoricalBudget(limits)),
             options=ConnectionOptions.of(
                 config.connection,
                 connection_timeout=config.connection_timeout,
@@ -280,6 +285,11 @@ class ClientPool:
                 "dockerized_gateway to have one started",
             )
         return None
+
+
+def _where(config: _ClientConfig) -> tuple[object, ...]:
+    gateway = config.dockerized_gateway
+    return (config.ibg_host, config.ibg_port) if gateway is None else (gateway,)
 
 
 _POOLS: Final[WeakValueDictionary[int, ClientPool]] = WeakValueDictionary()

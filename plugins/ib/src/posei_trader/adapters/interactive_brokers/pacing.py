@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, final
 from posei_trader.errors import ResourceExhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
 __all__ = [
     "HistoricalBudget",
@@ -178,10 +178,14 @@ class HistoricalCost:
 
 @final
 class HistoricalBudget:
-    """IB's rules for historical requests."""
+    """IB's rules for historical requests.
+
+    IB counts by login. Connections of one login on one event loop, with one clock, can share it.
+    """
 
     def __init__(self, limits: PacingLimits) -> None:
         self._limits = limits
+        self._sharers: deque[Callable[[], None]] = deque()
         self._identical: dict[Hashable, int] = {}
         self._groups: dict[Hashable, _Window] = {}
         self._small = _Window(limits.small_bar_requests, limits.small_bar_s)
@@ -218,9 +222,16 @@ class HistoricalBudget:
             self._small.spend(now_ns, cost.weight)
         self.open += 1
 
+    def share(self, ended: Callable[[], None]) -> None:
+        """Call `ended` whenever a request has ended: there may be room for another."""
+        self._sharers.append(ended)
+
     def finish(self) -> None:
         """Take note that a request has ended."""
         self.open -= 1
+        self._sharers.rotate(-1)  # another one is the first to use the room each time
+        for ended in tuple(self._sharers):
+            ended()
 
     def hold(self, until_ns: int) -> None:
         """Send nothing until a moment: IB complained about the pace."""

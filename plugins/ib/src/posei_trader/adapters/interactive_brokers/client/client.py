@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.client.stream_records import StreamStatus
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
-    from posei_trader.adapters.interactive_brokers.pacing import PacingStatus
+    from posei_trader.adapters.interactive_brokers.pacing import HistoricalBudget, PacingStatus
     from posei_trader.model.health import ConnectionHealth
     from posei_trader.protocols import Clock, Gateway
 
@@ -135,6 +135,8 @@ class InteractiveBrokersClient(
         max_connection_attempts: Give up after so many failures in a row; 0 for never.
         gateway: Something to start first; host and port are then its own.
         limits: IB's limits for this login; None for the published ones.
+        history: What connections of one login share of IB's limits of history: they must run on
+            one event loop, with one clock. None for a budget of its own.
         options: Everything about patience; wins over `connection_timeout` and
             `max_connection_attempts`.
 
@@ -155,6 +157,7 @@ class InteractiveBrokersClient(
         max_connection_attempts: int = 0,
         gateway: Gateway | None = None,
         limits: PacingLimits | None = None,
+        history: HistoricalBudget | None = None,
         options: ConnectionOptions | None = None,
     ) -> None:
         check_installation()
@@ -163,7 +166,7 @@ class InteractiveBrokersClient(
             connection_timeout=connection_timeout, max_attempts=max_connection_attempts
         )
         session = Session(
-            clock or LoopClock(), limits or PacingLimits(), request_timeout, client_id
+            clock or LoopClock(), limits or PacingLimits(), request_timeout, client_id, history
         )
         self._session = session
         self._fast: dict[int, Callable[[bytes], None]] = {}

@@ -64,15 +64,29 @@ class Command:
 
 @final
 class Scheduler:
-    """Write commands when IB's limits allow it."""
+    """Write commands when IB's limits allow it.
 
-    def __init__(self, clock: Clock, limits: PacingLimits, write: Callable[[bytes], None]) -> None:
+    Args:
+        clock: Time.
+        limits: IB's limits.
+        write: Sends bytes.
+        history: What connections of the same login share; None for a budget of its own.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        limits: PacingLimits,
+        write: Callable[[bytes], None],
+        history: HistoricalBudget | None = None,
+    ) -> None:
         self.lines = LineBudget(limits)
         self._clock = clock
         self._limits = limits
         self._write = write
         self._messages = MessageBudget(limits)
-        self._history = HistoricalBudget(limits)
+        self._history = history or HistoricalBudget(limits)
+        self._history.share(self._has_room)
         self._orders: deque[Command] = deque()
         self._requests: deque[Command] = deque()
         self._historical: deque[Command] = deque()
@@ -112,8 +126,6 @@ class Scheduler:
     def historical_finished(self) -> None:
         """Take note that a historical request was answered or cancelled."""
         self._history.finish()
-        if self._historical:
-            self._pump()
 
     def hold(self, seconds: float, *, historical_only: bool) -> None:
         """Send no requests for a while: IB complained. Orders go on."""
@@ -162,6 +174,10 @@ class Scheduler:
         waiting = [command.cost for command in self._historical if command.cost is not None]
         now = self._clock.timestamp_ns()
         return (self._history.finish_ns([*waiting, *further], now) - now) / _SECOND
+
+    def _has_room(self) -> None:
+        if self._historical:
+            self._pump()
 
     # --- how it is decided ------------------------------------------------------------------------
 

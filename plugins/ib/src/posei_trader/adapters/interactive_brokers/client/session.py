@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ibapi.client import EClient
 
     from posei_trader.adapters.interactive_brokers.error_codes import ErrorRule
-    from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
+    from posei_trader.adapters.interactive_brokers.pacing import HistoricalBudget, PacingLimits
     from posei_trader.adapters.interactive_brokers.wire.ibapi_border import RequestEncoder
     from posei_trader.protocols import Clock
 
@@ -67,17 +67,23 @@ class Session:
         limits: IB's limits for this connection.
         request_timeout: Seconds that an answer may take, unless a caller says otherwise.
         client_id: Stands in every log line.
+        history: IB's limits of history, where connections share them.
     """
 
     def __init__(
-        self, clock: Clock, limits: PacingLimits, request_timeout: float, client_id: int
+        self,
+        clock: Clock,
+        limits: PacingLimits,
+        request_timeout: float,
+        client_id: int,
+        history: HistoricalBudget | None = None,
     ) -> None:
         self.client_id = client_id
         self.clock = clock
         self.request_timeout = request_timeout
         self.log = get_logger("InteractiveBrokersClient").bind(client_id=client_id)
         self.ids = IdAllocator()
-        self.scheduler = Scheduler(clock, limits, self._write)
+        self.scheduler = Scheduler(clock, limits, self._write, history)
         self.requests = RequestTable(self.ids, self.scheduler, self.encode)
         self.streams = StreamRegistry(self.ids, self.scheduler, self.encode, clock, self.log)
         self.handshake: Handshake | None = None
