@@ -1,5 +1,6 @@
 """Our orders as IB's."""
 
+import math
 from decimal import Decimal
 
 import pytest
@@ -258,3 +259,36 @@ def test_an_amount_of_money_is_for_buying_crypto_only(check):
     check(quote_quantity=True, sec_type="CRYPTO")
     with pytest.raises(Unsupported):
         check(quote_quantity=True, sec_type="CRYPTO", order_side=OrderSide.SELL)
+
+
+def test_an_offset_up_to_the_midpoint_is_kept_though_it_is_infinite(encode):
+    tags = IBOrderTags(orderType="PEG BEST", competeAgainstBestOffset=math.inf)
+    assert IBOrderTags.parse(tags.value) == tags
+    order = encode(OrderType.LIMIT, tags=(tags.value,))
+    assert (order.orderType, order.competeAgainstBestOffset) == ("PEG BEST", math.inf)
+
+
+@pytest.mark.parametrize(
+    ("terms", "named"),
+    [
+        ({"volatility": math.nan}, "volatility"),
+        ({"percentOffset": math.inf}, "percentOffset"),
+        ({"competeAgainstBestOffset": -math.inf}, "competeAgainstBestOffset"),
+        ({"allOrNone": "yes"}, "allOrNone"),
+        ({"minQty": 1.5}, "minQty"),
+        ({"minQty": True}, "minQty"),
+        ({"discretionaryAmt": "5"}, "discretionaryAmt"),
+        ({"ocaGroup": 5}, "ocaGroup"),
+    ],
+)
+def test_a_value_that_would_be_lost_on_its_way_is_refused_at_once(terms, named):
+    with pytest.raises(InvalidRequest, match="has no such value") as refused:
+        IBOrderTags(**terms)
+    assert refused.value.field == f"IBOrderTags.{named}"
+
+
+def test_a_condition_has_finite_numbers_and_a_known_trigger_method():
+    with pytest.raises(InvalidRequest, match="price is no number"):
+        PriceCondition(conId=1, exchange="SMART", price=math.nan)
+    with pytest.raises(InvalidRequest, match="no such trigger method"):
+        PriceCondition(conId=1, exchange="SMART", price=1.0, triggerMethod=5)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import math
 from typing import Any, Final
 
 import msgspec
 
 from posei_trader.adapters.interactive_brokers.contract_types import TagValue
+from posei_trader.adapters.interactive_brokers.order_conditions import (
+    ExecutionCondition,
+    MarginCondition,
+    OrderCondition,
+    PercentChangeCondition,
+    PriceCondition,
+    TimeCondition,
+    VolumeCondition,
+    check_time,
+)
 from posei_trader.adapters.interactive_brokers.orders.tables import SPECIAL_ORDER_TYPES
 from posei_trader.errors import InvalidRequest
 
@@ -24,7 +34,8 @@ __all__ = [
 ]
 
 _PREFIX: Final = "IBOrderTags:"
-_TIME: Final = re.compile(r"\d{8}([ -]\d{2}:\d{2}:\d{2}( ?[A-Za-z][\w/+-]*)?)?")
+_UP_TO_MID: Final = "competeAgainstBestOffset"
+_INFINITY: Final = "Infinity"
 
 
 class SoftDollarTier(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,92 +46,6 @@ class SoftDollarTier(msgspec.Struct, frozen=True, kw_only=True):
     displayName: str = ""
 
 
-class _Condition(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What all conditions share.
-
-    Attributes:
-        conjunction: How it joins the next one: ``and`` or ``or``.
-        isMore: True waits for the value to rise to the limit, False for it to fall.
-    """
-
-    conjunction: str = "and"
-    isMore: bool = True
-
-    def __post_init__(self) -> None:
-        if self.conjunction not in {"and", "or"}:
-            raise InvalidRequest(
-                "conditions are joined by 'and' or 'or'",
-                field=f"{type(self).__name__}.conjunction",
-                value=self.conjunction,
-                remedy="give 'and' or 'or'",
-            )
-
-
-class PriceCondition(_Condition, frozen=True, kw_only=True, tag="price"):
-    """Wait for a price of a contract.
-
-    Attributes:
-        triggerMethod: 0 default, 1 double bid/ask, 2 last, 3 double last, 4 bid/ask,
-            7 last or bid/ask, 8 midpoint.
-    """
-
-    conId: int
-    exchange: str
-    price: float
-    triggerMethod: int = 0
-
-
-class TimeCondition(_Condition, frozen=True, kw_only=True, tag="time"):
-    """Wait for a moment: ``YYYYMMDD HH:MM:SS zone``."""
-
-    time: str
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_time("TimeCondition.time", self.time)
-
-
-class MarginCondition(_Condition, frozen=True, kw_only=True, tag="margin"):
-    """Wait for the account's margin cushion, in percent."""
-
-    percent: int
-
-
-class ExecutionCondition(_Condition, frozen=True, kw_only=True, tag="execution"):
-    """Wait for a trade of ours in another contract."""
-
-    symbol: str
-    secType: str
-    exchange: str
-
-
-class VolumeCondition(_Condition, frozen=True, kw_only=True, tag="volume"):
-    """Wait for the day's volume of a contract."""
-
-    conId: int
-    exchange: str
-    volume: int
-
-
-class PercentChangeCondition(_Condition, frozen=True, kw_only=True, tag="percent_change"):
-    """Wait for a contract's change since the last close, in percent."""
-
-    conId: int
-    exchange: str
-    changePercent: float
-
-
-OrderCondition = (
-    PriceCondition
-    | TimeCondition
-    | MarginCondition
-    | ExecutionCondition
-    | VolumeCondition
-    | PercentChangeCondition
-)
-"""Any condition of an order."""
-
-
 class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """IB's order parameters under IB's names; what is left at its default is not sent.
 
@@ -128,6 +53,7 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ``YYYYMMDD HH:MM:SS zone`` or, in UTC, ``YYYYMMDD-HH:MM:SS``.
 
     Attributes:
+        competeAgainstBestOffset: `math.inf` competes up to the midpoint.
         ocaGroup: Orders of one name cancel each other.
         ocaType: 1 cancel all with block, 2 reduce with block, 3 reduce without block; 0 leaves it
             to IB.
@@ -283,7 +209,9 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
                 msgspec.structs.force_setattr(self, name, _converted(name, force))
         for name in _TIMES:
             if getattr(self, name):
-                _check_time(f"IBOrderTags.{name}", getattr(self, name))
+                check_time(f"IBOrderTags.{name}", getattr(self, name))
+        for name, kinds in _TYPES:
+            _check_type(name, getattr(self, name), kinds)
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InvalidRequest(
@@ -296,7 +224,10 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     @property
     def value(self) -> str:
         """Return the text to put into an order's tags."""
-        return f"{_PREFIX}{msgspec.json.encode(self).decode()}"
+        fields: object = self
+        if self.competeAgainstBestOffset == math.inf:  # which JSON has no number for
+            fields = {**msgspec.to_builtins(self), _UP_TO_MID: _INFINITY}
+        return f"{_PREFIX}{msgspec.json.encode(fields).decode()}"
 
     def __str__(self) -> str:
         return self.value
@@ -320,6 +251,8 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         unknown = sorted(set(fields) - set(cls.__struct_fields__))
         if unknown or not text.startswith(_PREFIX):
             raise _unreadable(text, f"no such field: {', '.join(unknown) or 'IBOrderTags'}")
+        if fields.get(_UP_TO_MID) == _INFINITY:
+            fields[_UP_TO_MID] = math.inf
         try:
             return msgspec.convert(fields, cls)
         except msgspec.ValidationError as error:
@@ -334,6 +267,17 @@ class IBOrderTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 _DEFAULTS: Final = tuple(
     (field.name, field.default) for field in msgspec.structs.fields(IBOrderTags)
+)
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "float": (float, int),
+    "str": (str,),
+}
+_TYPES: Final = tuple(
+    (name, _KINDS[kind.removesuffix(" | None")])
+    for name, kind in IBOrderTags.__annotations__.items()
+    if kind.removesuffix(" | None") in _KINDS
 )
 _SEQUENCES: Final[dict[str, Any]] = {
     "conditions": tuple[OrderCondition, ...],
@@ -371,14 +315,23 @@ def _converted(name: str, items: object) -> object:
         ) from error
 
 
-def _check_time(field: str, text: str) -> None:
-    if not isinstance(text, str) or not _TIME.fullmatch(text):
-        raise InvalidRequest(
-            "not a time in IB's form",
-            field=field,
-            value=text,
-            remedy="give '20240315 09:30:00 US/Eastern', or '20240315-14:30:00' for UTC",
-        )
+def _check_type(name: str, value: object, kinds: tuple[type, ...]) -> None:
+    """Refuse another type, and numbers that no order can have: JSON would write nothing for them.
+
+    IB means "up to the midpoint" by an infinite offset against the best.
+    """
+    is_number = not isinstance(value, float) or math.isfinite(value)
+    is_kind = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if value is None or (is_kind and is_number):
+        return
+    if name == _UP_TO_MID and value == math.inf:
+        return
+    raise InvalidRequest(
+        f"{name} has no such value",
+        field=f"IBOrderTags.{name}",
+        value=value,
+        remedy=f"give a {kinds[0].__name__}" + (" that is a number" if float in kinds else ""),
+    )
 
 
 def _unreadable(text: str, reason: str) -> InvalidRequest:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import ibapi.order_condition as ib
 
-from posei_trader.adapters.interactive_brokers.order_tags import (
+from posei_trader.adapters.interactive_brokers.order_conditions import (
     ExecutionCondition,
     MarginCondition,
     OrderCondition,
