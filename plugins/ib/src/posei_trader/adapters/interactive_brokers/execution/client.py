@@ -11,17 +11,12 @@ from posei_trader.adapters.interactive_brokers.execution.accounts import (
     choose_account,
     masked,
 )
-from posei_trader.adapters.interactive_brokers.execution.commands import OrderCommands
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook
 from posei_trader.adapters.interactive_brokers.execution.desk import Desk
-from posei_trader.adapters.interactive_brokers.execution.doubts import Doubts
-from posei_trader.adapters.interactive_brokers.execution.inbox import OrderInbox
 from posei_trader.adapters.interactive_brokers.execution.position_watch import PositionWatch
-from posei_trader.adapters.interactive_brokers.execution.questions import OrderQuestions
-from posei_trader.adapters.interactive_brokers.execution.truth import VenueTruth
+from posei_trader.adapters.interactive_brokers.execution.trading import Trading, trading_for
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.executions import Executions
-from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
 from posei_trader.errors import NotConnected, PoseiError
 from posei_trader.logs import get_logger
 from posei_trader.model.reports import ExecutionMassStatus
@@ -69,31 +64,6 @@ MANUAL_CLIENT: Final = 0
 
 
 @final
-class _Trading:
-    """What exists while the client is connected to an account."""
-
-    def __init__(
-        self,
-        desk: Desk,
-        ledger: OrderLedger,
-        inbox: OrderInbox,
-        commands: OrderCommands,
-        truth: VenueTruth,
-        doubts: Doubts,
-        questions: OrderQuestions,
-        stop_listening: Callable[[], None],
-    ) -> None:
-        self.desk = desk
-        self.ledger = ledger
-        self.inbox = inbox
-        self.commands = commands
-        self.truth = truth
-        self.doubts = doubts
-        self.questions = questions
-        self.stop_listening = stop_listening
-
-
-@final
 class InteractiveBrokersExecutionClient:
     """Trade one account of IB. Satisfies :class:`posei_trader.protocols.ExecClient`.
 
@@ -117,7 +87,7 @@ class InteractiveBrokersExecutionClient:
         self._context = context
         self._contracts = ContractBook(provider, context.cache)
         self._executions = Executions()
-        self._trading: _Trading | None = None
+        self._trading: Trading | None = None
         self._account: AccountStream | None = None
         self._watch: PositionWatch | None = None
         self._stop_following: Callable[[], None] | None = None
@@ -224,53 +194,15 @@ class InteractiveBrokersExecutionClient:
     def _start_trading(self, number: str) -> Desk:
         client = self._client
         desk = Desk.of(number, client.accounts(), client.address[2], self.client_id)
-        context = self._context
-        ledger = OrderLedger(context.cache, self._executions, desk.client_id, desk.account_id)
-        inbox = OrderInbox(
+        self._trading = trading_for(
             desk,
-            ledger,
+            client,
             self._executions,
             self._contracts,
-            context.sink,
-            context.clock,
-            lambda tracked: doubts.raised(tracked),  # noqa: PLW0108  it is made below
+            self._config,
+            self._context,
             self._load_then,
         )
-        commands = OrderCommands(
-            self._client, desk, ledger, inbox, self._contracts, context.sink, context.clock
-        )
-        truth = VenueTruth(
-            self._client,
-            desk,
-            ledger,
-            inbox,
-            self._contracts,
-            context.clock,
-            skipped_types=self._config.instrument_provider.filter_sec_types,
-            all_clients=self._config.fetch_all_open_orders,
-        )
-        doubts = Doubts(
-            self._client,
-            ledger,
-            context.cache,
-            inbox,
-            truth,
-            context.clock,
-            patience_s=self._config.order_answer_timeout,
-            audit_s=self._config.order_audit_interval,
-        )
-        questions = OrderQuestions(
-            self._client,
-            desk,
-            commands,
-            inbox,
-            self._contracts,
-            context.sink,
-            self._config.request_timeout,
-        )
-        listening = self._client.add_order_handler(inbox)
-        self._trading = _Trading(desk, ledger, inbox, commands, truth, doubts, questions, listening)
-        doubts.start()
         return desk
 
     def _watch_positions(self, desk: Desk) -> None:
@@ -460,7 +392,7 @@ class InteractiveBrokersExecutionClient:
         if not task.cancelled() and task.exception() is not None:
             _log.error("background work failed", exc_info=task.exception())
 
-    def _connected(self) -> _Trading:
+    def _connected(self) -> Trading:
         if self._trading is None:
             raise NotConnected(
                 "the execution client is not connected",
