@@ -31,19 +31,22 @@ class Contestant(NamedTuple):
     script: str
     packages: tuple[str, ...]  # none: the bare interpreter
     port: str = "newest"  # "text": the server speaks text only
+    skips: tuple[str, ...] = ()  # kinds of measurement that it has no part in
 
 
 def contestants(python: str) -> dict[str, Contestant]:
     """Return who can take part with this interpreter."""
     is_new = version_of(python) >= (3, 12)
     nautilus = NAUTILUS if is_new else NAUTILUS_BEFORE_312
+    # Until 1.221.0 it asked for the top of the book wherever quotes were wanted tick by tick.
+    skips = () if is_new else ("quotes", "start")
     found = {
         "floor": Contestant("floor.py", ()),
         "ours": Contestant("ours.py", OURS, "text"),
         "ours (protobuf)": Contestant("ours.py", OURS),
         "ib_async": Contestant("peer_ib_async.py", ("ib_async==2.1.0",)),
         "ibapi": Contestant("peer_ibapi.py", ("ibapi-stable==10.50.2",)),
-        "nautilus (python)": Contestant("peer_nautilus_python.py", nautilus),
+        "nautilus (python)": Contestant("peer_nautilus_python.py", nautilus, skips=skips),
         "nautilus (rust)": Contestant("peer_nautilus_rust.py", nautilus),
     }
     if not is_new:
