@@ -6,6 +6,7 @@ import pytest
 
 from posei_trader.errors import AccountMismatch, LiveTradingRefused, NotConnected
 from posei_trader.model.enums import OrderSide, OrderStatus
+from posei_trader.model.identifiers import InstrumentId
 from posei_trader.model.requests import CancelOrder, QueryOrder, SubmitOrder
 from posei_trader.model.values import Price, Quantity
 
@@ -279,3 +280,22 @@ async def test_the_account_may_come_from_the_environment(start_gateway, open_des
     gateway = await start_gateway(account_ids=["DU111111", "DU222222"])
     desk = await open_desk(gateway)
     assert desk.client.account_id == "IB-DU222222"
+
+
+@pytest.mark.parametrize("version", [200, None])
+async def test_a_fill_before_midnight_is_known_after_a_reconnection_past_it(
+    open_desk, start_gateway, version
+):
+    """Unless it is asked for more, IB tells of the executions of the day alone."""
+    gateway = await start_gateway(start="2024-03-06T04:59:30Z", server_version=version)
+    desk = await open_desk(gateway)
+    order = desk.factory.market(InstrumentId("EUR/USD.IDEALPRO"), BUY, Quantity("20000"))
+    gateway.faults.stall()
+    desk.commands.submit_order(order)
+    await desk.until(lambda: gateway.truth.executions)
+    await gateway.advance(60)
+    await desk.lose_connection()
+    await desk.reconciled()
+    assert order.status is OrderStatus.FILLED
+    assert desk.cache.positions()[0].quantity == Quantity("20000")
+    desk.check()

@@ -61,6 +61,9 @@ __all__ = ["InteractiveBrokersClientOrderMixin"]
 _OPEN_ORDERS: Final = "open orders"
 _COMPLETED_ORDERS: Final = "completed orders"
 _UNSOLICITED: Final = -1
+_EXECUTION_DAYS_FROM: Final = 200
+_EXECUTION_DAYS: Final = 7
+"""As many as the trade log of TWS goes back."""
 _EXERCISE: Final = 1
 _LAPSE: Final = 2
 # Newer releases of ibapi take more terms: manual order time, customer account, professional.
@@ -311,9 +314,11 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
     async def get_executions(
         self, *, since_ns: int = 0, account: str = "", timeout: float | None = None
     ) -> list[ReportedExecution]:
-        """Return the executions that IB still has, at least today's, of every client.
+        """Return the executions that IB still has, of every client: a week's, or today's alone.
 
-        They are not delivered to the order handler; commission reports are, as they come.
+        IB tells of today's unless it is asked for more days, which gateways know from server
+        version 200 on. They are not delivered to the order handler; commission reports are, as they
+        come.
 
         Source: `reqExecutions`.
 
@@ -327,6 +332,8 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         """
         wanted = ExecutionFilter()
         wanted.acctCode = account
+        if self._session.server_version >= _EXECUTION_DAYS_FROM:
+            wanted.lastNDays = _EXECUTION_DAYS  # or what filled before midnight is lost at a restart
         if since_ns:
             moment = datetime.fromtimestamp(since_ns // 1_000_000_000, UTC)
             wanted.time = moment.strftime("%Y%m%d-%H:%M:%S")
