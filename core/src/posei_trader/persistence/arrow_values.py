@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from posei_trader.errors import InvalidRequest
+from posei_trader.model.fixed_point import FIXED_PRECISION, FIXED_SCALAR, RAW_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -25,6 +28,7 @@ __all__ = [
     "int64",
     "int64_array",
     "int64_to_arrow",
+    "raw_array",
     "raw_to_arrow",
     "string_array",
     "time_to_arrow",
@@ -42,8 +46,29 @@ _WHOLE: Final = pa.decimal128(19, 0)
 
 
 def raw_to_arrow(values: Sequence[int]) -> pa.Array:
-    """Turn raw values into decimals: the same digits, read with nine of them behind the point."""
-    return int64_to_arrow(int64_array(values))
+    """Turn raw values into decimals: the same digits, read with nine of them behind the point.
+
+    Raises:
+        InvalidRequest: one is too large.
+    """
+    return int64_to_arrow(raw_array(values))
+
+
+def raw_array(values: Sequence[int]) -> pa.Array:
+    """Return raw values as an Arrow array of whole numbers.
+
+    Raises:
+        InvalidRequest: one is too large: a month of a share that is split often can trade so much.
+    """
+    try:
+        return int64_array(values)
+    except OverflowError as error:
+        raise InvalidRequest(
+            f"a number does not fit 64 bits at {FIXED_PRECISION} decimals",
+            field="price or size",
+            value=max(values, key=abs) // FIXED_SCALAR,
+            remedy=f"store what lies within +-{RAW_MAX // FIXED_SCALAR}: for volumes, shorter bars",
+        ) from error
 
 
 def int64_array(values: Iterable[int]) -> pa.Array:

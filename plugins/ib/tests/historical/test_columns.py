@@ -16,6 +16,7 @@ from posei_trader.adapters.interactive_brokers.historical.conversion import Disc
 from posei_trader.adapters.interactive_brokers.historical.scales import Scale
 from posei_trader.adapters.interactive_brokers.historical.tables import bars_table
 from posei_trader.adapters.interactive_brokers.wire.fast_text import FastText
+from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import BarSpecification, BarType
 from posei_trader.persistence.schemas import CatalogTable
 
@@ -134,3 +135,17 @@ def test_a_bar_that_contradicts_itself_is_left_out_and_named(as_arrays):
     assert one.bars == other.bars == 1
     assert str(START + 60) in one.example
     assert one == other
+
+
+def test_a_volume_beyond_64_bits_is_a_bar_but_no_row_and_says_so():
+    months = BarType.from_str("AAPL.NASDAQ-1-MONTH-LAST")
+    bars = HistoricalBars(["20081031"], [3.0], [3.0], [3.0], [3.0], [20 * 10**18], [3.0], [1])
+    instrument = SimpleNamespace(price_precision=2, size_precision=0)
+    scale = Scale(SimpleNamespace(instrument=instrument, magnifier=1))
+    (bar,) = convert_bars(bars, months, scale, Discarded())
+    assert str(bar.volume) == "20000000000"
+    columns = BarColumns.of(bars, months.spec)
+    with pytest.raises(InvalidRequest, match="does not fit 64 bits") as caught:
+        bars_table(columns, months.spec, scale, Discarded())
+    assert caught.value.value == 20_000_000_000
+    assert "shorter bars" in caught.value.remedy

@@ -45,7 +45,7 @@ def bars_table(
     opens, highs, lows, closes = (
         _raw(values, scale) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
     )
-    volumes = arrow_values.int64_array(volumes_of(bars))
+    volumes = arrow_values.raw_array(volumes_of(bars))
     opened = arrow_values.int64_array(columns.opened)
     if spec.aggregation in CALENDAR_BARS:
         known = arrow_values.int64_array(close_times(bars.dates, columns.opened, spec))
