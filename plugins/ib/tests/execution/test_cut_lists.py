@@ -1,5 +1,7 @@
 """A bracket whose transmission was cut is withdrawn: no parent ever works without its stops."""
 
+import socket
+
 import pytest
 from chaos_kit.ferry import Ferry
 
@@ -114,4 +116,24 @@ async def test_another_bracket_that_works_is_left_alone(ferried, aapl):
     assert [order.status for order in whole.orders] == [OrderStatus.ACCEPTED] * 3
     assert {order.status for order in cut.orders} <= ENDED
     assert len(desk.gateway.truth.open_orders) == 3
+    desk.check()
+
+
+async def test_a_list_leaves_by_a_single_write(ferried, aapl, monkeypatch):
+    """So that a process which dies leaves all of it at the venue, or nothing."""
+    desk, _ = ferried
+    sent = []
+    send = socket.socket.send
+
+    def watched(self, data):
+        sent.append(bytes(data))
+        return send(self, data)
+
+    monkeypatch.setattr(socket.socket, "send", watched)
+    orders = bracket(desk, aapl)
+    desk.commands.submit_order_list(orders)
+    await desk.until(lambda: all(order.status is OrderStatus.ACCEPTED for order in orders.orders))
+    names = [str(order.client_order_id).encode() for order in orders.orders]
+    first = next(data for data in sent if names[0] in data)
+    assert all(name in first for name in names)
     desk.check()

@@ -139,15 +139,18 @@ class MessageBudget:
         self._window = _Window(self.limit, 1.0)
         self._held_until = 0
 
-    def delay_ns(self, now_ns: int, *, is_order: bool) -> int:
-        """Return how long until a message may be sent, 0 for now."""
+    def delay_ns(self, now_ns: int, *, is_order: bool, count: int = 1) -> int:
+        """Return how long until messages may be sent at once, 0 for now.
+
+        More than the limit allows together count as many as it does.
+        """
         limit = self.limit if is_order else self._for_requests
         held = 0 if is_order else self._held_until - now_ns
-        return max(0, held, self._window.delay_ns(now_ns, 1, limit))
+        return max(0, held, self._window.delay_ns(now_ns, min(count, limit), limit))
 
-    def spend(self, now_ns: int) -> None:
-        """Take note of a message."""
-        self._window.spend(now_ns, 1)
+    def spend(self, now_ns: int, count: int = 1) -> None:
+        """Take note of messages."""
+        self._window.spend(now_ns, count)
 
     def hold(self, until_ns: int) -> None:
         """Send no requests until a moment: IB complained about the rate."""

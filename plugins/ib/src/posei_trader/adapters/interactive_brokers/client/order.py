@@ -47,7 +47,7 @@ from posei_trader.adapters.interactive_brokers.wire.place_order import (
 from posei_trader.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from ibapi.contract import Contract
@@ -64,6 +64,8 @@ _UNSOLICITED: Final = -1
 _EXECUTION_DAYS_FROM: Final = 200
 _EXECUTION_DAYS: Final = 7
 """As many as the trade log of TWS goes back."""
+_WRITTEN_TOGETHER: Final = 40
+"""Less than IB takes in a second."""
 _EXERCISE: Final = 1
 _LAPSE: Final = 2
 # Newer releases of ibapi take more terms: manual order time, customer account, professional.
@@ -160,14 +162,35 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
             Unsupported: the gateway's version does not know a term of the order; nothing was sent.
             InvalidRequest: a term cannot be written on the wire; nothing was sent.
         """
-        data = self._encoded(order_id, contract, order)
-        if data is None:
-            target = contract_to_ibapi(contract) if isinstance(contract, IBContract) else contract
-            data = self._session.encode(lambda ib: ib.placeOrder(order_id, target, order))
+        data = self._frame(order_id, contract, order)
         self._command(
-            order_id, data, Action.CHANGE_NOT_SENT if is_change else Action.ORDER_NOT_SENT
+            (order_id,), data, Action.CHANGE_NOT_SENT if is_change else Action.ORDER_NOT_SENT
         )
         self._session.ids.order_id_seen(order_id)
+
+    def place_orders(self, orders: Sequence[tuple[int, IBContract | Contract, Order]]) -> None:
+        """Send orders that IB holds until the last of them has come, by a single write.
+
+        So a process that dies leaves no part of them at TWS. Otherwise as `place_order`.
+
+        Raises:
+            NotConnected: nothing was sent.
+            Unsupported: the gateway's version does not know a term; nothing was sent.
+            InvalidRequest: a term cannot be written on the wire; nothing was sent.
+        """
+        frames = [(one[0], self._frame(*one)) for one in orders]
+        for start in range(0, len(frames), _WRITTEN_TOGETHER):
+            order_ids, parts = zip(*frames[start : start + _WRITTEN_TOGETHER], strict=True)
+            self._command(order_ids, b"".join(parts), Action.ORDER_NOT_SENT)
+            for order_id in order_ids:
+                self._session.ids.order_id_seen(order_id)
+
+    def _frame(self, order_id: int, contract: IBContract | Contract, order: Order) -> bytes:
+        data = self._encoded(order_id, contract, order)
+        if data is not None:
+            return data
+        target = contract_to_ibapi(contract) if isinstance(contract, IBContract) else contract
+        return self._session.encode(lambda ib: ib.placeOrder(order_id, target, order))
 
     def _encoded(
         self, order_id: int, contract: IBContract | Contract, order: Order
@@ -220,7 +243,7 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         terms = OrderCancel()
         terms.manualOrderCancelTime = manual_cancel_time
         data = self._session.encode(lambda ib: ib.cancelOrder(order_id, terms))
-        self._command(order_id, data, Action.CANCEL_NOT_SENT)
+        self._command((order_id,), data, Action.CANCEL_NOT_SENT)
 
     def exercise_options(
         self,
@@ -246,15 +269,18 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         data = self._session.encode(
             lambda ib: exercise(ib, order_id, *terms, int(is_override), *_EXERCISE_EXTRAS)
         )
-        self._command(order_id, data, Action.ORDER_NOT_SENT)
+        self._command((order_id,), data, Action.ORDER_NOT_SENT)
         self._session.ids.order_id_seen(order_id)
 
-    def _command(self, order_id: int, data: bytes, if_dropped: Action) -> None:
+    def _command(self, order_ids: tuple[int, ...], data: bytes, if_dropped: Action) -> None:
         def dropped(error: PoseiError) -> None:
-            problem = OrderProblem(order_id, _NOT_CONNECTED, error.message, "", if_dropped)
-            self._deliver_order("order_problem", problem)
+            for order_id in order_ids:
+                problem = OrderProblem(order_id, _NOT_CONNECTED, error.message, "", if_dropped)
+                self._deliver_order("order_problem", problem)
 
-        self._session.scheduler.submit(Command(data, Lane.ORDER, on_dropped=dropped))
+        self._session.scheduler.submit(
+            Command(data, Lane.ORDER, on_dropped=dropped, messages=len(order_ids))
+        )
 
     # --- questions --------------------------------------------------------------------------------
 
@@ -333,7 +359,9 @@ class InteractiveBrokersClientOrderMixin(ClientPart):
         wanted = ExecutionFilter()
         wanted.acctCode = account
         if self._session.server_version >= _EXECUTION_DAYS_FROM:
-            wanted.lastNDays = _EXECUTION_DAYS  # or what filled before midnight is lost at a restart
+            wanted.lastNDays = (
+                _EXECUTION_DAYS  # or what filled before midnight is lost at a restart
+            )
         if since_ns:
             moment = datetime.fromtimestamp(since_ns // 1_000_000_000, UTC)
             wanted.time = moment.strftime("%Y%m%d-%H:%M:%S")

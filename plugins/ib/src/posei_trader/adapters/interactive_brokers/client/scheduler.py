@@ -53,6 +53,7 @@ class Command:
         cost: What a historical request counts for.
         on_sent: Called when it was written to the socket.
         on_dropped: Called when it never will be.
+        messages: How many frames these are.
     """
 
     data: bytes
@@ -60,6 +61,7 @@ class Command:
     cost: HistoricalCost | None = None
     on_sent: Callable[[], None] | None = None
     on_dropped: Callable[[PoseiError], None] | None = None
+    messages: int = 1
 
 
 @final
@@ -109,7 +111,7 @@ class Scheduler:
             )
         if command.lane is Lane.ORDER and not lane:
             now = self._clock.timestamp_ns()
-            if self._messages.delay_ns(now, is_order=True) == 0:
+            if self._messages.delay_ns(now, is_order=True, count=command.messages) == 0:
                 self._send(command, now)  # what waits in other lanes keeps its timer
                 return
         lane.append(command)
@@ -198,7 +200,8 @@ class Scheduler:
     def _next(self, now: int) -> tuple[Command | None, int | None]:
         """Return what goes now; else how long to wait, None for "until something changes"."""
         if self._orders:
-            delay = self._messages.delay_ns(now, is_order=True)
+            count = self._orders[0].messages
+            delay = self._messages.delay_ns(now, is_order=True, count=count)
             return (self._orders.popleft(), None) if delay == 0 else (None, delay)
         if not self._requests and not self._historical:
             return None, None
@@ -225,7 +228,7 @@ class Scheduler:
         return None, soonest
 
     def _send(self, command: Command, now: int) -> None:
-        self._messages.spend(now)
+        self._messages.spend(now, command.messages)
         if command.cost is not None:
             self._history.spend(command.cost, now)
         self._write(command.data)

@@ -97,13 +97,19 @@ class OrderCommands:
             self._deny(orders, _reason(error))
             return
         ids = {order.client_order_id: self._client.next_order_id() for order in orders}
-        is_group = bool(parents)
+        group: list[tuple[int, IBContract, IBOrder]] = []
         for order, (contract, ib_order) in zip(orders, prepared, strict=True):
+            order_id = ids[order.client_order_id]
             parent = parents.get(order.client_order_id)
             ib_order.parentId = 0 if parent is None else ids.get(parent, self._known_id(parent))
-            ib_order.transmit = not is_group or order is orders[-1]
-            self._announce(order, ids[order.client_order_id], ib_order.parentId)
-            self._place(order, ids[order.client_order_id], contract, ib_order)
+            ib_order.transmit = not parents or order is orders[-1]
+            self._announce(order, order_id, ib_order.parentId)
+            if parents:
+                group.append((order_id, contract, ib_order))
+            else:
+                self._place(order, order_id, contract, ib_order)
+        if group:
+            self._place_group(orders, group)
 
     def encode(self, order: Order, working: WorkingTerms) -> tuple[IBContract, IBOrder]:
         """Return IB's contract and order for ours, every term checked.
@@ -198,11 +204,23 @@ class OrderCommands:
         try:
             self._client.place_order(order_id, contract, ib_order, is_change=is_change)
         except PoseiError as error:
-            tracked = self._ledger.get(order.client_order_id)
-            if tracked is not None:
-                kind = t.ProblemKind.CHANGE_NOT_SENT if is_change else t.ProblemKind.NOT_SENT
-                problem = t.ProblemSeen(kind, error.code or 0, _reason(error))
-                self._inbox.happened(tracked, problem)
+            kind = t.ProblemKind.CHANGE_NOT_SENT if is_change else t.ProblemKind.NOT_SENT
+            self._not_placed(order, kind, error)
+
+    def _place_group(
+        self, orders: Sequence[Order], group: Sequence[tuple[int, IBContract, IBOrder]]
+    ) -> None:
+        """Write orders to the wire that IB holds back until the last has come: all or none."""
+        try:
+            self._client.place_orders(group)
+        except PoseiError as error:
+            for order in orders:
+                self._not_placed(order, t.ProblemKind.NOT_SENT, error)
+
+    def _not_placed(self, order: Order, kind: t.ProblemKind, error: PoseiError) -> None:
+        tracked = self._ledger.get(order.client_order_id)
+        if tracked is not None:
+            self._inbox.happened(tracked, t.ProblemSeen(kind, error.code or 0, _reason(error)))
 
     def _deny(self, orders: Sequence[Order], reason: str) -> None:
         now = self._clock.timestamp_ns()
