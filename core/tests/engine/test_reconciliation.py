@@ -343,6 +343,43 @@ async def test_a_position_that_was_closed_unseen_is_closed_without_inventing_pro
     assert result.lines[0] == "AAPL.SIM: the venue holds 0, we knew of 10"
 
 
+async def test_a_position_that_is_ahead_of_its_execution_books_nothing(caplog):
+    """The execution came between the venue's answers, and its message was lost."""
+    rig = with_market(gated())
+    await reconciled(rig)
+    rig.venue.extra_positions[AAPL] = (Decimal(4), Decimal(90))
+    early = await rig.exec_client.generate_mass_status()
+    late = msgspec.structs.replace(early, fills=(fill_report(),))
+    answers = [early, late]
+
+    async def told(_since_ns=0):
+        return answers.pop(0)
+
+    rig.exec_client.generate_mass_status = told
+    result = await reconciled(rig)
+    assert not any("the venue holds" in line for line in result.lines)
+    (fill,) = [fill for order in rig.cache.orders() for fill in order.fills]
+    assert fill.trade_id == "X-1"
+    assert rig.cache.positions_open()[0].signed_qty == 4
+
+
+async def test_positions_that_differ_otherwise_at_every_answer_end_the_attempt(caplog):
+    rig = with_market(gated())
+    await reconciled(rig)
+    rig.venue.extra_positions[AAPL] = (Decimal(4), Decimal(90))
+    ask = rig.exec_client.generate_mass_status
+
+    async def restless(since_ns=0):
+        units, price = rig.venue.extra_positions[AAPL]
+        rig.venue.extra_positions[AAPL] = (units + 1, price)
+        return await ask(since_ns)
+
+    rig.exec_client.generate_mass_status = restless
+    with pytest.raises(ReconciliationFailed, match="keep coming"):
+        await reconciled(rig)
+    assert rig.cache.positions_open() == []
+
+
 async def test_executions_that_keep_coming_end_the_attempt():
     rig = with_market(gated())
     ask = rig.exec_client.generate_mass_status

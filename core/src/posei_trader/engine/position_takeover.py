@@ -48,13 +48,30 @@ class PositionTakeover:
             ReconciliationFailed: a difference cannot be booked; names it.
         """
         venue = {report.instrument_id: report for report in status.positions}
-        held = {
-            position.instrument_id
-            for position in self._cache.positions_open()
-            if position.account_id == status.account_id
-        }
-        for instrument_id in sorted({*venue, *held}):
+        for instrument_id in self._differences(status):
             self._take_position(instrument_id, venue.get(instrument_id), status, client_id)
+
+    def gaps(self, status: ExecutionMassStatus) -> dict[InstrumentId, Decimal]:
+        """Return by how much the venue's positions differ from ours, where that is to be booked."""
+        gaps = self._differences(status)
+        if self._takeover.adopts:
+            return gaps
+        return {name: gap for name, gap in gaps.items() if self._ours(name, status.account_id)}
+
+    def _differences(self, status: ExecutionMassStatus) -> dict[InstrumentId, Decimal]:
+        told = {report.instrument_id: report.signed_qty for report in status.positions}
+        for position in self._cache.positions_open():
+            if position.account_id == status.account_id:
+                name = position.instrument_id
+                told[name] = told.get(name, Decimal(0)) - position.signed_qty
+        return {name: gap for name, gap in sorted(told.items()) if gap}
+
+    def _ours(self, instrument_id: InstrumentId, account_id: AccountId) -> list[Position]:
+        return [
+            position
+            for position in self._cache.positions_open(instrument_id)
+            if position.account_id == account_id
+        ]
 
     def _take_position(
         self,
@@ -63,15 +80,9 @@ class PositionTakeover:
         status: ExecutionMassStatus,
         client_id: ClientId,
     ) -> None:
-        ours = [
-            position
-            for position in self._cache.positions_open(instrument_id)
-            if position.account_id == status.account_id
-        ]
+        ours = self._ours(instrument_id, status.account_id)
         held = sum((position.signed_qty for position in ours), Decimal(0))
         told = Decimal(0) if report is None else report.signed_qty
-        if held == told:
-            return
         if not self._takeover.adopts and not ours:
             self._engine.counters.add("external_positions_ignored", report)
             return

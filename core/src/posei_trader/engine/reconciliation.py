@@ -15,6 +15,8 @@ from posei_trader.model.identifiers import ClientId, VenueOrderId
 from posei_trader.model.requests import QueryOrder
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from posei_trader.engine.cache import Cache
     from posei_trader.engine.execution import ExecutionEngine
     from posei_trader.engine.takeover import Takeover
@@ -67,23 +69,40 @@ class Reconciler:
         """Fetch the venue's truth and take it over.
 
         Raises:
-            RetryLater: a part did not come; nothing was changed.
+            RetryLater: a part did not come; what came was true, and was taken over.
             ReconciliationFailed: what came cannot be understood.
         """
         since = 0
         if lookback_mins is not None:
             since = max(0, self._clock.timestamp_ns() - lookback_mins * _NANOS_PER_MINUTE)
-        status = await self._consistent(client, since)
-        await self._load_instruments(client, status)
-        missing = await self._ask_for_missing(client, status)
-        self._takeover.collect()
-        with collector_paused(), self._engine.kept_together():
-            self._take(status, missing, client.client_id)
-        lines = self._takeover.collect()
-        for line in lines:
-            _log.warning("%s: %s", client.client_id, line)
+        try:
+            await self._agree(client, since)
+        finally:
+            lines = self._takeover.collect()
+            for line in lines:
+                _log.warning("%s: %s", client.client_id, line)
         _log.info("%s agrees with us after %d changes", client.client_id, len(lines))
         return Reconciliation(client.client_id, lines)
+
+    async def _agree(self, client: ExecClient, since: int) -> None:
+        """Take over orders and executions, then positions, whose differences are told twice.
+
+        An execution may come between the questions, and its message be lost: then the positions
+        count what the executions do not tell yet.
+        """
+        before: dict[InstrumentId, Decimal] = {}
+        for _ in range(_ATTEMPTS):
+            status = await self._consistent(client, since)
+            await self._load_instruments(client, status)
+            missing = await self._ask_for_missing(client, status)
+            with collector_paused(), self._engine.kept_together():
+                self._take(status, missing, client.client_id)
+                gaps = self._positions.gaps(status)
+                if not gaps or gaps == before:
+                    self._positions.take(status, client.client_id)
+                    return
+            before = gaps
+        raise _never_at_rest(client.client_id)
 
     async def _consistent(self, client: ExecClient, since: int) -> ExecutionMassStatus:
         """Ask until no execution came in between: orders and positions are of one moment then."""
@@ -92,12 +111,7 @@ class Reconciler:
             status = await client.generate_mass_status(since)
             if self._engine.fills_seen == before:
                 return status
-        raise ReconciliationFailed(
-            "executions keep coming while the venue is asked",
-            field=client.client_id,
-            value=f"{_ATTEMPTS} attempts",
-            remedy="find out who trades in this account, then start again",
-        )
+        raise _never_at_rest(client.client_id)
 
     async def _load_instruments(self, client: ExecClient, status: ExecutionMassStatus) -> None:
         wanted: set[InstrumentId] = {report.instrument_id for report in status.orders}
@@ -161,7 +175,15 @@ class Reconciler:
                 self._takeover.take_fill(fill, client_id)
         for order, found in missing:
             self._takeover.settle_missing(order, found, client_id)
-        self._positions.take(status, client_id)
+
+
+def _never_at_rest(client_id: ClientId) -> ReconciliationFailed:
+    return ReconciliationFailed(
+        "executions keep coming while the venue is asked",
+        field=client_id,
+        value=f"{_ATTEMPTS} attempts",
+        remedy="find out who trades in this account, then start again",
+    )
 
 
 def _when(fill: FillReport) -> int:
