@@ -223,20 +223,27 @@ class OrderCommands:
             self._inbox.happened(tracked, t.ProblemSeen(kind, error.code or 0, _reason(error)))
 
     def _deny(self, orders: Sequence[Order], reason: str) -> None:
-        now = self._clock.timestamp_ns()
         for order in orders:
-            terms = order.terms
-            self._sink.order_event(
-                ev.OrderDenied(
-                    trader_id=terms.trader_id,
-                    strategy_id=terms.strategy_id,
-                    instrument_id=terms.instrument_id,
-                    client_order_id=terms.client_order_id,
-                    ts_event=now,
-                    ts_init=now,
-                    reason=reason,
-                )
+            self._refuse(ev.OrderDenied, order, reason)
+
+    def _refuse(
+        self,
+        kind: type[ev.OrderDenied | ev.OrderModifyRejected | ev.OrderCancelRejected],
+        order: Order,
+        reason: str,
+    ) -> None:
+        terms, now = order.terms, self._clock.timestamp_ns()
+        self._sink.order_event(
+            kind(
+                trader_id=terms.trader_id,
+                strategy_id=terms.strategy_id,
+                instrument_id=terms.instrument_id,
+                client_order_id=terms.client_order_id,
+                ts_event=now,
+                ts_init=now,
+                reason=reason,
             )
+        )
 
     # -- modify ---------------------------------------------------------------------------------
 
@@ -263,26 +270,12 @@ class OrderCommands:
             except PoseiError as error:
                 reason = _reason(error)
         if reason is not None or tracked is None or order_id is None:
-            self._refuse_change(order, reason or "the order is not at IB")
+            self._refuse(ev.OrderModifyRejected, order, reason or "the order is not at IB")
             return
         ib_order.parentId = self._ledger.parent_id(order.client_order_id)
         after = self._inbox.happened(tracked, t.ChangeAsked(wanted))
         if after.asked == wanted:
             self._place(order, order_id, contract, ib_order, is_change=True)
-
-    def _refuse_change(self, order: Order, reason: str) -> None:
-        terms, now = order.terms, self._clock.timestamp_ns()
-        self._sink.order_event(
-            ev.OrderModifyRejected(
-                trader_id=terms.trader_id,
-                strategy_id=terms.strategy_id,
-                instrument_id=terms.instrument_id,
-                client_order_id=terms.client_order_id,
-                ts_event=now,
-                ts_init=now,
-                reason=reason,
-            )
-        )
 
     # -- cancel ---------------------------------------------------------------------------------
 
@@ -296,10 +289,11 @@ class OrderCommands:
         tracked = self._tracked(order)
         order_id = self._ledger.order_id(order.client_order_id)
         if order.is_closed or (tracked is not None and tracked.phase.is_done):
-            self._refuse_cancel(order, f"the order is {order.status} already")
+            self._refuse(ev.OrderCancelRejected, order, f"the order is {order.status} already")
             return
         if tracked is None or order_id is None:
-            self._refuse_cancel(
+            self._refuse(
+                ev.OrderCancelRejected,
                 order,
                 f"{_NOT_OURS}; cancel it there or in TWS, or connect with ibg_client_id=0",
             )
@@ -311,20 +305,6 @@ class OrderCommands:
             kind = t.ProblemKind.CANCEL_NOT_SENT
             problem = t.ProblemSeen(kind, error.code or 0, _reason(error))
             self._inbox.happened(self._ledger.get(order.client_order_id) or tracked, problem)
-
-    def _refuse_cancel(self, order: Order, reason: str) -> None:
-        terms, now = order.terms, self._clock.timestamp_ns()
-        self._sink.order_event(
-            ev.OrderCancelRejected(
-                trader_id=terms.trader_id,
-                strategy_id=terms.strategy_id,
-                instrument_id=terms.instrument_id,
-                client_order_id=terms.client_order_id,
-                ts_event=now,
-                ts_init=now,
-                reason=reason,
-            )
-        )
 
     # -- inside ---------------------------------------------------------------------------------
 
