@@ -146,9 +146,7 @@ class Keeper:
 
     def _flush(self) -> None:
         """Store what waits."""
-        if len(self._waiting) > 1:
-            if self._has_stored_together():
-                return
+        if len(self._waiting) > 1 and not self._has_stored_together():
             self._store.hold()
         self._hand_over()
         try:
