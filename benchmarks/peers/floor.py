@@ -6,7 +6,7 @@ import asyncio
 import time
 from struct import Struct
 
-from meter import Meter, arguments, memory_mb
+from meter import Meter, arguments, memory_mb, pause_s
 
 PREFIX = Struct(">I")
 
@@ -41,8 +41,8 @@ class Bar:
 class Floor(asyncio.Protocol):
     """Split the frames, convert the fields, call."""
 
-    def __init__(self, kind: str, count: int, meter: Meter) -> None:
-        self.kind, self.left, self.meter = kind, count, meter
+    def __init__(self, kind: str, count: int, rate: int, meter: Meter) -> None:
+        self.kind, self.left, self.rate, self.meter = kind, count, rate, meter
         self.rest = b""
         self.is_ready = False
         self.bid = 0.0
@@ -142,7 +142,7 @@ class Floor(asyncio.Protocol):
         int(fields[2]), float(fields[19]), float(fields[20])
         self.filled.append(time.monotonic_ns() - self.began)
         if self.left:
-            asyncio.get_running_loop().call_later(0.03, self.send)
+            asyncio.get_running_loop().call_later(pause_s(self.left, self.rate), self.send)
         else:
             self.meter.report(acknowledged=self.acknowledged, filled=self.filled)
             self.meter.on_done()
@@ -164,13 +164,13 @@ class Floor(asyncio.Protocol):
         self.meter.on_done()
 
 
-async def main(kind: str, port: int, count: int, *, moments: bool) -> None:
+async def main(kind: str, port: int, count: int, rate: int) -> None:
     """Measure one run."""
-    meter = Meter(keeps_moments=moments)
+    meter = Meter(keeps_moments=rate > 0)
     done = asyncio.get_running_loop().create_future()
     meter.on_done = lambda: done.set_result(None)
     transport, _ = await asyncio.get_running_loop().create_connection(
-        lambda: Floor(kind, count, meter), "127.0.0.1", port
+        lambda: Floor(kind, count, rate, meter), "127.0.0.1", port
     )
     await done
     transport.close()
@@ -179,5 +179,5 @@ async def main(kind: str, port: int, count: int, *, moments: bool) -> None:
 
 
 if __name__ == "__main__":
-    kind, port, count, moments = arguments()
-    asyncio.run(main(kind, port, count, moments=moments))
+    kind, port, count, rate = arguments()
+    asyncio.run(main(kind, port, count, rate))

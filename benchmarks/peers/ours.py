@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from meter import Meter, arguments, memory_mb
+from meter import Meter, arguments, memory_mb, pause_s
 from posei_trader.adapters.interactive_brokers.common import IB, IB_VENUE, IBContract
 from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersDataClientConfig,
@@ -64,9 +64,9 @@ class Watch(Strategy):
 class Trade(Strategy):
     """Sends one market order after the other, each when the one before has filled."""
 
-    def __init__(self, node: TradingNode, orders: int) -> None:
+    def __init__(self, node: TradingNode, orders: int, rate: int) -> None:
         super().__init__()
-        self.node, self.left = node, orders
+        self.node, self.left, self.rate = node, orders, rate
         self.began = 0
         self.acknowledged: list[int] = []
         self.filled: list[int] = []
@@ -92,9 +92,8 @@ class Trade(Strategy):
         """Note when the fill was known; go on."""
         self.filled.append(time.monotonic_ns() - self.began)
         if self.left:
-            self.clock.set_time_alert(
-                f"next {self.left}", self.clock.utc_now() + dt.timedelta(milliseconds=30), self.send
-            )
+            pause = dt.timedelta(seconds=pause_s(self.left, self.rate))
+            self.clock.set_time_alert(f"next {self.left}", self.clock.utc_now() + pause, self.send)
         else:
             self.node.stop()
 
@@ -121,9 +120,9 @@ def node_for(port: int, *, trades: bool, store: Path | None = None) -> TradingNo
     return node
 
 
-def stream(kind: str, port: int, *, moments: bool) -> None:
+def stream(kind: str, port: int, rate: int) -> None:
     """Measure ticks."""
-    meter = Meter(keeps_moments=moments)
+    meter = Meter(keeps_moments=rate > 0)
     node = node_for(port, trades=False)
     node.trader.add_strategy(Watch(node, kind, meter))
     node.run()
@@ -131,11 +130,11 @@ def stream(kind: str, port: int, *, moments: bool) -> None:
     node.dispose()
 
 
-def orders(count: int, port: int) -> None:
+def orders(count: int, port: int, rate: int) -> None:
     """Measure orders, with the durable store on."""
     with tempfile.TemporaryDirectory() as folder:
         node = node_for(port, trades=True, store=Path(folder) / "orders.db")
-        strategy = Trade(node, count)
+        strategy = Trade(node, count, rate)
         node.trader.add_strategy(strategy)
         node.run()
         Meter().report(acknowledged=strategy.acknowledged, filled=strategy.filled)
@@ -189,16 +188,16 @@ async def history(count: int, port: int) -> None:
     )
 
 
-def main(kind: str, port: int, count: int, *, moments: bool) -> None:
+def main(kind: str, port: int, count: int, rate: int) -> None:
     """Measure one run."""
     if kind == "orders":
-        orders(count, port)
+        orders(count, port, rate)
     elif kind == "history":
         asyncio.run(history(count, port))
     else:
-        stream(kind, port, moments=moments)
+        stream(kind, port, rate)
 
 
 if __name__ == "__main__":
-    wanted, at, number, keeps = arguments()
-    main(wanted, at, number, moments=keeps)
+    wanted, at, number, pace = arguments()
+    main(wanted, at, number, pace)

@@ -7,7 +7,7 @@ import datetime as dt
 import time
 
 import ib_async
-from meter import Meter, arguments, memory_mb
+from meter import Meter, arguments, memory_mb, pause_s
 
 CONTRACT = ib_async.Stock("AAPL", "SMART", "USD")
 
@@ -21,9 +21,9 @@ async def connected(port: int) -> ib_async.IB:
     return ib
 
 
-async def stream(kind: str, port: int, *, moments: bool) -> None:
+async def stream(kind: str, port: int, rate: int) -> None:
     """Measure ticks."""
-    meter = Meter(keeps_moments=moments)
+    meter = Meter(keeps_moments=rate > 0)
     ib = await connected(port)
     done = asyncio.get_running_loop().create_future()
     meter.on_done = lambda: done.done() or done.set_result(None)
@@ -50,12 +50,12 @@ async def stream(kind: str, port: int, *, moments: bool) -> None:
     ib.disconnect()
 
 
-async def orders(count: int, port: int) -> None:
+async def orders(count: int, port: int, rate: int) -> None:
     """Measure orders, one at a time."""
     ib = await connected(port)
     acknowledged, filled = [], []
     await asyncio.sleep(0.5)
-    for _ in range(count):
+    for left in reversed(range(count)):
         done = asyncio.get_running_loop().create_future()
         moments = {}
 
@@ -77,7 +77,7 @@ async def orders(count: int, port: int) -> None:
         await asyncio.wait_for(done, 30)
         acknowledged.append(moments["acknowledged"] - began)
         filled.append(moments["filled"] - began)
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(pause_s(left, rate))
     Meter().report(acknowledged=acknowledged, filled=filled)
     ib.disconnect()
 
@@ -99,10 +99,10 @@ async def history(count: int, port: int) -> None:
 
 
 if __name__ == "__main__":
-    wanted, at, number, keeps = arguments()
+    wanted, at, number, pace = arguments()
     if wanted == "orders":
-        asyncio.run(orders(number, at))
+        asyncio.run(orders(number, at, pace))
     elif wanted == "history":
         asyncio.run(history(number, at))
     else:
-        asyncio.run(stream(wanted, at, moments=keeps))
+        asyncio.run(stream(wanted, at, pace))

@@ -10,7 +10,7 @@ from ibapi.client import EClient
 from ibapi.contract import Contract
 from ibapi.order import Order
 from ibapi.wrapper import EWrapper
-from meter import Meter, arguments, memory_mb
+from meter import Meter, arguments, memory_mb, pause_s
 
 
 def aapl() -> Contract:
@@ -24,9 +24,9 @@ def aapl() -> Contract:
 class Program(EWrapper, EClient):
     """What the documentation shows: one class that is both."""
 
-    def __init__(self, kind: str, count: int, meter: Meter) -> None:
+    def __init__(self, kind: str, count: int, rate: int, meter: Meter) -> None:
         EClient.__init__(self, self)
-        self.kind, self.meter, self.left = kind, meter, count
+        self.kind, self.meter, self.left, self.rate = kind, meter, count, rate
         self.total = count
         self.bid = 0.0
         self.order_id = 0
@@ -122,15 +122,15 @@ class Program(EWrapper, EClient):
             self.acknowledged.append(now)
         self.filled.append(now)
         if self.left:
-            threading.Timer(0.03, self.send).start()
+            threading.Timer(pause_s(self.left, self.rate), self.send).start()
         else:
             self.finish()
 
 
-def main(kind: str, port: int, count: int, *, moments: bool) -> None:
+def main(kind: str, port: int, count: int, rate: int) -> None:
     """Measure one run."""
-    meter = Meter(keeps_moments=moments)
-    program = Program(kind, count, meter)
+    meter = Meter(keeps_moments=rate > 0)
+    program = Program(kind, count, rate, meter)
     program.connect("127.0.0.1", port, 1)
     try:
         program.run()
@@ -146,5 +146,5 @@ def main(kind: str, port: int, count: int, *, moments: bool) -> None:
 
 
 if __name__ == "__main__":
-    wanted, at, number, keeps = arguments()
-    main(wanted, at, number, moments=keeps)
+    wanted, at, number, pace = arguments()
+    main(wanted, at, number, pace)

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 
-from meter import Meter, arguments, memory_mb
+from meter import Meter, arguments, memory_mb, pause_s
 from nautilus_trader.adapters.interactive_brokers.common import IB, IB_VENUE, IBContract
 from nautilus_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersDataClientConfig,
@@ -62,9 +62,9 @@ class Watch(Strategy):
 class Trade(Strategy):
     """Sends one market order after the other."""
 
-    def __init__(self, orders: int, meter: Meter) -> None:
+    def __init__(self, orders: int, rate: int, meter: Meter) -> None:
         super().__init__()
-        self.left, self.meter = orders, meter
+        self.left, self.rate, self.meter = orders, rate, meter
         self.began = 0
         self.acknowledged, self.filled = [], []
 
@@ -89,16 +89,15 @@ class Trade(Strategy):
         """Note when the fill was known; go on."""
         self.filled.append(time.monotonic_ns() - self.began)
         if self.left:
-            self.clock.set_time_alert(
-                f"next {self.left}", self.clock.utc_now() + dt.timedelta(milliseconds=30), self.send
-            )
+            pause = dt.timedelta(seconds=pause_s(self.left, self.rate))
+            self.clock.set_time_alert(f"next {self.left}", self.clock.utc_now() + pause, self.send)
         else:
             self.meter.on_done()
 
 
-def run(kind: str, port: int, count: int, *, moments: bool) -> None:
+def run(kind: str, port: int, count: int, rate: int) -> None:
     """Run a node until the last tick or fill."""
-    meter = Meter(keeps_moments=moments)
+    meter = Meter(keeps_moments=rate > 0)
     provider = InteractiveBrokersInstrumentProviderConfig(load_ids=frozenset({str(AAPL)}))
     shared = {
         "ibg_host": "127.0.0.1",
@@ -126,7 +125,7 @@ def run(kind: str, port: int, count: int, *, moments: bool) -> None:
     node.build()
     if hasattr(node.portfolio, "set_specific_venue"):  # older releases
         node.portfolio.set_specific_venue(IB_VENUE)
-    strategy = Trade(count, meter) if trades else Watch(kind, meter)
+    strategy = Trade(count, rate, meter) if trades else Watch(kind, meter)
     node.trader.add_strategy(strategy)
     meter.on_done = lambda: threading.Thread(target=node.stop, daemon=True).start()
     node.run()
@@ -165,8 +164,8 @@ async def history(count: int, port: int) -> None:
 
 
 if __name__ == "__main__":
-    wanted, at, number, keeps = arguments()
+    wanted, at, number, pace = arguments()
     if wanted == "history":
         asyncio.run(history(number, at))
     else:
-        run(wanted, at, number, moments=keeps)
+        run(wanted, at, number, pace)

@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import time
 
-from meter import Meter, arguments, memory_mb
+from meter import Meter, arguments, memory_mb, pause_s
 from nautilus_trader.core import nautilus_pyo3
 from nautilus_trader.core.nautilus_pyo3 import interactive_brokers as ib
 from nautilus_trader.core.nautilus_pyo3 import live
@@ -46,9 +46,9 @@ class Watch(nautilus_pyo3.Strategy):
 class Trade(nautilus_pyo3.Strategy):
     """Sends one market order after the other, each when the one before has filled."""
 
-    def begin(self, orders: int, meter: Meter) -> Trade:
+    def begin(self, orders: int, rate: int, meter: Meter) -> Trade:
         """Take what its constructor has no room for."""
-        self.left, self.meter = orders, meter
+        self.left, self.rate, self.meter = orders, rate, meter
         self.began = 0
         self.acknowledged, self.filled = [], []
         return self
@@ -85,14 +85,14 @@ class Trade(nautilus_pyo3.Strategy):
         self.on_order_updated(event)
         self.filled.append(time.monotonic_ns() - self.began)
         if self.left:
-            self.next(f"next {self.left}", 0.03)
+            self.next(f"next {self.left}", pause_s(self.left, self.rate))
         else:
             self.meter.on_done()
 
 
-def run(kind: str, port: int, count: int, *, moments: bool) -> None:
+def run(kind: str, port: int, count: int, rate: int) -> None:
     """Run a node until the last tick or fill, and end there: its stop takes ten seconds."""
-    meter = Meter(keeps_moments=moments)
+    meter = Meter(keeps_moments=rate > 0)
     provider = ib.InteractiveBrokersInstrumentProviderConfig(load_ids={AAPL})
     shared = {
         "host": "127.0.0.1",
@@ -126,7 +126,7 @@ def run(kind: str, port: int, count: int, *, moments: bool) -> None:
             ib.InteractiveBrokersExecClientConfig(**shared, account_id=ACCOUNT),
             live.RoutingConfig(default=True),
         )
-        strategy = Trade(identity).begin(count, meter)
+        strategy = Trade(identity).begin(count, rate, meter)
     else:
         builder = builder.with_reconciliation(reconciliation=False)
         strategy = Watch(identity).begin(kind, meter)
@@ -167,8 +167,8 @@ async def history(count: int, port: int) -> None:
 
 
 if __name__ == "__main__":
-    wanted, at, number, keeps = arguments()
+    wanted, at, number, pace = arguments()
     if wanted == "history":
         asyncio.run(history(number, at))
     else:
-        run(wanted, at, number, moments=keeps)
+        run(wanted, at, number, pace)

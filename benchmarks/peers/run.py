@@ -32,7 +32,8 @@ ROWS = {
     "l1-2000": Row("l1", 2_000),
     "latency-500": Row("quotes", 1_000, 500),
     "latency-2000": Row("quotes", 4_000, 2_000),
-    "orders": Row("orders", 100),
+    "orders": Row("orders", 120, 500),
+    "orders-idle": Row("orders", 100, 33),
     "start": Row("start", 100),
     "history-100000": Row("history", 100_800),
 }
@@ -92,7 +93,7 @@ def measured(
     """Run a contestant once; a text says why there is no result."""
     server.begin(row)
     command = [python, str(HERE / contestant.script), row.kind]
-    command += [str(server.ports[contestant.port]), str(row.count), "1" if row.rate else "0"]
+    command += [str(server.ports[contestant.port]), str(row.count), str(row.rate)]
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic_ns()
         try:
