@@ -89,9 +89,9 @@ def memory_mb() -> float:
 def pause_s(left: int, rate: int) -> float:
     """Return how long after a fill the next order is sent.
 
-    IB takes 50 messages a second: forty orders in quick succession, then a rest.
+    IB takes 50 messages a second: thirty orders in quick succession, then a rest.
     """
-    return 1.1 if rate > IB_RATE and left % 40 == 0 else 1 / rate
+    return 1.1 if rate > IB_RATE and left % 30 == 0 else 1 / rate
 
 
 def arguments() -> tuple[str, int, int, int]:
