@@ -33,7 +33,7 @@ from posei_trader.model.requests import DataKind, Subscription
 from posei_trader.protocols import HealsGaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
     from posei_trader.config import RoutingConfig
     from posei_trader.engine.bus import ErrorHandler, Handler, MessageBus
@@ -85,6 +85,10 @@ class DataEngine:
     """Deliver a quote."""
     trade_tick: Callable[[TradeTick], None]
     """Deliver a trade."""
+    quote_ticks: Callable[[Sequence[QuoteTick]], None]
+    """Deliver quotes of one instrument that came together."""
+    trade_ticks: Callable[[Sequence[TradeTick]], None]
+    """Deliver trades of one instrument that came together."""
     instrument_status: Callable[[InstrumentStatus], None]
     """Deliver a change of market state."""
     index_price: Callable[[IndexPriceUpdate], None]
@@ -114,24 +118,28 @@ class DataEngine:
         self._lost: dict[ClientId, ConnectionChange] = {}
         self.counters = counters = Counters("DataEngine")
         self._intake = intake = Intake(clock, self._config, counters, self._announce_dropped)
-        self.quote_tick = TickFlow(
+        quotes = TickFlow(
             DataKind.QUOTE_TICKS,
             "quotes",
             bus,
             cache.quote_ring,
             intake,
+            clock,
             counters,
             validates=self._validate,
-        ).deliver
-        self.trade_tick = TickFlow(
+        )
+        self.quote_tick, self.quote_ticks = quotes.deliver, quotes.deliver_all
+        trades = TickFlow(
             DataKind.TRADE_TICKS,
             "trades",
             bus,
             cache.trade_ring,
             intake,
+            clock,
             counters,
             validates=self._validate,
-        ).deliver
+        )
+        self.trade_tick, self.trade_ticks = trades.deliver, trades.deliver_all
 
         conditions = Conditions(bus, cache, intake)
         self.instrument_status = conditions.instrument_status

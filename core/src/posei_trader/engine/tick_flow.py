@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 from posei_trader.model.requests import DataKind
 from posei_trader.model.ticks import QuoteTick, TradeTick
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
     from posei_trader.engine.bus import MessageBus, Topic
     from posei_trader.engine.counters import Counters
     from posei_trader.engine.intake import Intake
     from posei_trader.model.identifiers import InstrumentId
+    from posei_trader.protocols import Clock
 
 __all__ = ["Route", "TickFlow"]
+
+_LOOK_EVERY: Final = 4
+"""After how many ticks that came together the clock is looked at."""
 
 ItemT = TypeVar("ItemT")
 TickT = TypeVar("TickT", QuoteTick, TradeTick)
@@ -45,12 +49,14 @@ class TickFlow(Generic[TickT]):
         bus: Where they are published.
         ring_of: Returns where the cache keeps those of an instrument.
         intake: Lets them wait when listeners are slower than the stream.
+        clock: Time.
         counters: Where those are counted that come out of sequence.
         validates: Whether a tick that is older than the last one is dropped.
     """
 
     __slots__ = (
         "_bus",
+        "_clock",
         "_counters",
         "_intake",
         "_kind",
@@ -67,6 +73,7 @@ class TickFlow(Generic[TickT]):
         bus: MessageBus,
         ring_of: Callable[[InstrumentId], deque[TickT]],
         intake: Intake,
+        clock: Clock,
         counters: Counters,
         *,
         validates: bool,
@@ -76,6 +83,7 @@ class TickFlow(Generic[TickT]):
         self._bus = bus
         self._ring_of: Callable[[InstrumentId], deque[TickT]] = ring_of
         self._intake = intake
+        self._clock = clock
         self._counters = counters
         self._validates = validates
         self._routes: dict[InstrumentId, Route[TickT]] = {}
@@ -86,9 +94,7 @@ class TickFlow(Generic[TickT]):
         if tick.ts_init >= self._intake.closes_at and not self._intake.admits():
             self._wait(tick)
             return
-        route = self._routes.get(tick.instrument_id)
-        if route is None:
-            route = self._route_of(tick.instrument_id)
+        route = self._routes.get(tick.instrument_id) or self._route_of(tick.instrument_id)
         ts_event = tick.ts_event
         if ts_event < route.ts_last and self._validates:
             self._counters.add(f"{self._name}_out_of_sequence_dropped", tick)
@@ -102,15 +108,38 @@ class TickFlow(Generic[TickT]):
             except Exception as error:  # noqa: BLE001  one listener may not stop the others
                 topic.failed(handler, error)
 
+    def deliver_all(self, ticks: Sequence[TickT]) -> None:
+        """Deliver ticks of one instrument that came together, as `deliver` does each."""
+        intake, validates = self._intake, self._validates
+        route = self._route_of(ticks[0].instrument_id)
+        topic, keep = route.topic, route.keep
+        now = 0
+        for number, tick in enumerate(ticks):
+            if not number % _LOOK_EVERY:
+                now = self._clock.timestamp_ns()
+            if now >= intake.closes_at and not intake.admits():
+                self._wait(tick)
+                continue
+            ts_event = tick.ts_event
+            if ts_event < route.ts_last and validates:
+                self._counters.add(f"{self._name}_out_of_sequence_dropped", tick)
+                continue
+            route.ts_last = ts_event
+            keep(tick)
+            for handler in topic.handlers:
+                try:
+                    handler(tick)
+                except Exception as error:  # noqa: BLE001  one listener may not stop the others
+                    topic.failed(handler, error)
+
     def _wait(self, tick: TickT) -> None:
-        route = self._routes.get(tick.instrument_id) or self._route_of(tick.instrument_id)
-        stream = route.label
+        stream = self._route_of(tick.instrument_id).label
         is_state = self._kind is DataKind.QUOTE_TICKS
         self._intake.hold(self._late, tick, state=stream if is_state else None, stream=stream)
 
     def _late(self, tick: TickT) -> None:
         """Deliver a tick that has waited."""
-        route = self._routes.get(tick.instrument_id) or self._route_of(tick.instrument_id)
+        route = self._route_of(tick.instrument_id)
         if tick.ts_event < route.ts_last and self._validates:
             self._counters.add(f"{self._name}_out_of_sequence_dropped", tick)
             return
@@ -119,6 +148,9 @@ class TickFlow(Generic[TickT]):
         route.topic.publish(tick)
 
     def _route_of(self, instrument_id: InstrumentId) -> Route[TickT]:
+        known = self._routes.get(instrument_id)
+        if known is not None:
+            return known
         topic = self._bus.topic(f"data.{self._name}.{instrument_id}")
         route = self._routes[instrument_id] = Route(
             self._ring_of(instrument_id), topic, (self._kind, instrument_id)

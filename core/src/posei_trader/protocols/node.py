@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from posei_trader.model.accounts import AccountPnl, AccountState
     from posei_trader.model.bars import Bar
@@ -97,6 +97,12 @@ class DataSink(Protocol):
 
     def trade_tick(self, tick: TradeTick) -> None:
         """Deliver a trade."""
+
+    def quote_ticks(self, ticks: Sequence[QuoteTick]) -> None:
+        """Deliver quotes of one instrument that came together; cheaper than one by one."""
+
+    def trade_ticks(self, ticks: Sequence[TradeTick]) -> None:
+        """Deliver trades of one instrument that came together; cheaper than one by one."""
 
     def bar(self, bar: Bar) -> None:
         """Deliver a complete bar, or a revision of one that is marked so."""

@@ -170,6 +170,7 @@ class InteractiveBrokersClient(
         )
         self._session = session
         self._fast: dict[int, Callable[[bytes], None]] = {}
+        self._runs: dict[int, Callable[[list[bytes]], bool]] = {}
         self._decoder: MessageDecoder | None = None
         self._init_connection(
             session,
@@ -228,14 +229,20 @@ class InteractiveBrokersClient(
 
     # --- the gateway of all messages --------------------------------------------------------------
 
-    def _process_message(self, message_id: int, payload: bytes) -> None:
-        """Decode one message and hand it to whom it concerns; never raises.
+    def _process_message(self, message_id: int, payload: bytes | list[bytes]) -> bool:
+        """Decode what came and hand it to whom it concerns; never raises.
 
         Args:
             message_id: As on the wire: above 200 the payload is protobuf; -1 for the version reply
                 of the handshake, which has none.
-            payload: What follows the id.
+            payload: What follows the id; for a run of ticks that came in one piece, the whole
+                messages, ids and all.
+
+        Returns:
+            False for a run that has to come message by message, because one of them is unusual.
         """
+        if isinstance(payload, list):
+            return self._process_run(message_id, payload)
         decode = self._fast.get(message_id)
         try:
             if decode is not None:
@@ -246,6 +253,16 @@ class InteractiveBrokersClient(
                 self._process_other(message_id, payload)
         except Exception as error:  # noqa: BLE001 - whatever the bytes are, the next message is unharmed
             self._malformed(message_id, payload, error)
+        return True
+
+    def _process_run(self, message_id: int, frames: list[bytes]) -> bool:
+        decode = self._runs.get(message_id)
+        if decode is None:
+            return False
+        try:
+            return decode(frames)
+        except Exception:  # noqa: BLE001 - message by message it shows which one is malformed
+            return False
 
     def _process_other(self, message_id: int, payload: bytes) -> None:
         if self._decoder is None:
@@ -294,7 +311,9 @@ class InteractiveBrokersClient(
         self._decoder = MessageDecoder(server_version)
         self._orders_opened(server_version)
         router = self._market_data.router
-        self._fast = FastText(server_version, router).table()
+        text = FastText(server_version, router)
+        self._fast = text.table()
+        self._runs = text.runs()
         self._fast[CONTRACT_DETAILS] = self._read_contract_text(server_version)
         if server_version >= BINARY_FROM:
             from posei_trader.adapters.interactive_brokers.wire.fast_protobuf import (  # noqa: PLC0415 - older releases of ibapi have no protobuf

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
         PortfolioPosition,
         Position,
     )
+    from posei_trader.adapters.interactive_brokers.wire.tick_columns import (
+        QuoteColumns,
+        TradeColumns,
+    )
     from posei_trader.errors import PoseiError
 
 __all__ = [
@@ -40,9 +44,11 @@ __all__ = [
     "PnLHandler",
     "PositionHandler",
     "QuoteHandler",
+    "QuoteRunHandler",
     "RealtimeBarHandler",
     "StreamHandler",
     "TradeHandler",
+    "TradeRunHandler",
     "UpToDateBarsHandler",
 ]
 
@@ -72,6 +78,14 @@ class QuoteHandler(StreamHandler, Protocol):
         """Take a quote; `mask` is a `QuoteMask`, sizes are in units of 10^-9."""
 
 
+@runtime_checkable
+class QuoteRunHandler(QuoteHandler, Protocol):
+    """Receives the quotes that came in one piece at once, if they are all of its stream."""
+
+    def quotes(self, run: QuoteColumns) -> None:
+        """Take quotes: each as `quote` would."""
+
+
 class TradeHandler(StreamHandler, Protocol):
     """Receives tick-by-tick trades (`TickKind.LAST`, `TickKind.ALL_LAST`)."""
 
@@ -79,6 +93,14 @@ class TradeHandler(StreamHandler, Protocol):
         self, time_s: int, price: float, size: int | None, mask: int, exchange: str, conditions: str
     ) -> None:
         """Take a trade; `mask` is a `TradeMask`, the size is in units of 10^-9."""
+
+
+@runtime_checkable
+class TradeRunHandler(TradeHandler, Protocol):
+    """Receives the trades that came in one piece at once, if they are all of its stream."""
+
+    def trades(self, run: TradeColumns) -> None:
+        """Take trades: each as `trade` would."""
 
 
 class MidpointHandler(StreamHandler, Protocol):

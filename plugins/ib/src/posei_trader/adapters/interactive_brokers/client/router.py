@@ -16,6 +16,11 @@ if TYPE_CHECKING:
         HistoricalQuote,
         HistoricalTrade,
     )
+    from posei_trader.adapters.interactive_brokers.wire.tick_columns import (
+        LevelOneRow,
+        QuoteColumns,
+        TradeColumns,
+    )
 
 __all__ = ["Router"]
 
@@ -78,6 +83,33 @@ class Router:
         except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
             self._streams.handler_failed(stream.plan.subject)
 
+    def tick_quotes(self, run: QuoteColumns) -> None:
+        """Route quotes that came together: at once where all are of one stream."""
+        if not self._is_taken_whole(run, "quotes"):
+            for row in zip(*run, strict=True):
+                self.tick_quote(*row)
+
+    def tick_trades(self, run: TradeColumns) -> None:
+        """Route trades that came together: at once where all are of one stream."""
+        if not self._is_taken_whole(run, "trades"):
+            for row in zip(*run, strict=True):
+                self.tick_trade(*row)
+
+    def _is_taken_whole(self, run: QuoteColumns | TradeColumns, name: str) -> bool:
+        req_ids = run.req_ids
+        stream = self._by_id.get(req_ids[0])
+        if stream is None or req_ids.count(req_ids[0]) != len(req_ids):
+            return False
+        take = getattr(stream.target, name, None)
+        if take is None:
+            return False
+        stream.received += len(req_ids)
+        try:
+            take(run)
+        except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
+            self._streams.handler_failed(stream.plan.subject)
+        return True
+
     def tick_midpoint(self, req_id: int, time_s: int, price: float) -> None:
         """Route a midpoint."""
         stream = self._stream(req_id)
@@ -113,6 +145,25 @@ class Router:
             stream.target.tick_size(tick_type, size)
         except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
             self._streams.handler_failed(stream.plan.subject)
+
+    def level_one(self, rows: list[LevelOneRow]) -> None:
+        """Route prices and sizes that came together, in their order."""
+        find, streams = self._by_id.get, self._streams
+        for req_id, tick_type, price, size, attributes in rows:
+            stream = find(req_id)
+            if stream is None:
+                streams.late += 1
+                continue
+            stream.received += 1
+            try:
+                if price is None:
+                    stream.sizes[tick_type] = (tick_type, size)
+                    stream.target.tick_size(tick_type, size)
+                else:
+                    stream.prices[tick_type] = (tick_type, price, size, attributes)
+                    stream.target.tick_price(tick_type, price, size, attributes)
+            except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
+                streams.handler_failed(stream.plan.subject)
 
     def tick_string(self, req_id: int, tick_type: int, value: str) -> None:
         """Route a text."""

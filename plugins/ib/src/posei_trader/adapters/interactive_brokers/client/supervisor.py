@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from posei_trader.adapters.interactive_brokers.client.options import ConnectionOptions
+    from posei_trader.adapters.interactive_brokers.wire.framing import Deliver
     from posei_trader.protocols import Gateway
 
 __all__ = ["Supervisor"]
@@ -73,7 +74,7 @@ class Supervisor:
         client_id: int,
         options: ConnectionOptions,
         gateway: Gateway | None,
-        deliver: Callable[[int, bytes], None],
+        deliver: Deliver,
         opened: Callable[[int], None],
     ) -> None:
         self.host, self.port, self.client_id = host, port, client_id

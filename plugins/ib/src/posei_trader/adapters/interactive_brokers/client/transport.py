@@ -12,6 +12,8 @@ from posei_trader.adapters.interactive_brokers.wire.framing import FrameReader, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from posei_trader.adapters.interactive_brokers.wire.framing import Deliver
+
 __all__ = ["GatewaySocket", "open_socket"]
 
 
@@ -23,11 +25,11 @@ class GatewaySocket(asyncio.BufferedProtocol):
     to everything else; uvloop would go on for 31 more.
 
     Args:
-        deliver: Called with (message id, payload) for each message, see `FrameReader`.
+        deliver: Called for each message or run, see `FrameReader`.
         lost: Called once when the connection has ended, with the reason; not after `close`.
     """
 
-    def __init__(self, deliver: Callable[[int, bytes], None], lost: Callable[[str], None]) -> None:
+    def __init__(self, deliver: Deliver, lost: Callable[[str], None]) -> None:
         self._reader = FrameReader(deliver)
         self._lost = lost
         self._transport: asyncio.Transport | None = None
@@ -113,15 +115,16 @@ class GatewaySocket(asyncio.BufferedProtocol):
             self._lost(reason)
 
 
-def _discard(_message_id: int, _payload: bytes) -> None:
+def _discard(_message_id: int, _payload: bytes | list[bytes]) -> bool:
     """Drop what was in the buffer behind the end."""
+    return True
 
 
 async def open_socket(
     host: str,
     port: int,
     seconds: float,
-    deliver: Callable[[int, bytes], None],
+    deliver: Deliver,
     lost: Callable[[str], None],
 ) -> GatewaySocket:
     """Open a TCP connection; deliver and lost as for `GatewaySocket`.

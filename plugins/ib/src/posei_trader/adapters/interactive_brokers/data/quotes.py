@@ -5,11 +5,12 @@ Hot path: everything that a tick needs was resolved when the stream was opened.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.raws import Raws
 from posei_trader.adapters.interactive_brokers.data.repair import Repair
-from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second
+from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second, tail_of
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
 from posei_trader.adapters.interactive_brokers.historical.conversion import is_absent
 from posei_trader.model.bars import NANOS_PER_SECOND
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         OptionComputation,
     )
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
+    from posei_trader.adapters.interactive_brokers.wire.tick_columns import QuoteColumns
 
 BID: Final = frozenset({1, 66})
 ASK: Final = frozenset({2, 67})
@@ -109,6 +111,35 @@ class TickByTickQuotes(Stream):
         )
         self._tail.append(tick)
         self._out(tick)
+
+    def quotes(self, run: QuoteColumns) -> None:
+        """Take quotes of IB's that came together."""
+        raws, bid_sizes, ask_sizes = self._raws, run.bid_sizes, run.ask_sizes
+        bids = list(map(raws.__getitem__, run.bids))
+        asks = list(map(raws.__getitem__, run.asks))
+        is_usual = self._out == self.sink.quote_tick and not raws.has_odd
+        if not (is_usual and all(bid_sizes) and all(ask_sizes)):
+            for _, *quote in zip(*run, strict=True):
+                self.quote(*quote)
+            return
+        self.prevailing.bid_raw, self.prevailing.ask_raw = bids[-1], asks[-1]
+        ticks = list(
+            map(
+                QuoteTick,
+                repeat(self.instrument_id),
+                bids,
+                asks,
+                bid_sizes,
+                ask_sizes,
+                repeat(self._digits),
+                repeat(self._size_digits),
+                [time_s * NANOS_PER_SECOND for time_s in run.times_s],
+                repeat(self.clock.timestamp_ns()),
+            )
+        )
+        self._second, self._tail = tail_of(ticks, run.times_s, self._second, self._tail)
+        self._ts_event = self._second * NANOS_PER_SECOND
+        self.sink.quote_ticks(ticks)
 
     def interrupted(self, reason: str) -> None:
         """Let quotes wait until those that were missed are fetched."""

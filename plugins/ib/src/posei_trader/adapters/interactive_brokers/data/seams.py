@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
     from posei_trader.model.bars import Bar, BarType
 
-__all__ = ["BarSeam", "TickSeam", "bar_repair", "last_second"]
+__all__ = ["BarSeam", "TickSeam", "bar_repair", "last_second", "tail_of"]
 
 TickT = TypeVar("TickT", QuoteTick, TradeTick)
 
@@ -143,6 +143,27 @@ def last_second(ticks: list[TickT], before: list[TickT]) -> tuple[int, list[Tick
         return -1, []
     last = known[-1].ts_event
     return last // NANOS_PER_SECOND, [tick for tick in known if tick.ts_event == last]
+
+
+def tail_of(
+    ticks: list[TickT], times_s: list[int], second: int, tail: list[TickT]
+) -> tuple[int, list[TickT]]:
+    """Return the second of the last of several ticks, and all ticks of it in a row.
+
+    Args:
+        ticks: What came together.
+        times_s: Their seconds.
+        second: The second of what came before.
+        tail: The ticks of it.
+    """
+    last = times_s[-1]
+    start = len(ticks)
+    while start and times_s[start - 1] == last:
+        start -= 1
+    if start or last != second:
+        return last, ticks[start:]
+    tail += ticks
+    return last, tail
 
 
 def said(tick: QuoteTick | TradeTick) -> Hashable:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.quotes import LAST
 from posei_trader.adapters.interactive_brokers.data.raws import Raws
 from posei_trader.adapters.interactive_brokers.data.repair import Repair
-from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second
+from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second, tail_of
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
 from posei_trader.adapters.interactive_brokers.historical.conversion import TRADE_FLAGS
 from posei_trader.model.bars import NANOS_PER_SECOND
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     )
     from posei_trader.adapters.interactive_brokers.data.prevailing import Prevailing
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
+    from posei_trader.adapters.interactive_brokers.wire.tick_columns import TradeColumns
 
 _PAST_LIMIT: Final = 1
 _RT_VOLUME: Final = frozenset({48, 77})
@@ -47,6 +49,10 @@ def aggressor_of(price_raw: int, prevailing: Prevailing) -> AggressorSide:
     if bid is not None and price_raw <= bid and (ask is None or price_raw < ask):
         return _SELLER
     return _NOBODY
+
+
+def _flags_of(side: AggressorSide, mask: int) -> TradeFlag:
+    return (TRADE_FLAGS if side is _NOBODY else _INFERRED_FLAGS)[mask & 3]
 
 
 class _Trades(Stream):
@@ -80,7 +86,6 @@ class _Trades(Stream):
         raw = raws[price]
         digits = self.scale.price_precision(raw) if raws.has_odd else self._digits
         side = aggressor_of(raw, self.prevailing)
-        flags = (TRADE_FLAGS if side is _NOBODY else _INFERRED_FLAGS)[mask & 3]
         number = self._number = self._number + 1
         if ts_event != self._second:
             self._second = ts_event
@@ -95,7 +100,7 @@ class _Trades(Stream):
             _new_id(TradeId, f"{self._prefix}-{number}"),
             ts_event,
             self.clock.timestamp_ns(),
-            flags,
+            _flags_of(side, mask),
         )
         self._tail.append(tick)
         self._out(tick)
@@ -151,6 +156,39 @@ class TickByTickTrades(_Trades):
         if self._is_halted:
             self._say(MarketStatus.OPEN, ts_event)
         self._deliver(price, size, ts_event, mask)
+
+    def trades(self, run: TradeColumns) -> None:
+        """Take trades of IB's that came together."""
+        raws = list(map(self._raws.__getitem__, run.prices))
+        is_usual = self._out == self.sink.trade_tick and not self._raws.has_odd
+        if not is_usual or self._is_halted or not all(run.sizes):
+            for _, *trade in zip(*run, strict=True):
+                self.trade(*trade)
+            return
+        side_of = {raw: aggressor_of(raw, self.prevailing) for raw in set(raws)}
+        sides = list(map(side_of.__getitem__, raws))
+        first, self._number = self._number + 1, self._number + len(raws)
+        prefix = self._prefix
+        ids = [f"{prefix}-{number}" for number in range(first, self._number + 1)]
+        ticks = list(
+            map(
+                TradeTick,
+                repeat(self.instrument_id),
+                raws,
+                run.sizes,
+                repeat(self._digits),
+                repeat(self._size_digits),
+                sides,
+                map(_new_id, repeat(TradeId), ids),
+                [time_s * NANOS_PER_SECOND for time_s in run.times_s],
+                repeat(self.clock.timestamp_ns()),
+                map(_flags_of, sides, run.masks),
+            )
+        )
+        seconds = run.times_s
+        second, self._tail = tail_of(ticks, seconds, self._second // NANOS_PER_SECOND, self._tail)
+        self._second = second * NANOS_PER_SECOND
+        self.sink.trade_ticks(ticks)
 
     def _empty_print(self, price: float, mask: int, ts_event: int) -> None:
         if mask & _PAST_LIMIT and not price:

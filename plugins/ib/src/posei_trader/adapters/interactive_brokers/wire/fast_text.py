@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
+from posei_trader.adapters.interactive_brokers.wire.framing import LEVEL_ONE, TICK_BY_TICK
 from posei_trader.adapters.interactive_brokers.wire.historical_text import HistoricalText
 from posei_trader.adapters.interactive_brokers.wire.sizes import (
     Floats,
@@ -20,6 +21,8 @@ from posei_trader.adapters.interactive_brokers.wire.sizes import (
     parse_average,
 )
 from posei_trader.adapters.interactive_brokers.wire.texts import Texts, text
+from posei_trader.adapters.interactive_brokers.wire.tick_columns import QuoteColumns
+from posei_trader.adapters.interactive_brokers.wire.tick_runs import TickRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +59,7 @@ class FastText:
         self._floats = Floats()
         self._sizes = Sizes()
         self._texts = Texts()
+        self._runs = TickRuns(self._ints, self._floats, self._sizes, self._texts)
         self._history = HistoricalText(server_version, sink)
         self._has_smart_depth = server_version >= _SMART_DEPTH_FROM
 
@@ -73,7 +77,28 @@ class FastText:
             **self._history.table(),
         }
 
+    def runs(self) -> dict[int, Callable[[list[bytes]], bool]]:
+        """Return the decoders of runs; they deliver all of a run, or nothing and say False."""
+        return {TICK_BY_TICK: self._tick_run, LEVEL_ONE: self._level_one_run}
+
     # --- streams ----------------------------------------------------------------------------------
+
+    def _tick_run(self, frames: list[bytes]) -> bool:
+        columns = self._runs.ticks(frames)
+        if columns is None:
+            return False
+        if isinstance(columns, QuoteColumns):
+            self._sink.tick_quotes(columns)
+        else:
+            self._sink.tick_trades(columns)
+        return True
+
+    def _level_one_run(self, frames: list[bytes]) -> bool:
+        rows = self._runs.level_one(frames)
+        if rows is None:
+            return False
+        self._sink.level_one(rows)
+        return True
 
     def _tick_by_tick(self, payload: bytes) -> None:
         fields = payload.split(b"\0")

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
         HistoricalQuote,
         HistoricalTrade,
     )
+    from posei_trader.adapters.interactive_brokers.wire.tick_columns import (
+        LevelOneRow,
+        QuoteColumns,
+        TradeColumns,
+    )
 
 __all__ = ["FastSink"]
 
@@ -59,6 +64,15 @@ class FastSink(Protocol):
         mask: int,
     ) -> None:
         """Take a tick-by-tick quote."""
+
+    def tick_quotes(self, run: QuoteColumns) -> None:
+        """Take tick-by-tick quotes that came together."""
+
+    def tick_trades(self, run: TradeColumns) -> None:
+        """Take tick-by-tick trades that came together."""
+
+    def level_one(self, rows: list[LevelOneRow]) -> None:
+        """Take level-one prices and sizes that came together."""
 
     def tick_midpoint(self, req_id: int, time_s: int, price: float) -> None:
         """Take a tick-by-tick midpoint."""

@@ -42,6 +42,7 @@ UNSET_TEXTS: Final = frozenset(
 """How IB writes a decimal that has no value in text messages; in protobuf it is absent."""
 
 _UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
+_LEAST_UNSET: Final = 2147483647
 _LARGEST_EXPONENT: Final = 30
 _REMEMBERED: Final = 32_768
 _DECIMALS: Final = 9
@@ -96,6 +97,12 @@ def _remember(table: dict[_Key, _Number], key: _Key, number: _Number) -> None:
     table[key] = number
 
 
+def _remember_all(table: dict[_Key, _Number], keys: list[_Key], numbers: list[_Number]) -> None:
+    if len(table) + len(keys) > _REMEMBERED:
+        table.clear()
+    table.update(zip(keys, numbers, strict=True))
+
+
 class Ints(dict[bytes, int]):
     """Whole numbers by their bytes on the wire; an empty one is zero."""
 
@@ -108,6 +115,17 @@ class Ints(dict[bytes, int]):
 class Floats(dict[bytes, float]):
     """Numbers by their bytes on the wire; an empty one is zero."""
 
+    def column(self, keys: list[bytes]) -> list[float]:
+        """Return the numbers of many: those that are all new are not looked at one by one."""
+        found = list(map(self.get, keys))
+        if None not in found:
+            return found  # type: ignore[return-value]  # none is missing
+        if b"" in keys:
+            return list(map(self.__getitem__, keys))
+        numbers = list(map(float, keys))
+        _remember_all(self, keys, numbers)
+        return numbers
+
     def __missing__(self, key: bytes) -> float:
         number = float(key or 0)
         _remember(self, key, number)
@@ -116,6 +134,19 @@ class Floats(dict[bytes, float]):
 
 class Sizes(dict[bytes, "int | None"]):
     """Sizes by their bytes on the wire, computed once each; bounded."""
+
+    def column(self, keys: list[bytes]) -> list[int | None]:
+        """Return the sizes of many: whole ones that are new are not looked at one by one."""
+        found = list(map(self.get, keys))
+        if None not in found:
+            return found
+        if b"" not in keys and b"".join(keys).isdigit():
+            numbers = list(map(int, keys))
+            if max(numbers) < _LEAST_UNSET:
+                sizes: list[int | None] = [number * SIZE_SCALE for number in numbers]
+                _remember_all(self, keys, sizes)
+                return sizes
+        return list(map(self.__getitem__, keys))
 
     def __missing__(self, key: bytes) -> int | None:
         size: int | None

@@ -5,9 +5,12 @@ Sizes are in units of 10^-9 and None where unset; times are UNIX seconds, UTC.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-__all__ = ["QuoteColumns", "TradeColumns"]
+__all__ = ["LevelOneRow", "QuoteColumns", "TradeColumns"]
+
+LevelOneRow: TypeAlias = tuple[int, int, float | None, int | None, int]
+"""Request id, tick type, price, size and attributes; without a price it is a size alone."""
 
 
 class QuoteColumns(NamedTuple):
