@@ -39,6 +39,7 @@ from posei_trader.adapters.interactive_brokers.wire.place_order import (
     PLACE_ORDERS_FROM,
     PlaceOrderEncoder,
 )
+from posei_trader.adapters.interactive_brokers.wire.place_order_text import PlaceOrderTextEncoder
 from posei_trader.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ _NOT_CONNECTED: Final = 504
 class InteractiveBrokersClientOrderMixin(OrderNews):
     """Place and cancel orders, ask about them, and deliver what IB says to the order handlers."""
 
-    _order_encoder: PlaceOrderEncoder | None
+    _order_encoder: PlaceOrderEncoder | PlaceOrderTextEncoder | None
 
     def _init_order(self, session: Session) -> None:
         self._init_news(session)
@@ -126,8 +127,10 @@ class InteractiveBrokersClientOrderMixin(OrderNews):
 
     def _frame(self, order_id: int, contract: IBContract | Contract, order: Order) -> bytes:
         data = self._encoded(order_id, contract, order)
-        if data is not None:
-            return data
+        return self._whole(order_id, contract, order) if data is None else data
+
+    def _whole(self, order_id: int, contract: IBContract | Contract, order: Order) -> bytes:
+        """Return the frame of an order as `ibapi` writes it."""
         target = contract_to_ibapi(contract) if isinstance(contract, IBContract) else contract
         return self._session.encode(lambda ib: ib.placeOrder(order_id, target, order))
 
@@ -147,13 +150,12 @@ class InteractiveBrokersClientOrderMixin(OrderNews):
 
     def _orders_opened(self, server_version: int) -> None:
         """Choose how orders are written on a new connection."""
-        self._order_encoder = None
         if server_version >= PLACE_ORDERS_FROM:
             self._order_encoder = PlaceOrderEncoder(
-                lambda contract: self._session.encode(
-                    lambda ib: ib.placeOrder(0, contract_to_ibapi(contract), Order())
-                )
+                lambda contract: self._whole(0, contract, Order())
             )
+        else:
+            self._order_encoder = PlaceOrderTextEncoder(self._whole)
 
     def bind_manual_orders(self) -> None:
         """Have orders that are entered by hand told to this client and given order ids of its own.

@@ -2,8 +2,8 @@
 
 An order of ours sets a dozen of IB's two hundred terms. `SparseOrder` is `ibapi`'s order that keeps
 only those. What `ibapi` itself writes for the contract and for an order without terms is asked for
-once and kept; an order is that, and its own terms on top. Terms that are not listed here, orders of
-other kinds and servers that speak text are left to `ibapi`.
+once and kept; an order is that, and its own terms on top. Terms that are not listed here and orders
+of other kinds are left to `ibapi`. For servers that take orders as text: :mod:`.place_order_text`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from decimal import Decimal
 
-__all__ = ["PLACE_ORDER", "PLACE_ORDERS_FROM", "PlaceOrderEncoder", "SparseOrder"]
+__all__ = ["PLACE_ORDER", "PLACE_ORDERS_FROM", "TERMS", "PlaceOrderEncoder", "SparseOrder"]
 
 PLACE_ORDER: Final = 203
 """The message id, with protobuf behind it."""
@@ -64,7 +64,7 @@ def _quantity(value: Decimal) -> str | None:
     return None if value == UNSET_DECIMAL else f"{value:f}"
 
 
-_TERMS: Final[dict[str, Callable[[Any], Any]]] = {
+TERMS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
         (
             "account",
@@ -112,7 +112,7 @@ _TERMS: Final[dict[str, Callable[[Any], Any]]] = {
     ),
     "totalQuantity": _quantity,
 }
-"""Terms that every release and every server with protobuf orders takes, and how each is written."""
+"""Terms that every release and every server takes, and how protobuf has each."""
 
 
 @final
@@ -143,7 +143,7 @@ class PlaceOrderEncoder:
         if type(order) is not SparseOrder:
             return None
         terms = vars(order)
-        if not terms.keys() <= _TERMS.keys():
+        if not terms.keys() <= TERMS.keys():
             return None
         template = self._templates.get(contract)
         if template is None:
@@ -153,7 +153,7 @@ class PlaceOrderEncoder:
         request.orderId = order_id
         target = request.order
         for name, value in terms.items():
-            written = _TERMS[name](value)
+            written = TERMS[name](value)
             if written is None:
                 target.ClearField(name)
             else:
