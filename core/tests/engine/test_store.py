@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -152,7 +153,12 @@ def test_what_the_venue_tells_is_stored_at_once_and_what_we_say_ourselves_soon(p
     rig.execution.close_store()
 
 
-async def test_what_the_venue_tells_in_one_turn_is_stored_behind_its_callbacks(path):
+async def turns(count):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_what_the_venue_tells_is_stored_behind_its_callbacks_a_turn_later(path):
     rig = rig_with(path)
     told, stored = [], []
     rig.bus.subscribe("events.order.*", lambda event: told.append((event, kinds_in(path))))
@@ -163,9 +169,32 @@ async def test_what_the_venue_tells_in_one_turn_is_stored_behind_its_callbacks(p
         "OrderFilled",
     ]
     assert all(kinds == [] for _, kinds in told)
-    asyncio.get_running_loop().call_soon(lambda: stored.extend(kinds_in(path)))
-    await asyncio.sleep(0)
-    assert stored == [type(event).__name__ for event, _ in told]
+    asyncio.get_running_loop().call_soon(lambda: stored.append(kinds_in(path)))
+    await turns(2)
+    stored.append(kinds_in(path))
+    assert stored == [[], [type(event).__name__ for event, _ in told]]
+    rig.execution.close_store()
+
+
+async def test_what_has_come_by_then_is_told_before_anything_is_stored(path):
+    rig = rig_with(path)
+    order = rig.limit(AAPL, "BUY", "5", "90.00")
+    await turns(2)
+    before, stored = kinds_in(path), []
+    ours, theirs = socket.socketpair()
+
+    def come():
+        ours.recv(1)
+        stored.append(kinds_in(path))
+        rig.execution.order_event(order.events[2])  # the venue says it again
+
+    with ours, theirs:
+        asyncio.get_running_loop().add_reader(ours, come)
+        theirs.send(b"12")
+        await turns(4)
+        asyncio.get_running_loop().remove_reader(ours)
+    assert stored == [before, before]
+    assert kinds_in(path) == [*before, "OrderAccepted", "OrderAccepted"]
     rig.execution.close_store()
 
 
@@ -188,12 +217,12 @@ async def test_what_the_venue_told_is_stored_before_a_command_that_answers_it_is
 async def test_an_event_that_cannot_be_stored_takes_no_other_of_its_turn_along(path):
     rig = rig_with(path)
     order = rig.market(AAPL, "BUY", "10")
-    await asyncio.sleep(0)
+    await turns(2)
     before = kinds_in(path)
     fill = next(event for event in order.events if type(event).__name__ == "OrderFilled")
     for event in (order.events[1], fill, order.events[2]):
         rig.execution._keeper.event(event)
-    await asyncio.sleep(0)
+    await turns(2)
     assert kinds_in(path) == [*before, "OrderSubmitted", "OrderAccepted"]
     assert rig.risk.trading_state is TradingState.HALTED
     rig.execution.close_store()

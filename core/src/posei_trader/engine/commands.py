@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, TypeVar, final
 
 from posei_trader.engine.order_facts import facts_of
 from posei_trader.engine.risk import Denial
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from posei_trader.engine.routing import Router
     from posei_trader.model.enums import OrderSide
     from posei_trader.model.identifiers import (
-        AccountId,
         ClientId,
         InstrumentId,
         PositionId,
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
     from posei_trader.protocols import Clock, ExecClient
 
 __all__ = ["OrderCommands"]
+
+T = TypeVar("T")
 
 _log: Final = logging.getLogger("posei.ExecutionEngine")
 
@@ -131,7 +132,7 @@ class OrderCommands:
             or self._check_client(client, must_be_reconciled=True)
             or self._risk.check_change(order, quantity, price, trigger_price)
             or self._keeper.change(command)
-            or _attempt(client, lambda: client.modify_order(command))
+            or _attempt(client, client.modify_order, command)
         )
         if denial is not None:
             _log.warning("cannot change %s: %s", order, denial)
@@ -150,7 +151,7 @@ class OrderCommands:
             _check_open(order)
             or self._check_client(client)
             or self._keeper.cancels([command])
-            or _attempt(client, lambda: client.cancel_order(command))
+            or _attempt(client, client.cancel_order, command)
         )
         if denial is not None:
             self._reject_cancel(order, denial)
@@ -278,7 +279,7 @@ class OrderCommands:
         order_list: OrderList | None,
     ) -> None:
         for order in orders:
-            is_new = self._cache.order(order.client_order_id) is None
+            is_new = self._cache.order(order.terms.client_order_id) is None
             if order.status is not OrderStatus.INITIALIZED or not is_new:
                 raise InvalidRequest(
                     "the order was submitted before",
@@ -287,16 +288,17 @@ class OrderCommands:
                     remedy="make a new order with the order factory",
                 )
         try:
-            client = self._router.route(orders[0].instrument_id, client_id)
+            client = self._router.route(orders[0].terms.instrument_id, client_id)
         except InvalidRequest as error:
             self._add(orders, None, position_id)
             self._deny(orders, Denial("NO_CLIENT", f"{error.message}; {error.remedy}"))
             return
-        self._add(orders, client.client_id, position_id)
+        handled_by = client.client_id
+        self._add(orders, handled_by, position_id)
         denial = (
             self._check_client(client, must_be_reconciled=True)
-            or self._check_orders(orders, self._engine.account_of(client))
-            or self._keeper.orders(orders, client.client_id, position_id)
+            or self._check_orders(orders, client)
+            or self._keeper.orders(orders, handled_by, position_id)
         )
         if denial is None:
             self._send(orders, client, order_list)
@@ -311,7 +313,8 @@ class OrderCommands:
             if position_id is not None:
                 self._engine.name_position(order.client_order_id, position_id)
 
-    def _check_orders(self, orders: Sequence[Order], account_id: AccountId | None) -> Denial | None:
+    def _check_orders(self, orders: Sequence[Order], client: ExecClient) -> Denial | None:
+        account_id = self._engine.account_of(client) if self._risk.limits_accounts else None
         for order in orders:
             denial = self._risk.check_order(order, account_id, orders)
             if denial is not None:
@@ -335,13 +338,11 @@ class OrderCommands:
     ) -> None:
         now = self._clock.timestamp_ns()
         if order_list is None:
-            command = SubmitOrder(orders[0], now)
-            denial = _attempt(client, lambda: client.submit_order(command))
+            denial = _attempt(client, client.submit_order, SubmitOrder(orders[0], now))
         else:
-            commands = SubmitOrderList(order_list, now)
-            denial = _attempt(client, lambda: client.submit_order_list(commands))
+            denial = _attempt(client, client.submit_order_list, SubmitOrderList(order_list, now))
         if denial is not None:
-            # By contract OrderSubmitted comes before anything is on the wire: what is still
+            # By contract OrderSubmitted has come of what may be on the wire: what is still
             # INITIALIZED was not sent; of the rest nobody knows, so it stays in flight.
             unsent = [order for order in orders if order.status is OrderStatus.INITIALIZED]
             self._deny(unsent, denial)
@@ -350,7 +351,7 @@ class OrderCommands:
         denial = (
             self._check_client(client)
             or self._keeper.cancels([CancelOrder(one, command.ts_init) for one in command.orders])
-            or _attempt(client, lambda: client.cancel_all_orders(command))
+            or _attempt(client, client.cancel_all_orders, command)
         )
         if denial is not None:
             for order in command.orders:
@@ -392,10 +393,10 @@ def _check_open(order: Order) -> Denial | None:
     return Denial("ORDER_CLOSED", f"the order is {order.status}") if order.is_closed else None
 
 
-def _attempt(client: ExecClient, send: Callable[[], None]) -> Denial | None:
+def _attempt(client: ExecClient, send: Callable[[T], None], command: T) -> Denial | None:
     """Hand over to a client; what it raises becomes a denial, and a bug of it is logged as one."""
     try:
-        send()
+        send(command)
     except NotConnected as error:
         return Denial("NOT_CONNECTED", error.message)
     except PoseiError as error:

@@ -1,9 +1,9 @@
 """The execution engine: events to orders, fills to positions, and who may trade when.
 
 Order of things, for an event: applied to the order, counted in the position, and only then told to
-the strategy, which thus never sees a cache that lags behind. It is stored in the same turn of the
-event loop, before any command that the strategy answers with is stored and sent. Commands go the
-other way: see :mod:`posei_trader.engine.commands`.
+the strategy, which thus never sees a cache that lags behind. It is stored a turn of the event loop
+later at most, and before any command that the strategy answers with is stored and sent. Commands go
+the other way: see :mod:`posei_trader.engine.commands`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, ParamSpec, final
 
 from posei_trader.engine.risk import Denial
 from posei_trader.engine.store import IMPLIED
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeper"]
 
+P = ParamSpec("P")
+
 _LONGEST_WAIT_NS: Final = NANOS_PER_SECOND // 4
 _WAITING_AT_MOST: Final = 1_000
 
@@ -38,10 +40,11 @@ class Keeper:
     """Put commands and events into the store.
 
     A command is stored before it is sent. One that cannot be is denied, because it may not be sent.
-    Events of one turn of the event loop are stored together at its end, behind their callbacks: if
-    the process dies before, nothing of what they caused has been sent either, and the venue tells
-    of them again. An event that cannot be stored has happened all the same: it counts, and trading
-    is halted.
+    Events are stored together behind their callbacks, and behind those of what the venue had sent
+    by then: a fill that is on the heels of its acknowledgement does not wait for the store. That is
+    one turn of the event loop later. If the process dies before, nothing of what they caused has
+    been sent either, and the venue tells of them again. An event that cannot be stored has happened
+    all the same: it counts, and trading is halted.
 
     Args:
         store: Where they are kept.
@@ -75,7 +78,7 @@ class Keeper:
         self, orders: Sequence[Order], client_id: ClientId, position_id: PositionId | None
     ) -> Denial | None:
         """Keep new orders, and the instruments they are about."""
-        return self._attempt(lambda: self._keep_orders(orders, client_id, position_id))
+        return self._attempt(self._keep_orders, orders, client_id, position_id)
 
     def adopted(self, order: Order, client_id: ClientId) -> None:
         """Keep an order that was not sent from here: no command, so that no event need go first."""
@@ -99,17 +102,17 @@ class Keeper:
 
     def change(self, command: ModifyOrder) -> Denial | None:
         """Keep a change."""
-        return self._attempt(lambda: self._store.modify(command))
+        return self._attempt(self._store.modify, command)
 
     def cancels(self, commands: Sequence[CancelOrder]) -> Denial | None:
         """Keep cancels."""
-        return self._attempt(lambda: self._store.cancel(commands))
+        return self._attempt(self._store.cancel, commands)
 
     def event(self, event: OrderEvent) -> None:
         """Keep an event of an order that is kept; one that risk denied never was.
 
-        It is stored in this turn of the event loop, behind the callbacks that it causes, together
-        with all others of the turn; before any command, in any case; at once where no loop runs.
+        It is stored behind the callbacks that it causes and what else has come by then, one turn of
+        the event loop later; before any command, in any case; at once where no loop runs.
         """
         if event.client_order_id not in self._orders:
             return
@@ -120,12 +123,12 @@ class Keeper:
             else:
                 self._flush()
         elif type(event) not in IMPLIED:
-            self._flush_this_turn()
+            self._flush_next_turn()
         elif not self._flushes_later:
             self._flushes_later = True
             self._clock.call_at(self._clock.timestamp_ns() + _LONGEST_WAIT_NS, self._waited_long)
 
-    def _flush_this_turn(self) -> None:
+    def _flush_next_turn(self) -> None:
         if self._flushes_soon or self._is_together:
             return
         try:
@@ -134,7 +137,8 @@ class Keeper:
             self._flush()
             return
         self._flushes_soon = True
-        loop.call_soon(self._turn_over)
+        # Before it calls this, the loop looks what has come; behind this, it delivers it.
+        loop.call_soon(loop.call_soon, self._turn_over)
 
     def _turn_over(self) -> None:
         self._flushes_soon = False
@@ -180,9 +184,11 @@ class Keeper:
         self, orders: Sequence[Order], client_id: ClientId, position_id: PositionId | None
     ) -> None:
         for order in orders:
-            self._keep_instrument(order)
+            if order.terms.instrument_id not in self._instruments:
+                self._keep_instrument(order)
         self._store.submit(orders, client_id, position_id)
-        self._orders.update(order.client_order_id for order in orders)
+        for order in orders:
+            self._orders.add(order.terms.client_order_id)
 
     def _keep_instrument(self, order: Order) -> None:
         instrument = self._cache.instrument(order.instrument_id)
@@ -190,7 +196,7 @@ class Keeper:
             self._store.instrument(instrument)
             self._instruments.add(instrument.id)
 
-    def _attempt(self, keep: Callable[[], None]) -> Denial | None:
+    def _attempt(self, keep: Callable[P, None], *what: P.args, **named: P.kwargs) -> Denial | None:
         """Store a command, in one transaction with the events that wait."""
         has_waited = bool(self._waiting)
         if has_waited:
@@ -198,7 +204,7 @@ class Keeper:
             self._hand_over()
         denial = None
         try:
-            keep()
+            keep(*what, **named)
         except PoseiError as error:
             self._failed(error)
             denial = Denial("STORE", error.message)

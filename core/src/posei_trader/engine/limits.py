@@ -113,11 +113,16 @@ class LimitSet:
         self._cache = cache
         self._owner = owner
         self._account_id = account_id
-        self._is_empty = all(
+        self._limits_nothing_but_rate = all(
             value is None for name, value in limits if name != "max_orders_per_second"
         )
         rate = limits.max_orders_per_second
         self.rate = None if rate is None else RateLimit(rate)
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether it lets everything through."""
+        return self._limits_nothing_but_rate and self.rate is None
 
     def check(self, proposal: Proposal) -> Denial | None:
         """Return why an order may not be sent, None when it may.
@@ -125,7 +130,7 @@ class LimitSet:
         Rules, in order: MAX_ORDER_QUANTITY, PRICE_COLLAR, MAX_ORDER_NOTIONAL, MAX_POSITION,
         MAX_POSITION_NOTIONAL; PRICE_UNKNOWN where a price is needed and none is known.
         """
-        if self._is_empty:
+        if self._limits_nothing_but_rate:
             return None
         return (
             self._check_quantity(proposal)

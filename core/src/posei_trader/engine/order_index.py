@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from posei_trader.errors import InvalidRequest
+from posei_trader.model.enums import OrderStatus
 from posei_trader.model.order_state import IN_FLIGHT, OPEN, TERMINAL
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class OrderIndex:
         Raises:
             InvalidRequest: an order of that name is there already.
         """
-        key = order.client_order_id
+        terms = order.terms
+        key = terms.client_order_id
         if key in self._orders:
             raise InvalidRequest(
                 "an order of this name exists already",
@@ -56,15 +58,16 @@ class OrderIndex:
                 remedy="make every order with the order factory; submit each once",
             )
         self._orders[key] = order
-        self._by_instrument.setdefault(order.instrument_id, {})[key] = order
-        self._by_strategy.setdefault(order.strategy_id, {})[key] = order
+        self._by_instrument.setdefault(terms.instrument_id, {})[key] = order
+        self._by_strategy.setdefault(terms.strategy_id, {})[key] = order
         if client_id is not None:
             self._clients[key] = client_id
-        self.update(order)
+        if order.status is not OrderStatus.INITIALIZED:
+            self.update(order)
 
     def update(self, order: Order) -> None:
         """Sort an order in again after a change."""
-        key, status = order.client_order_id, order.status
+        key, status = order.terms.client_order_id, order.status
         if status in OPEN:
             self._open[key] = order
         else:

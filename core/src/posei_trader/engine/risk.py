@@ -61,6 +61,9 @@ class RiskEngine:
             for instrument_id, limits in _instrument_limits(config).items()
         }
         self._by_account: dict[str, LimitSet] = {}
+        self._has_limits = bool(
+            self._by_instrument or config.account_limits or not self._for_all.is_empty
+        )
         self._state = TradingState(config.trading_state)
 
     @property
@@ -70,6 +73,11 @@ class RiskEngine:
         The stricter of what was set here and what is demanded from outside.
         """
         return self._effective_state()[0]
+
+    @property
+    def limits_accounts(self) -> bool:
+        """Return whether it matters which account an order is for."""
+        return bool(self._config.account_limits)
 
     def set_trading_state(self, state: TradingState, reason: str) -> None:
         """Change what is let through. Cancels always are. Never raises."""
@@ -96,20 +104,21 @@ class RiskEngine:
         denial = self._check_state(order, together)
         if denial is not None or self._config.bypass:
             return denial  # whatever is bypassed, a halt is a halt
-        instrument = self._cache.instrument(order.instrument_id)
+        instrument = self._cache.instrument(order.terms.instrument_id)
         if instrument is None:
             return Denial(
                 "INSTRUMENT_UNKNOWN",
                 f"{order.instrument_id} is not loaded; add it to load_ids, or request it",
             )
+        denial = _check_tradable(instrument) or _check_terms(order, instrument)
+        if denial is not None:
+            return denial
+        if not self._has_limits:
+            return self._check_rate()
         proposal = Proposal(
             order, instrument, order.quantity, order.price, order.trigger_price, together
         )
-        return (
-            _check_tradable(instrument)
-            or _check_terms(order, instrument)
-            or self._check_limits(proposal, account_id)
-        )
+        return self._check_limits(proposal, account_id)
 
     def check_change(
         self,
@@ -148,14 +157,9 @@ class RiskEngine:
         if self._outside_state is None:
             return self._state, ""
         demanded, why = self._outside_state()
-        return (
-            (demanded, why)
-            if _STRICTNESS[demanded] > _STRICTNESS[self._state]
-            else (
-                self._state,
-                "",
-            )
-        )
+        if _STRICTNESS[demanded] > _STRICTNESS[self._state]:
+            return demanded, why
+        return self._state, ""
 
     def _check_state(self, order: Order, together: Sequence[Order]) -> Denial | None:
         state, why = self._effective_state()
@@ -215,9 +219,11 @@ class RiskEngine:
             self._by_account[account_id] = known
         return known
 
-    def _check_rate(self, sets: Sequence[LimitSet]) -> Denial | None:
+    def _check_rate(self, sets: Sequence[LimitSet] = ()) -> Denial | None:
         now = self._clock.timestamp_ns()
-        rates = [self._rate, *(one.rate for one in sets if one.rate is not None)]
+        rates = [self._rate]
+        if sets:
+            rates += [one.rate for one in sets if one.rate is not None]
         for rate in rates:
             if rate.is_reached(now):
                 return Denial("ORDER_RATE", f"more than {rate.limit} orders in one second")
@@ -256,14 +262,15 @@ def _check_tradable(instrument: Instrument) -> Denial | None:
 
 
 def _check_quantity(instrument: Instrument, quantity: Quantity) -> Denial | None:
-    if quantity.raw % instrument.size_increment.raw:
+    raw = quantity.raw
+    if raw % instrument.size_increment.raw:
         return Denial(
             "QUANTITY_INCREMENT",
             f"{quantity} is no multiple of {instrument.size_increment}; use make_qty",
         )
-    if instrument.min_quantity is not None and quantity < instrument.min_quantity:
+    if instrument.min_quantity is not None and raw < instrument.min_quantity.raw:
         return Denial("QUANTITY_MIN", f"{quantity} is below {instrument.min_quantity}")
-    if instrument.max_quantity is not None and quantity > instrument.max_quantity:
+    if instrument.max_quantity is not None and raw > instrument.max_quantity.raw:
         return Denial("QUANTITY_MAX", f"{quantity} is above {instrument.max_quantity}")
     return None
 

@@ -112,8 +112,8 @@ class DataClient(Protocol):
 class ExecClient(Protocol):
     """Orders, executions and the account at a venue.
 
-    The command methods are plain: they check, emit `OrderSubmitted` (or `OrderDenied`), write to
-    the transport and return. What the venue makes of it comes through the sink. An ambiguous
+    The command methods are plain: they check, write to the transport, emit `OrderSubmitted` (or
+    `OrderDenied`) and return. What the venue makes of it comes through the sink. An ambiguous
     failure (timeout, lost connection) leaves the order in flight: it is never a rejection.
 
     A command is sent once and never repeated by the client itself, not even after a reconnection.
@@ -155,7 +155,8 @@ class ExecClient(Protocol):
         """Send an order.
 
         Emits OrderDenied when a term cannot be honoured at this venue (nothing is dropped in
-        silence), else OrderSubmitted before the order is on the wire.
+        silence), else OrderSubmitted before it returns, or raises anything but NotConnected: an
+        order of which nothing was emitted is not on the wire.
 
         Not idempotent: a second call would be a second order. The node never makes one, it refuses
         a `client_order_id` that it has seen.

@@ -1,4 +1,4 @@
-"""Orders out: checked, announced, sent. Plain calls; nothing here waits."""
+"""Orders out: checked, sent, announced. Plain calls; nothing here waits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from posei_trader.logs import get_logger
 from posei_trader.model import events as ev
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ibapi.order import Order as IBOrder
 
@@ -96,20 +96,54 @@ class OrderCommands:
             _log.warning("orders denied", orders=[str(order) for order in orders], error=str(error))
             self._deny(orders, _reason(error))
             return
+        if parents:
+            self._send_group(orders, prepared, parents)
+            return
+        for order, (contract, ib_order) in zip(orders, prepared, strict=True):
+            self._send(order, contract, ib_order)
+
+    def _send(self, order: Order, contract: IBContract, ib_order: IBOrder) -> None:
+        """Write an order to the wire, and announce it.
+
+        In this sequence: what comes back comes in a later turn of the loop, and until then the
+        order is on its way instead of waiting for whoever listens.
+        """
+        order_id = self._client.next_order_id()
+        failure: PoseiError | None = None
+        try:
+            self._client.place_order(order_id, contract, ib_order)
+        except PoseiError as error:
+            failure = error
+        finally:  # whatever else was raised, it may be on the wire
+            self._announce(order, order_id, 0)
+        if failure is not None:
+            self._not_placed(order, t.ProblemKind.NOT_SENT, failure)
+
+    def _send_group(
+        self,
+        orders: Sequence[Order],
+        prepared: Sequence[tuple[IBContract, IBOrder]],
+        parents: Mapping[ClientOrderId, ClientOrderId],
+    ) -> None:
+        """Write orders to the wire that IB holds back until the last has come: all or none."""
         ids = {order.client_order_id: self._client.next_order_id() for order in orders}
         group: list[tuple[int, IBContract, IBOrder]] = []
         for order, (contract, ib_order) in zip(orders, prepared, strict=True):
-            order_id = ids[order.client_order_id]
             parent = parents.get(order.client_order_id)
             ib_order.parentId = 0 if parent is None else ids.get(parent, self._known_id(parent))
-            ib_order.transmit = not parents or order is orders[-1]
-            self._announce(order, order_id, ib_order.parentId)
-            if parents:
-                group.append((order_id, contract, ib_order))
-            else:
-                self._place(order, order_id, contract, ib_order)
-        if group:
-            self._place_group(orders, group)
+            ib_order.transmit = order is orders[-1]
+            group.append((ids[order.client_order_id], contract, ib_order))
+        failure: PoseiError | None = None
+        try:
+            self._client.place_orders(group)
+        except PoseiError as error:
+            failure = error
+        finally:
+            for order, (order_id, _, ib_order) in zip(orders, group, strict=True):
+                self._announce(order, order_id, ib_order.parentId)
+        if failure is not None:
+            for order in orders:
+                self._not_placed(order, t.ProblemKind.NOT_SENT, failure)
 
     def encode(self, order: Order, working: WorkingTerms) -> tuple[IBContract, IBOrder]:
         """Return IB's contract and order for ours, every term checked.
@@ -191,32 +225,6 @@ class OrderCommands:
             )
         )
 
-    def _place(
-        self,
-        order: Order,
-        order_id: int,
-        contract: IBContract,
-        ib_order: IBOrder,
-        *,
-        is_change: bool = False,
-    ) -> None:
-        """Write an order to the wire; what cannot be written is refused for certain."""
-        try:
-            self._client.place_order(order_id, contract, ib_order, is_change=is_change)
-        except PoseiError as error:
-            kind = t.ProblemKind.CHANGE_NOT_SENT if is_change else t.ProblemKind.NOT_SENT
-            self._not_placed(order, kind, error)
-
-    def _place_group(
-        self, orders: Sequence[Order], group: Sequence[tuple[int, IBContract, IBOrder]]
-    ) -> None:
-        """Write orders to the wire that IB holds back until the last has come: all or none."""
-        try:
-            self._client.place_orders(group)
-        except PoseiError as error:
-            for order in orders:
-                self._not_placed(order, t.ProblemKind.NOT_SENT, error)
-
     def _not_placed(self, order: Order, kind: t.ProblemKind, error: PoseiError) -> None:
         tracked = self._ledger.get(order.client_order_id)
         if tracked is not None:
@@ -275,7 +283,10 @@ class OrderCommands:
         ib_order.parentId = self._ledger.parent_id(order.client_order_id)
         after = self._inbox.happened(tracked, t.ChangeAsked(wanted))
         if after.asked == wanted:
-            self._place(order, order_id, contract, ib_order, is_change=True)
+            try:
+                self._client.place_order(order_id, contract, ib_order, is_change=True)
+            except PoseiError as error:
+                self._not_placed(order, t.ProblemKind.CHANGE_NOT_SENT, error)
 
     # -- cancel ---------------------------------------------------------------------------------
 

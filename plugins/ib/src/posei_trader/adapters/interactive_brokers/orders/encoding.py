@@ -20,9 +20,11 @@ from posei_trader.adapters.interactive_brokers.wire_values import price_to_wire
 from posei_trader.errors import Unsupported
 from posei_trader.model.enums import (
     ContingencyType,
+    OrderSide,
     OrderType,
     TimeInForce,
     TrailingOffsetType,
+    TriggerType,
 )
 from posei_trader.model.values import Price, Quantity
 
@@ -38,6 +40,8 @@ _OCA_TYPES: Final = {
     ContingencyType.OCO: 1,  # cancel the others, with block
     ContingencyType.OUO: 2,  # reduce the others in proportion, with block
 }
+
+_ACTIONS: Final = {OrderSide.BUY: "BUY", OrderSide.SELL: "SELL"}
 
 _TRAILING: Final = frozenset({OrderType.TRAILING_STOP_MARKET, OrderType.TRAILING_STOP_LIMIT})
 
@@ -88,15 +92,19 @@ def encode_order(
     order.orderRef = terms.client_order_id.value
     order.account = account
     order.clearingAccount = account
-    order.action = terms.order_side.value
+    order.action = _ACTIONS[terms.order_side]
     _put_type(order, terms)
     _put_quantity(order, terms, working)
-    _put_prices(order, terms, working, instrument, magnifier)
-    order.triggerMethod = TRIGGER_METHODS[terms.trigger_type]
+    if terms.order_type is not OrderType.MARKET:
+        _put_prices(order, terms, working, instrument, magnifier)
+    if terms.trigger_type is not TriggerType.DEFAULT:
+        order.triggerMethod = TRIGGER_METHODS[terms.trigger_type]
     if terms.display_qty is not None:
         order.displaySize = int(terms.display_qty.as_decimal())
-    _put_group(order, terms)
-    apply_tags(order, read_tags(terms.tags))
+    if terms.linked_order_ids:
+        _put_group(order, terms)
+    if terms.tags:
+        apply_tags(order, read_tags(terms.tags))
     return order
 
 
@@ -191,7 +199,7 @@ def _in_price(offset: Decimal, terms: OrderTerms, instrument: Instrument) -> Dec
 
 def _put_group(order: IBOrder, terms: OrderTerms) -> None:
     oca_type = _OCA_TYPES.get(terms.contingency_type)
-    if oca_type is not None and terms.linked_order_ids:
+    if oca_type is not None:
         order.ocaGroup = oca_group(terms)
         order.ocaType = oca_type
 

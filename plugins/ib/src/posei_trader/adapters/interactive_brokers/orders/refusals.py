@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _T = OrderType
 _F = TimeInForce
 
+_PLAIN: Final = frozenset({_F.DAY, _F.GTC})
 _IMMEDIATE: Final = frozenset({_F.IOC, _F.FOK})
 _AT_AUCTION: Final = frozenset({_T.MARKET, _T.LIMIT})
 _ICEBERG_TYPES: Final = frozenset(
@@ -43,6 +44,8 @@ def check_supported(
         Unsupported: it cannot; names the term and the alternative.
         InvalidRequest: a tag cannot be read.
     """
+    if _is_plain(terms) and instrument.is_tradable:
+        return
     for check in _CHECKS:
         for field, value, why, remedy in check(terms, instrument, sec_type, now_ns):
             raise Unsupported(
@@ -51,6 +54,18 @@ def check_supported(
                 value=value,
                 remedy=remedy,
             )
+
+
+def _is_plain(terms: OrderTerms) -> bool:
+    """Return whether an order has nothing about it that any check but the instrument's looks at."""
+    return not (
+        terms.time_in_force not in _PLAIN
+        or terms.post_only
+        or terms.reduce_only
+        or terms.quote_quantity
+        or terms.display_qty is not None
+        or terms.tags
+    )
 
 
 _Complaint = tuple[str, object, str, str]
