@@ -68,6 +68,8 @@ class Collector:
         self.connections: list[bool] = []
         self.quote_tick = self.quotes.append
         self.trade_tick = self.trades.append
+        self.quote_ticks = self.quotes.extend
+        self.trade_ticks = self.trades.extend
         self.bar = self.bars.append
         self.order_book_deltas = self.deltas.append
         self.instrument = self.instruments.append

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -18,10 +18,20 @@ from posei_trader.adapters.interactive_brokers.wire.framing import (
 )
 
 
-def fed(pieces: list[bytes], framing: Framing) -> list[tuple[int, bytes]]:
-    """Return what a reader delivers for these reads."""
+def fed(
+    pieces: list[bytes], framing: Framing, runs: list[list[bytes]] | None = None
+) -> list[tuple[int, bytes]]:
+    """Return what a reader delivers for these reads; it offers every run, and none is taken."""
     seen: list[tuple[int, bytes]] = []
-    reader = FrameReader(lambda number, payload: seen.append((number, payload)))
+
+    def deliver(number: int, payload: bytes | list[bytes]) -> bool:
+        if isinstance(payload, bytes):
+            seen.append((number, payload))
+        elif runs is not None:
+            runs.append(payload)
+        return False
+
+    reader = FrameReader(deliver)
     reader.switch(framing)
     for piece in pieces:
         poured(reader, piece)
@@ -63,6 +73,60 @@ def test_text_messages_come_whole_and_in_order_however_the_stream_is_cut(message
 def test_binary_messages_come_whole_and_in_order_however_the_stream_is_cut(messages, cuts):
     stream = b"".join(frame(number.to_bytes(4, "big") + payload) for number, payload in messages)
     assert fed(cut(stream, cuts), Framing.BINARY) == messages
+
+
+KINDS = {Framing.TEXT: (99, 1, 2, 45, 46), Framing.BINARY: (299, 201, 202, 245, 99)}
+RUNS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=12)
+
+
+def framed(number: int, payload: bytes, framing: Framing) -> bytes:
+    """Return a frame without its length."""
+    head = b"%d\0" % number if framing is Framing.TEXT else number.to_bytes(4, "big")
+    return head + payload
+
+
+@pytest.mark.parametrize("framing", [Framing.TEXT, Framing.BINARY])
+@settings(deadline=None)
+@given(runs=RUNS, cuts=CUTS)
+def test_a_run_that_nobody_takes_comes_message_by_message(framing, runs, cuts):
+    messages = [
+        (KINDS[framing][kind], b"%d\0" % number) for kind, times in runs for number in range(times)
+    ]
+    stream = b"".join(frame(framed(*message, framing)) for message in messages)
+    assert fed(cut(stream, cuts), framing) == messages
+
+
+@pytest.mark.parametrize("framing", [Framing.TEXT, Framing.BINARY])
+@settings(deadline=None)
+@given(runs=RUNS)
+def test_what_is_of_one_kind_and_comes_together_is_a_run(framing, runs):
+    ticks, price, size, *_ = KINDS[framing]
+    of_run = {ticks: ticks, price: price, size: price}
+    numbers = [KINDS[framing][kind] for kind, times in runs for _ in range(times)]
+    wanted = []
+    for _, group in groupby(numbers, of_run.get):
+        run = [framed(number, b"\0", framing) for number in group]
+        if len(run) >= 4 and run[0] in {framed(number, b"\0", framing) for number in of_run}:
+            wanted.append(run)
+    seen: list[list[bytes]] = []
+    fed([b"".join(frame(framed(number, b"\0", framing)) for number in numbers)], framing, seen)
+    assert seen == wanted
+
+
+def test_a_run_that_is_taken_does_not_come_again():
+    seen: list[object] = []
+    reader = FrameReader(lambda number, payload: seen.append((number, payload)) or True)
+    reader.switch(Framing.TEXT)
+    poured(reader, 5 * frame(b"99\x001\0") + frame(b"9\x001\x0042\0"))
+    assert seen == [(99, 5 * [b"99\x001\0"]), (9, b"1\x0042\0")]
+    assert reader.frames == 6
+
+
+def test_what_came_before_an_impossible_length_is_delivered_first():
+    seen: list[list[bytes]] = []
+    with pytest.raises(FramingError):
+        fed([5 * frame(b"99\x001\0") + b"\xff\xff\xff\xff"], Framing.TEXT, seen)
+    assert seen == [5 * [b"99\x001\0"]]
 
 
 def test_a_byte_at_a_time_is_enough():
