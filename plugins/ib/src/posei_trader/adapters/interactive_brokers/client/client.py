@@ -26,6 +26,7 @@ from posei_trader.adapters.interactive_brokers.client.order import (
     InteractiveBrokersClientOrderMixin,
 )
 from posei_trader.adapters.interactive_brokers.client.order_protobuf import OrderProtobuf
+from posei_trader.adapters.interactive_brokers.client.order_text import OrderText
 from posei_trader.adapters.interactive_brokers.client.refusals import check_address
 from posei_trader.adapters.interactive_brokers.client.reporting import connection_health
 from posei_trader.adapters.interactive_brokers.client.session import Session
@@ -315,6 +316,8 @@ class InteractiveBrokersClient(
         self._fast = text.table()
         self._runs = text.runs()
         self._fast[CONTRACT_DETAILS] = self._read_contract_text(server_version)
+        orders = (self, self._process_other, self._read_contract_of)
+        self._fast |= OrderText(server_version, *orders).table()
         if server_version >= BINARY_FROM:
             from posei_trader.adapters.interactive_brokers.wire.fast_protobuf import (  # noqa: PLC0415 - older releases of ibapi have no protobuf
                 FastProtobuf,
@@ -322,4 +325,4 @@ class InteractiveBrokersClient(
 
             self._fast |= FastProtobuf(router).table()
             self._fast[CONTRACT_DATA] = self._read_contract_data()
-            self._fast |= OrderProtobuf(self, self._process_other, self._read_contract_of).table()
+            self._fast |= OrderProtobuf(*orders).table()
