@@ -65,7 +65,7 @@ ALLOWS: Final[dict[OrderType, frozenset[str]]] = {
 _PRICE_TERMS: Final = ("price", "trigger_price", "trailing_offset", "limit_offset")
 
 
-class OrderTerms(msgspec.Struct, frozen=True, kw_only=True):
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is asked for. Checked when it is made.
 
     Attributes:
