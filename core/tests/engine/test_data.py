@@ -269,6 +269,53 @@ def test_a_raising_listener_stops_neither_the_next_one_nor_the_engine(caplog):
     assert caplog.text.count("ValueError: oops") == 3
 
 
+@pytest.mark.parametrize("validates", [True, False])
+def test_ticks_that_come_together_go_the_way_of_each(validates):
+    alone, together = [
+        Rig(data=LiveDataEngineConfig(validate_data_sequence=validates)) for _ in range(2)
+    ]
+    quotes = [quote(AAPL, "1", "2", ts) for ts in (10, 20, 15, 20, 30)]
+    trades = [trade(AAPL, "1", "1", ts) for ts in (10, 5, 20)]
+    seen: dict[Rig, list[object]] = {alone: [], together: []}
+
+    def broken(_):
+        raise ValueError("oops")
+
+    for rig, kept in seen.items():
+        for topic in (f"data.quotes.{AAPL}", f"data.trades.{AAPL}"):
+            rig.bus.subscribe(topic, broken)
+            rig.bus.subscribe(topic, kept.append)
+    for tick in quotes:
+        alone.data.quote_tick(tick)
+    for tick in trades:
+        alone.data.trade_tick(tick)
+    together.data.quote_ticks(quotes)
+    together.data.trade_ticks(trades)
+    assert (
+        seen[together]
+        == seen[alone]
+        == [*alone.cache.quote_ticks(AAPL), *alone.cache.trade_ticks(AAPL)]
+    )
+    assert len(seen[alone]) == (6 if validates else 8)
+    assert together.cache.quote_ticks(AAPL) == alone.cache.quote_ticks(AAPL)
+    assert together.cache.trade_ticks(AAPL) == alone.cache.trade_ticks(AAPL)
+    assert together.data.counters.snapshot() == alone.data.counters.snapshot()
+
+
+def test_who_unsubscribes_is_told_nothing_more_of_what_came_together():
+    rig, seen = Rig(), []
+
+    def once(tick):
+        seen.append(tick)
+        rig.bus.unsubscribe(f"data.quotes.{AAPL}", once)
+
+    rig.bus.subscribe(f"data.quotes.{AAPL}", once)
+    quotes = [quote(AAPL, "1", "2", ts) for ts in range(5)]
+    rig.data.quote_ticks(quotes)
+    assert seen == quotes[:1]
+    assert rig.cache.quote_ticks(AAPL) == quotes
+
+
 async def test_internal_bars_are_made_from_trades_shared_and_ended():
     rig, one, two = Rig(start_ns=60 * SECOND), Owner(), Owner()
     bars = BarType.from_str(f"{AAPL}-1-SECOND-LAST-INTERNAL")

@@ -93,6 +93,20 @@ async def test_a_slow_listener_sees_every_trade_and_the_newest_quotes_and_the_lo
         assert numbers == sorted(numbers)
 
 
+async def test_a_slow_listener_is_interrupted_within_what_came_together():
+    stage = Stage(work_s=0.001, turn_ms=5, queue_size=1_000)
+    now = stage.clock.timestamp_ns()
+    sent = [
+        QuoteTick(AAPL, number, number, SECOND, SECOND, 0, 0, number, now) for number in range(100)
+    ]
+    stage.engine.quote_ticks(sent)
+    assert 1 <= len(stage.seen) <= 12
+    assert stage.engine.intake.waiting == 100 - len(stage.seen)
+    await stage.settle()
+    assert stage.seen == sent
+    assert stage.turns > 3
+
+
 async def test_a_burst_that_has_room_is_delivered_whole_and_in_order():
     stage = Stage(queue_size=100_000)
     sent = [

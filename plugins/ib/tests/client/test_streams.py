@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from posei_trader.errors import (
     RequestRejected,
     ResourceExhausted,
 )
+
+if TYPE_CHECKING:
+    from posei_trader.adapters.interactive_brokers.wire.tick_columns import QuoteColumns
 
 BILLION = 10**9
 
@@ -310,6 +314,105 @@ async def test_every_tick_of_a_burst_arrives_once_and_in_order(shop):
     assert times == list(range(count))
     assert client.health().streams[0].received == count
     await asyncio.sleep(0)
+
+
+async def test_ticks_of_several_streams_that_come_together_reach_each_its_listener_in_order(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    seen: list[tuple[str, int]] = []
+
+    class Named(shop.Listener):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def quote(self, time_s: int, *_: object) -> None:
+            seen.append((self.name, time_s))
+
+    client.subscribe_ticks(shop.EURUSD, TickKind.BID_ASK, Named("euro"))
+    client.subscribe_ticks(shop.AAPL, TickKind.BID_ASK, Named("apple"))
+    ids = {"euro": (await gateway.asked(97))[1], "apple": (await gateway.asked(97))[1], "": "77"}
+    wanted = [(name, second) for second in range(20) for name in ("euro", "apple", "apple", "")]
+    gateway.send_raw(
+        b"".join(
+            shop.text_frame(99, ids[name], 3, second, 1.0, 1.1, 100, 200, 0)
+            for name, second in wanted
+        )
+    )
+    await shop.until(lambda: client.health().late == 20)
+    await shop.until(lambda: len(seen) == 60)
+    assert seen == [row for row in wanted if row[0]]
+
+
+async def test_a_malformed_tick_among_others_is_counted_and_costs_no_other(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    seen: list[int] = []
+
+    class Times(shop.Listener):
+        def quote(self, time_s: int, *_: object) -> None:
+            seen.append(time_s)
+
+    client.subscribe_ticks(shop.EURUSD, TickKind.BID_ASK, Times())
+    req_id = (await gateway.asked(97))[1]
+    gateway.send_raw(
+        b"".join(
+            shop.text_frame(99, req_id, 3, second, 1.0 if second != 7 else "x", 1.1, 1, 2, 0)
+            for second in range(20)
+        )
+    )
+    await shop.until(lambda: len(seen) == 19)
+    assert seen == [second for second in range(20) if second != 7]
+    assert client.health().malformed == 1
+
+
+async def test_a_listener_that_takes_ticks_together_gets_all_of_them(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    seen: list[int] = []
+
+    class Together(shop.Listener):
+        def quote(self, time_s: int, *_: object) -> None:
+            seen.append(time_s)
+
+        def quotes(self, run: QuoteColumns) -> None:
+            seen.extend(run.times_s)
+            if 30 in run.times_s:
+                raise RuntimeError("broken on purpose")
+
+    client.subscribe_ticks(shop.EURUSD, TickKind.BID_ASK, Together())
+    req_id = (await gateway.asked(97))[1]
+    gateway.send_raw(
+        b"".join(shop.text_frame(99, req_id, 3, second, 1, 1.1, 1, 2, 0) for second in range(40))
+    )
+    await shop.until(lambda: len(seen) == 40)
+    assert seen == list(range(40))
+    (stream,) = client.health().streams
+    assert stream.received == 40
+    assert client.health().handler_errors == 1
+
+
+async def test_level_one_that_comes_together_reaches_the_listener_in_ibs_order(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    listener = shop.Listener()
+    client.subscribe_market_data(shop.AAPL, listener)
+    req_id = (await gateway.asked(1))[2]
+    gateway.send_raw(
+        b"".join(
+            shop.text_frame(1, 6, req_id, 1, 190 + number, number + 1, 1)
+            + shop.text_frame(2, 6, req_id, 0, number + 1)
+            for number in range(6)
+        )
+    )
+    for number in range(6):
+        size = (number + 1) * BILLION
+        assert await listener.next() == ("tick_price", 1, 190.0 + number, size, 1)
+        assert await listener.next() == ("tick_size", 0, size)
+    late = shop.Listener()
+    client.subscribe_market_data(shop.AAPL, late)
+    assert await late.next() == ("tick_price", 1, 195.0, 6 * BILLION, 1)
+    assert await late.next() == ("tick_size", 0, 6 * BILLION)
 
 
 async def test_a_listener_that_fails_for_every_tick_does_not_flood_the_log(shop, caplog):

@@ -78,7 +78,6 @@ class QuoteHandler(StreamHandler, Protocol):
         """Take a quote; `mask` is a `QuoteMask`, sizes are in units of 10^-9."""
 
 
-@runtime_checkable
 class QuoteRunHandler(QuoteHandler, Protocol):
     """Receives the quotes that came in one piece at once, if they are all of its stream."""
 
@@ -95,7 +94,6 @@ class TradeHandler(StreamHandler, Protocol):
         """Take a trade; `mask` is a `TradeMask`, the size is in units of 10^-9."""
 
 
-@runtime_checkable
 class TradeRunHandler(TradeHandler, Protocol):
     """Receives the trades that came in one piece at once, if they are all of its stream."""
 

@@ -100,12 +100,13 @@ class Router:
         stream = self._by_id.get(req_ids[0])
         if stream is None or req_ids.count(req_ids[0]) != len(req_ids):
             return False
-        take = getattr(stream.target, name, None)
+        # Of the class, because a listener may answer to any name.
+        take = getattr(type(stream.target), name, None)
         if take is None:
             return False
         stream.received += len(req_ids)
         try:
-            take(run)
+            take(stream.target, run)
         except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
             self._streams.handler_failed(stream.plan.subject)
         return True
