@@ -24,7 +24,7 @@ from posei_trader.adapters.interactive_brokers.client.order_protobuf import (
 )
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.open_order_layout import OpenOrderLayout
-from posei_trader.adapters.interactive_brokers.wire.sizes import UNSET_TEXTS
+from posei_trader.adapters.interactive_brokers.wire.sizes import UNSET_TEXTS, Floats
 from posei_trader.adapters.interactive_brokers.wire.texts import Texts, text
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _SUBMITTER_FROM: Final = 198
 _COMMISSION_FIELDS: Final = 7
 _CONTRACT: Final = slice(2, 13)
 _CONTRACTS_AT_MOST: Final = 1_000
+_REMEMBERED: Final = 4_096
 
 _WANTED: Final = (
     "orderId",
@@ -88,6 +89,8 @@ class OrderText:
         self._contract = contract
         self._contracts: dict[tuple[bytes, ...], IBContract] = {}
         self._texts = Texts()
+        self._floats = Floats()
+        self._quantities = _Quantities()
         self._layout = OpenOrderLayout(server_version, _WANTED)
         self._has_revision = server_version >= _REVISION_FROM
         self._execution_fields = (
@@ -145,7 +148,7 @@ class OrderText:
             int(parent_id or 0),
             text(order_ref),
             int(what_if or 0) != 0,
-            _decimal(quantity),
+            self._quantities[quantity],
             float(limit) if limit else UNSET_DOUBLE,
             float(aux) if aux else UNSET_DOUBLE,
             float(stop or 0),
@@ -154,25 +157,26 @@ class OrderText:
 
     def _order_status(self, payload: bytes) -> None:
         fields = _fields(payload, _STATUS_FIELDS, "an order's status")
+        floats, quantities = self._floats, self._quantities
         self._sink.take_status(
             OrderStatusUpdate(
                 int(fields[0] or 0),
                 self._texts[fields[1]],
-                _quantity(fields[2]),
-                _quantity(fields[3]),
-                _price(fields[4]),
+                quantity_or_zero(quantities[fields[2]]),
+                quantity_or_zero(quantities[fields[3]]),
+                known_number(floats[fields[4]]) or 0.0,
                 int(fields[5] or 0),
                 int(fields[6] or 0),
-                _price(fields[7]),
+                known_number(floats[fields[7]]) or 0.0,
                 int(fields[8] or 0),
                 self._texts[fields[9]],
-                _price(fields[10]),
+                known_number(floats[fields[10]]) or 0.0,
             )
         )
 
     def _execution(self, payload: bytes) -> None:
         fields = _fields(payload, self._execution_fields, "an execution")
-        texts = self._texts
+        texts, quantities = self._texts, self._quantities
         row = ExecutionRecord(
             self._contract_of(tuple(fields[_CONTRACT]), payload),
             text(fields[13]),
@@ -180,13 +184,13 @@ class OrderText:
             texts[fields[15]],
             texts[fields[16]],
             texts[fields[17]],
-            _quantity(fields[18]),
+            quantity_or_zero(quantities[fields[18]]),
             float(fields[19] or 0),
             int(fields[20] or 0),
             int(fields[21] or 0),
             int(fields[1] or 0),
             int(fields[22] or 0) != 0,
-            _quantity(fields[23]),
+            quantity_or_zero(quantities[fields[23]]),
             float(fields[24] or 0),
             text(fields[25]),
             int(fields[29] or 0),
@@ -227,14 +231,13 @@ def _fields(payload: bytes, least: int, what: str) -> list[bytes]:
     return fields
 
 
-def _price(field: bytes) -> float:
-    return known_number(float(field or 0)) or 0.0
+class _Quantities(dict[bytes, Decimal]):
+    """Quantities by their bytes on the wire, an unset one as `ibapi` has it; bounded."""
 
-
-def _quantity(field: bytes) -> Decimal:
-    return quantity_or_zero(_decimal(field))
-
-
-def _decimal(field: bytes) -> Decimal:
-    found = field.decode()
-    return UNSET_DECIMAL if found in UNSET_TEXTS else Decimal(found)
+    def __missing__(self, key: bytes) -> Decimal:
+        found = key.decode()
+        number = UNSET_DECIMAL if found in UNSET_TEXTS else Decimal(found)
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[key] = number
+        return number
