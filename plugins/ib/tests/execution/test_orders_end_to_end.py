@@ -11,6 +11,7 @@ import pytest
 from posei_trader.adapters.interactive_brokers.common import IBOrderTags
 from posei_trader.errors import FixRequest
 from posei_trader.model.enums import OrderSide, OrderStatus, TimeInForce
+from posei_trader.model.events import OrderSubmitted
 from posei_trader.model.identifiers import InstrumentId
 from posei_trader.model.values import Price, Quantity
 
@@ -51,7 +52,7 @@ async def working(desk, order):
 async def test_a_market_order_is_accepted_filled_and_paid_for(desk, aapl, side):
     order = desk.factory.market(aapl, side, HUNDRED)
     desk.commands.submit_order(order)
-    assert order.status is OrderStatus.SUBMITTED  # announced before anything is on the wire
+    assert order.status is OrderStatus.SUBMITTED  # announced before anything can come back
     await desk.done(order)
     await desk.until(lambda: order.commissions)
     assert order.status is OrderStatus.FILLED
@@ -63,6 +64,24 @@ async def test_a_market_order_is_accepted_filled_and_paid_for(desk, aapl, side):
         Decimal(str(f.commission)) for f in fills
     )
     assert desk.gateway.truth.positions() == {"AAPL": Decimal(100 * side.sign)}
+    desk.check()
+
+
+async def test_an_order_that_is_canceled_when_it_is_announced_reaches_the_venue_before_its_cancel(
+    desk, aapl
+):
+    order = desk.factory.limit(aapl, BUY, HUNDRED, away(desk, BUY))
+
+    def announced(event):
+        if isinstance(event, OrderSubmitted):
+            desk.commands.cancel_order(order)
+
+    desk.bus.subscribe(f"events.order.{order.strategy_id}", announced)
+    desk.commands.submit_order(order)
+    await desk.done(order)
+    assert order.status is OrderStatus.CANCELED
+    assert "CancelRejected" not in desk.names(order)
+    assert desk.gateway.truth.open_orders == []
     desk.check()
 
 
