@@ -7,11 +7,16 @@ Timestamps are UNIX nanoseconds, UTC: `ts_event` at the venue, `ts_init` when we
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from posei_trader.model.enums import AggressorSide, MarketStatus, PriceType, TradeFlag
 from posei_trader.model.identifiers import InstrumentId, TradeId
 from posei_trader.model.values import Price, Quantity
+
+_price: Final = Price.from_raw
+_quantity: Final = Quantity.from_raw
 
 
 class QuoteTick(msgspec.Struct, frozen=True, gc=False):
@@ -44,22 +49,22 @@ class QuoteTick(msgspec.Struct, frozen=True, gc=False):
     @property
     def bid_price(self) -> Price:
         """Return the bid."""
-        return Price.from_raw(self.bid_raw, self.price_precision)
+        return _price(self.bid_raw, self.price_precision)
 
     @property
     def ask_price(self) -> Price:
         """Return the ask."""
-        return Price.from_raw(self.ask_raw, self.price_precision)
+        return _price(self.ask_raw, self.price_precision)
 
     @property
     def bid_size(self) -> Quantity:
         """Return the size at the bid."""
-        return Quantity.from_raw(self.bid_size_raw, self.size_precision)
+        return _quantity(self.bid_size_raw, self.size_precision)
 
     @property
     def ask_size(self) -> Quantity:
         """Return the size at the ask."""
-        return Quantity.from_raw(self.ask_size_raw, self.size_precision)
+        return _quantity(self.ask_size_raw, self.size_precision)
 
     @property
     def mid_raw(self) -> int:
@@ -111,12 +116,12 @@ class TradeTick(msgspec.Struct, frozen=True, gc=False):
     @property
     def price(self) -> Price:
         """Return the price."""
-        return Price.from_raw(self.price_raw, self.price_precision)
+        return _price(self.price_raw, self.price_precision)
 
     @property
     def size(self) -> Quantity:
         """Return the size."""
-        return Quantity.from_raw(self.size_raw, self.size_precision)
+        return _quantity(self.size_raw, self.size_precision)
 
     def __str__(self) -> str:
         return (
@@ -145,7 +150,7 @@ class IndexPriceUpdate(msgspec.Struct, frozen=True, gc=False):
     @property
     def value(self) -> Price:
         """Return the value."""
-        return Price.from_raw(self.value_raw, self.price_precision)
+        return _price(self.value_raw, self.price_precision)
 
 
 class InstrumentStatus(msgspec.Struct, frozen=True):

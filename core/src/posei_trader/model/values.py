@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.currencies import Currency
@@ -22,6 +22,8 @@ from posei_trader.model.fixed_point import (
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
+
+_new: Final = object.__new__
 
 
 @functools.total_ordering
@@ -70,7 +72,7 @@ class _FixedPoint:
         The raw value must be a whole number of steps of the precision; what is shown of other
         values is rounded down.
         """
-        new = cls.__new__(cls)
+        new = _new(cls)
         new._raw = raw  # noqa: SLF001  an alternative constructor of the class itself
         new._precision = precision  # noqa: SLF001  same
         return new
@@ -107,8 +109,8 @@ class _FixedPoint:
         return self._raw / FIXED_SCALAR
 
     def __int__(self) -> int:
-        whole = abs(self._raw) // FIXED_SCALAR
-        return whole if self._raw >= 0 else -whole
+        raw = self._raw
+        return raw // FIXED_SCALAR if raw >= 0 else -(-raw // FIXED_SCALAR)
 
     def __bool__(self) -> bool:
         return self._raw != 0
