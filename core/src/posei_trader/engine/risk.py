@@ -61,8 +61,10 @@ class RiskEngine:
             for instrument_id, limits in _instrument_limits(config).items()
         }
         self._by_account: dict[str, LimitSet] = {}
+        self.limits_accounts: Final = bool(config.account_limits)
+        """Whether it matters which account an order is for."""
         self._has_limits = bool(
-            self._by_instrument or config.account_limits or not self._for_all.is_empty
+            self._by_instrument or self.limits_accounts or not self._for_all.is_empty
         )
         self._state = TradingState(config.trading_state)
 
@@ -73,11 +75,6 @@ class RiskEngine:
         The stricter of what was set here and what is demanded from outside.
         """
         return self._effective_state()[0]
-
-    @property
-    def limits_accounts(self) -> bool:
-        """Return whether it matters which account an order is for."""
-        return bool(self._config.account_limits)
 
     def set_trading_state(self, state: TradingState, reason: str) -> None:
         """Change what is let through. Cancels always are. Never raises."""
@@ -101,16 +98,20 @@ class RiskEngine:
             account_id: The account it would trade for, None while that is not known.
             together: The orders that are submitted with it.
         """
-        denial = self._check_state(order, together)
-        if denial is not None or self._config.bypass:
-            return denial  # whatever is bypassed, a halt is a halt
+        state, why = self._effective_state()
+        if state is not TradingState.ACTIVE:
+            denial = self._check_state(order, together, state, why)
+            if denial is not None:
+                return denial  # whatever is bypassed, a halt is a halt
+        if self._config.bypass:
+            return None
         instrument = self._cache.instrument(order.terms.instrument_id)
         if instrument is None:
             return Denial(
                 "INSTRUMENT_UNKNOWN",
                 f"{order.instrument_id} is not loaded; add it to load_ids, or request it",
             )
-        denial = _check_tradable(instrument) or _check_terms(order, instrument)
+        denial = _check_terms(order, instrument)
         if denial is not None:
             return denial
         if not self._has_limits:
@@ -161,10 +162,9 @@ class RiskEngine:
             return demanded, why
         return self._state, ""
 
-    def _check_state(self, order: Order, together: Sequence[Order]) -> Denial | None:
-        state, why = self._effective_state()
-        if state is TradingState.ACTIVE:
-            return None
+    def _check_state(
+        self, order: Order, together: Sequence[Order], state: TradingState, why: str
+    ) -> Denial | None:
         because = f" ({why})" if why else ""
         if state is TradingState.HALTED:
             return Denial("TRADING_HALTED", f"no orders are sent until trading is resumed{because}")
@@ -203,7 +203,7 @@ class RiskEngine:
         by_instrument = self._by_instrument.get(instrument_id)
         if by_instrument is not None:
             yield by_instrument
-        if account_id is not None and self._config.account_limits:
+        if account_id is not None and self.limits_accounts:
             by_account = self._account_set(account_id)
             if by_account is not None:
                 yield by_account
@@ -243,6 +243,8 @@ def _instrument_limits(config: LiveRiskEngineConfig) -> dict[str, RiskLimits]:
 
 
 def _check_terms(order: Order, instrument: Instrument) -> Denial | None:
+    if not instrument.is_tradable:
+        return Denial("INSTRUMENT_NOT_TRADABLE", f"orders on {instrument} are not possible")
     if not order.terms.quote_quantity:
         found = _check_quantity(instrument, order.quantity)
         if found is not None:
@@ -253,12 +255,6 @@ def _check_terms(order: Order, instrument: Instrument) -> Denial | None:
             if found is not None:
                 return found
     return None
-
-
-def _check_tradable(instrument: Instrument) -> Denial | None:
-    if instrument.is_tradable:
-        return None
-    return Denial("INSTRUMENT_NOT_TRADABLE", f"orders on {instrument} are not possible")
 
 
 def _check_quantity(instrument: Instrument, quantity: Quantity) -> Denial | None:

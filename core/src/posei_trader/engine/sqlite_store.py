@@ -277,14 +277,15 @@ def _event_row(event: OrderEvent) -> tuple[object, ...]:
 def _order_row(
     order: Order, client_id: ClientId | None, position_id: PositionId | None
 ) -> tuple[object, ...]:
+    terms = order.terms
     return (
-        order.client_order_id,
+        terms.client_order_id,
         client_id,
         position_id,
-        order.strategy_id,
-        order.instrument_id,
-        order.terms.ts_init,
-        encode_json(order.terms).decode(),
+        terms.strategy_id,
+        terms.instrument_id,
+        terms.ts_init,
+        encode_json(terms).decode(),
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from inspect import ismethod
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, final
 from weakref import WeakValueDictionary
 
@@ -163,8 +164,16 @@ class _Lease:
             self._is_held = False
             await self._shared.give_back()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether requests can be made now."""
+        return self._shared.client.is_connected
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._shared.client, name)
+        value = getattr(self._shared.client, name)
+        if ismethod(value):
+            setattr(self, name, value)  # it stays; next time it is found at once
+        return value
 
 
 @final

@@ -214,14 +214,16 @@ class InteractiveBrokersClientOrderMixin(OrderNews):
         self._session.ids.order_id_seen(order_id)
 
     def _command(self, order_ids: tuple[int, ...], data: bytes, if_dropped: Action) -> None:
+        scheduler = self._session.scheduler
+        if scheduler.send_order(data, len(order_ids)):
+            return
+
         def dropped(error: PoseiError) -> None:
             for order_id in order_ids:
                 problem = OrderProblem(order_id, _NOT_CONNECTED, error.message, "", if_dropped)
                 self._deliver_order("order_problem", problem)
 
-        self._session.scheduler.submit(
-            Command(data, Lane.ORDER, on_dropped=dropped, messages=len(order_ids))
-        )
+        scheduler.submit(Command(data, Lane.ORDER, on_dropped=dropped, messages=len(order_ids)))
 
     # --- questions --------------------------------------------------------------------------------
 

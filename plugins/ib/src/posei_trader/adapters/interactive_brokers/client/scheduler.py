@@ -109,13 +109,22 @@ class Scheduler:
                 value=len(lane),
                 remedy="ask for less at a time",
             )
-        if command.lane is Lane.ORDER and not lane:
-            now = self._clock.timestamp_ns()
-            if self._messages.delay_ns(now, is_order=True, count=command.messages) == 0:
-                self._send(command, now)  # what waits in other lanes keeps its timer
-                return
         lane.append(command)
         self._pump()
+
+    def send_order(self, data: bytes, messages: int = 1) -> bool:
+        """Send an order command now; False when it has to wait, which is for `submit`.
+
+        What waits in other lanes keeps its timer.
+        """
+        if self._orders:
+            return False
+        now = self._clock.timestamp_ns()
+        if self._messages.delay_ns(now, is_order=True, count=messages):
+            return False
+        self._messages.spend(now, messages)
+        self._write(data)
+        return True
 
     def withdraw(self, command: Command) -> bool:
         """Take back a command that was not sent yet; False when it is too late."""

@@ -11,7 +11,7 @@ from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms, encode_order
 from posei_trader.adapters.interactive_brokers.orders.ledger import identity_of
 from posei_trader.adapters.interactive_brokers.orders.leg_prices import put_leg_prices
-from posei_trader.adapters.interactive_brokers.orders.refusals import check_supported
+from posei_trader.adapters.interactive_brokers.orders.refusals import check_supported, is_plain
 from posei_trader.adapters.interactive_brokers.orders.tags import read_tags
 from posei_trader.adapters.interactive_brokers.wire_values import price_to_wire
 from posei_trader.errors import InvalidRequest, NotConnected, PoseiError
@@ -72,6 +72,7 @@ class OrderCommands:
     ) -> None:
         self._client = client
         self._desk = desk
+        self._is_advisor = desk.is_advisor
         self._ledger = ledger
         self._inbox = inbox
         self._contracts = contracts
@@ -91,7 +92,7 @@ class OrderCommands:
         self._need_connection()
         try:
             prepared = [self.encode(order, WorkingTerms.of(order)) for order in orders]
-            parents = self._check_parents(orders)
+            parents = {} if _is_alone(orders) else self._check_parents(orders)
         except PoseiError as error:
             _log.warning("orders denied", orders=[str(order) for order in orders], error=str(error))
             self._deny(orders, _reason(error))
@@ -153,12 +154,13 @@ class OrderCommands:
         """
         terms = order.terms
         traded = self._contracts.need(terms.instrument_id)
-        check_supported(
-            terms,
-            traded.instrument,
-            sec_type=traded.sec_type,
-            now_ns=self._clock.timestamp_ns(),
-        )
+        if not is_plain(terms, traded.instrument):
+            check_supported(
+                terms,
+                traded.instrument,
+                sec_type=traded.sec_type,
+                now_ns=self._clock.timestamp_ns(),
+            )
         unknown = sorted(set(terms.params) - _PARAMS) if terms.params else ()
         if unknown:
             raise InvalidRequest(
@@ -177,7 +179,8 @@ class OrderCommands:
             account=self._desk.number,
             magnifier=traded.magnifier,
         )
-        self._desk.address(ib_order)
+        if self._is_advisor:
+            self._desk.address(ib_order)
         leg_prices = read_tags(terms.tags).orderComboLegs if terms.tags else ()
         if leg_prices:
             put_leg_prices(ib_order, leg_prices, contract.comboLegs, traded.magnifier)
@@ -364,6 +367,10 @@ class OrderCommands:
                 field="client",
                 remedy="wait until the client is connected again",
             )
+
+
+def _is_alone(orders: Sequence[Order]) -> bool:
+    return len(orders) == 1 and orders[0].terms.parent_order_id is None
 
 
 def _not_changeable(

@@ -54,6 +54,9 @@ class ContractBook:
             InstrumentNotFound: its instrument is not loaded.
             InvalidRequest: its instrument does not come from IB.
         """
+        known = self._by_id.get(instrument_id)
+        if known is not None and known.instrument is self._store.instrument(instrument_id):
+            return known
         known = self.get(instrument_id)
         if known is None:
             raise InstrumentNotFound(

@@ -89,7 +89,7 @@ def encode_order(
         Unsupported: a term cannot be expressed.
     """
     order = SparseOrder()
-    order.orderRef = terms.client_order_id.value
+    order.orderRef = str(terms.client_order_id)
     order.account = account
     order.clearingAccount = account
     order.action = _ACTIONS[terms.order_side]

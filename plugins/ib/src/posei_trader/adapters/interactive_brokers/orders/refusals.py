@@ -44,8 +44,6 @@ def check_supported(
         Unsupported: it cannot; names the term and the alternative.
         InvalidRequest: a tag cannot be read.
     """
-    if _is_plain(terms) and instrument.is_tradable:
-        return
     for check in _CHECKS:
         for field, value, why, remedy in check(terms, instrument, sec_type, now_ns):
             raise Unsupported(
@@ -56,9 +54,9 @@ def check_supported(
             )
 
 
-def _is_plain(terms: OrderTerms) -> bool:
-    """Return whether an order has nothing about it that any check but the instrument's looks at."""
-    return not (
+def is_plain(terms: OrderTerms, instrument: Instrument) -> bool:
+    """Return whether an order has nothing about it that `check_supported` could complain of."""
+    return instrument.is_tradable and not (
         terms.time_in_force not in _PLAIN
         or terms.post_only
         or terms.reduce_only
