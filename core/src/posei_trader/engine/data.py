@@ -124,7 +124,6 @@ class DataEngine:
             bus,
             cache.quote_ring,
             intake,
-            clock,
             counters,
             validates=self._validate,
         )
@@ -135,7 +134,6 @@ class DataEngine:
             bus,
             cache.trade_ring,
             intake,
-            clock,
             counters,
             validates=self._validate,
         )

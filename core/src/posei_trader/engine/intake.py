@@ -107,6 +107,7 @@ class Intake:
 
     Attributes:
         closes_at: Until when items are handed out at once, by the clock; 0 says: ask `admits`.
+        closes_at_monotonic: The same by the machine's monotonic clock.
 
     Args:
         clock: Time.
@@ -137,7 +138,7 @@ class Intake:
         self._lost: dict[Hashable, _Dropped] = {}
         self._announced_at = 0
         self._most = self._delayed = self._conflated = self._dropped = 0
-        self.closes_at = _ALWAYS
+        self.closes_at = self.closes_at_monotonic = _ALWAYS
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -161,10 +162,10 @@ class Intake:
             return False
         if self._is_turn_open:
             left = self._left()
-            self.closes_at = self._clock.timestamp_ns() + left
+            self._close_in(left)
             return left > 0
         self._begin()
-        self.closes_at = self._clock.timestamp_ns() + self._turn_ns
+        self._close_in(self._turn_ns)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -173,6 +174,10 @@ class Intake:
         self._is_turn_open = True
         loop.call_soon(self._turn_over)
         return True
+
+    def _close_in(self, left_ns: int) -> None:
+        self.closes_at = self._clock.timestamp_ns() + left_ns
+        self.closes_at_monotonic = time.monotonic_ns() + left_ns
 
     def _begin(self) -> None:
         self._worked_at = time.thread_time_ns()
@@ -215,7 +220,7 @@ class Intake:
         """Let an item wait. As `take`."""
         waiting = Waiting(deliver, item, state, stream)
         self._delayed += 1
-        self.closes_at = _ALWAYS
+        self.closes_at = self.closes_at_monotonic = _ALWAYS
         if self._is_conflating or len(self._queue) >= self._capacity:
             self._squeeze_in(waiting)
         else:
@@ -282,7 +287,7 @@ class Intake:
 
     def _turn_over(self) -> None:
         self._is_turn_open = False
-        self.closes_at = _ALWAYS
+        self.closes_at = self.closes_at_monotonic = _ALWAYS
 
     def _pump(self) -> None:
         """Hand out what waits, for one turn's time."""

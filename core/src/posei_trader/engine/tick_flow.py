@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 from posei_trader.model.requests import DataKind
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from posei_trader.engine.counters import Counters
     from posei_trader.engine.intake import Intake
     from posei_trader.model.identifiers import InstrumentId
-    from posei_trader.protocols import Clock
 
 __all__ = ["Route", "TickFlow"]
 
@@ -49,14 +49,12 @@ class TickFlow(Generic[TickT]):
         bus: Where they are published.
         ring_of: Returns where the cache keeps those of an instrument.
         intake: Lets them wait when listeners are slower than the stream.
-        clock: Time.
         counters: Where those are counted that come out of sequence.
         validates: Whether a tick that is older than the last one is dropped.
     """
 
     __slots__ = (
         "_bus",
-        "_clock",
         "_counters",
         "_intake",
         "_kind",
@@ -73,7 +71,6 @@ class TickFlow(Generic[TickT]):
         bus: MessageBus,
         ring_of: Callable[[InstrumentId], deque[TickT]],
         intake: Intake,
-        clock: Clock,
         counters: Counters,
         *,
         validates: bool,
@@ -83,7 +80,6 @@ class TickFlow(Generic[TickT]):
         self._bus = bus
         self._ring_of: Callable[[InstrumentId], deque[TickT]] = ring_of
         self._intake = intake
-        self._clock = clock
         self._counters = counters
         self._validates = validates
         self._routes: dict[InstrumentId, Route[TickT]] = {}
@@ -116,8 +112,8 @@ class TickFlow(Generic[TickT]):
         now = 0
         for number, tick in enumerate(ticks):
             if not number % _LOOK_EVERY:
-                now = self._clock.timestamp_ns()
-            if now >= intake.closes_at and not intake.admits():
+                now = time.monotonic_ns()  # they all have one `ts_init`
+            if now >= intake.closes_at_monotonic and not intake.admits():
                 self._wait(tick)
                 continue
             ts_event = tick.ts_event

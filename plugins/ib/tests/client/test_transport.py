@@ -22,15 +22,17 @@ async def largest_turn() -> tuple[int, int]:
     came, turn, largest = 0, 0, 0
     done: asyncio.Future[None] = loop.create_future()
 
-    def deliver(_number: int, _payload: bytes) -> None:
+    def deliver(_number: int, payload: bytes | list[bytes]) -> bool:
         nonlocal came, turn, largest
-        came += 1
-        turn += 1
-        largest = max(largest, turn)
-        if turn == 1:
+        count = len(payload) if isinstance(payload, list) else 1
+        if not turn:
             loop.call_soon(next_turn)
+        came += count
+        turn += count
+        largest = max(largest, turn)
         if came == COUNT:
             done.set_result(None)
+        return True
 
     def next_turn() -> None:
         nonlocal turn

@@ -323,6 +323,8 @@ class InteractiveBrokersClient(
                 FastProtobuf,
             )
 
-            self._fast |= FastProtobuf(router).table()
+            protobuf = FastProtobuf(router)
+            self._fast |= protobuf.table()
+            self._runs |= protobuf.runs()
             self._fast[CONTRACT_DATA] = self._read_contract_data()
             self._fast |= OrderProtobuf(*orders).table()

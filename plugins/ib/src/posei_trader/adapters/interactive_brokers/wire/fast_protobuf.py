@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
-from posei_trader.adapters.interactive_brokers.wire.framing import LEVEL_ONE, TICK_BY_TICK
 from posei_trader.adapters.interactive_brokers.wire.historical_protobuf import HistoricalProtobuf
 from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import (
     average,
@@ -17,8 +16,8 @@ from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import (
     quote_mask,
     trade_mask,
 )
+from posei_trader.adapters.interactive_brokers.wire.run_delivery import run_table
 from posei_trader.adapters.interactive_brokers.wire.sizes import TextSizes
-from posei_trader.adapters.interactive_brokers.wire.tick_columns import QuoteColumns
 from posei_trader.adapters.interactive_brokers.wire.tick_columns_protobuf import ProtobufTickRuns
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["FastProtobuf"]
 
 _NO_PRICE: Final = -1.0
-_PROTOBUF: Final = 200
-"""How much greater the ids of messages are than in text."""
+_FIRST_ID: Final = 200
+"""What ids are greater by than in text."""
 
 MarketDepth: Final = generated("MarketDepth")
 MarketDepthL2: Final = generated("MarketDepthL2")
@@ -67,30 +66,10 @@ class FastProtobuf:
         }
 
     def runs(self) -> dict[int, Callable[[list[bytes]], bool]]:
-        """Return the decoders of runs; they deliver all of a run, or nothing and say False."""
-        return {
-            _PROTOBUF + TICK_BY_TICK: self._tick_run,
-            _PROTOBUF + LEVEL_ONE: self._level_one_run,
-        }
+        """Return the decoders of runs by the id they go by, see `run_table`."""
+        return run_table(self._runs, self._sink, first_id=_FIRST_ID)
 
     # --- streams ----------------------------------------------------------------------------------
-
-    def _tick_run(self, frames: list[bytes]) -> bool:
-        columns = self._runs.ticks(frames)
-        if columns is None:
-            return False
-        if isinstance(columns, QuoteColumns):
-            self._sink.tick_quotes(columns)
-        else:
-            self._sink.tick_trades(columns)
-        return True
-
-    def _level_one_run(self, frames: list[bytes]) -> bool:
-        rows = self._runs.level_one(frames)
-        if rows is None:
-            return False
-        self._sink.level_one(rows)
-        return True
 
     def _tick_by_tick(self, payload: bytes) -> None:
         message = TickByTickData.FromString(payload)

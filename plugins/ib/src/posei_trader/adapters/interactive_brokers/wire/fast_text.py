@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
-from posei_trader.adapters.interactive_brokers.wire.framing import LEVEL_ONE, TICK_BY_TICK
 from posei_trader.adapters.interactive_brokers.wire.historical_text import HistoricalText
+from posei_trader.adapters.interactive_brokers.wire.run_delivery import run_table
 from posei_trader.adapters.interactive_brokers.wire.sizes import (
     Floats,
     Ints,
@@ -21,7 +21,6 @@ from posei_trader.adapters.interactive_brokers.wire.sizes import (
     parse_average,
 )
 from posei_trader.adapters.interactive_brokers.wire.texts import Texts, text
-from posei_trader.adapters.interactive_brokers.wire.tick_columns import QuoteColumns
 from posei_trader.adapters.interactive_brokers.wire.tick_runs import TickRuns
 
 if TYPE_CHECKING:
@@ -78,27 +77,10 @@ class FastText:
         }
 
     def runs(self) -> dict[int, Callable[[list[bytes]], bool]]:
-        """Return the decoders of runs; they deliver all of a run, or nothing and say False."""
-        return {TICK_BY_TICK: self._tick_run, LEVEL_ONE: self._level_one_run}
+        """Return the decoders of runs by the id they go by, see `run_table`."""
+        return run_table(self._runs, self._sink)
 
     # --- streams ----------------------------------------------------------------------------------
-
-    def _tick_run(self, frames: list[bytes]) -> bool:
-        columns = self._runs.ticks(frames)
-        if columns is None:
-            return False
-        if isinstance(columns, QuoteColumns):
-            self._sink.tick_quotes(columns)
-        else:
-            self._sink.tick_trades(columns)
-        return True
-
-    def _level_one_run(self, frames: list[bytes]) -> bool:
-        rows = self._runs.level_one(frames)
-        if rows is None:
-            return False
-        self._sink.level_one(rows)
-        return True
 
     def _tick_by_tick(self, payload: bytes) -> None:
         fields = payload.split(b"\0")
