@@ -223,6 +223,7 @@ async def test_an_event_that_cannot_be_stored_takes_no_other_of_its_turn_along(p
     fill = next(event for event in order.events if type(event).__name__ == "OrderFilled")
     for event in (order.events[1], fill, order.events[2]):
         rig.execution._keeper.event(event)
+    rig.execution._keeper.flush_soon()
     await turns(2)
     assert kinds_in(path) == [*before, "OrderSubmitted", "OrderAccepted"]
     assert rig.risk.trading_state is TradingState.HALTED

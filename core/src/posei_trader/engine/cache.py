@@ -234,7 +234,7 @@ class Cache:
 
     def order(self, client_order_id: str) -> Order | None:
         """Return an order of ours, or None when there is none of that name."""
-        return self._orders.get(client_order_id)
+        return self._orders.by_id.get(client_order_id)
 
     def order_by_venue_id(
         self, venue_order_id: VenueOrderId, account_id: AccountId | None = None

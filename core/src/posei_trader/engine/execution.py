@@ -253,10 +253,11 @@ class ExecutionEngine:
             self.unknown_events.append(event)
             self.counters.add("events_of_unknown_orders", event)
             return
-        if isinstance(event, ev.OrderFilled) and self.is_known_trade(order, event.trade_id):
-            self.counters.add("duplicate_executions_dropped", event.trade_id)
-            return
-        if isinstance(event, ev.OrderFillAmended) and not order.has_trade(event.trade_id):
+        if isinstance(event, ev.OrderFilled):
+            if self.is_known_trade(order, event.trade_id):
+                self.counters.add("duplicate_executions_dropped", event.trade_id)
+                return
+        elif isinstance(event, ev.OrderFillAmended) and not order.has_trade(event.trade_id):
             self._park_amendment(event)
             return
         try:
@@ -265,9 +266,10 @@ class ExecutionEngine:
             self.counters.add("events_that_cannot_be", f"{order}: {error}")
             return
         self._cache.update_order(order)
-        self._keeper.event(event)
-        position_events = self._count(event)
-        self._tell(event, position_events)
+        must_flush = self._keeper.event(event)
+        self._tell(event, self._count(event))
+        if must_flush:
+            self._keeper.flush_soon()
         if isinstance(event, ev.OrderFilled) and self._parked_amendments:
             parked = self._parked_amendments.pop(event.trade_id, None)
             if parked is not None:
@@ -327,7 +329,10 @@ class ExecutionEngine:
 
     def is_known_trade(self, order: Order, trade_id: TradeId) -> bool:
         """Return whether an execution is counted, under its own id or that of a correction."""
-        return order.has_trade(trade_id) or order.has_trade(self._aliases.get(trade_id, trade_id))
+        if order.has_trade(trade_id):
+            return True
+        first_id = self._aliases.get(trade_id)
+        return first_id is not None and order.has_trade(first_id)
 
     def _park_amendment(self, event: ev.OrderFillAmended) -> None:
         """A commission may come before its execution; keep it until then."""

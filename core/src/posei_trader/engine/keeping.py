@@ -108,14 +108,14 @@ class Keeper:
         """Keep cancels."""
         return self._attempt(self._store.cancel, commands)
 
-    def event(self, event: OrderEvent) -> None:
+    def event(self, event: OrderEvent) -> bool:
         """Keep an event of an order that is kept; one that risk denied never was.
 
-        It is stored behind the callbacks that it causes and what else has come by then, one turn of
-        the event loop later; before any command, in any case; at once where no loop runs.
+        It is stored before any command, in any case. Returns whether `flush_soon` has to be called
+        once it was told.
         """
         if event.client_order_id not in self._orders:
-            return
+            return False
         self._waiting.append(event)
         if len(self._waiting) >= _WAITING_AT_MOST:
             if self._is_together:
@@ -123,13 +123,18 @@ class Keeper:
             else:
                 self._flush()
         elif type(event) not in IMPLIED:
-            self._flush_next_turn()
+            return not (self._flushes_soon or self._is_together)
         elif not self._flushes_later:
             self._flushes_later = True
             self._clock.call_at(self._clock.timestamp_ns() + _LONGEST_WAIT_NS, self._waited_long)
+        return False
 
-    def _flush_next_turn(self) -> None:
-        if self._flushes_soon or self._is_together:
+    def flush_soon(self) -> None:
+        """Store what waits, with what else has come by then, one turn of the event loop later.
+
+        At once where no loop runs.
+        """
+        if self._flushes_soon:
             return
         try:
             loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.enums import OrderStatus
@@ -26,10 +26,14 @@ __all__ = ["OrderIndex"]
 
 @final
 class OrderIndex:
-    """Every order of a node. Call :meth:`update` after an order has changed."""
+    """Every order of a node. Call :meth:`update` after an order has changed.
+
+    Attributes:
+        by_id: The orders by our names of them, for reading.
+    """
 
     def __init__(self) -> None:
-        self._orders: dict[str, Order] = {}
+        self.by_id: Final[dict[str, Order]] = {}
         self._open: dict[str, Order] = {}
         self._in_flight: dict[str, Order] = {}
         self._closed: dict[str, Order] = {}
@@ -40,7 +44,7 @@ class OrderIndex:
         self._clients: dict[str, ClientId] = {}
 
     def __len__(self) -> int:
-        return len(self._orders)
+        return len(self.by_id)
 
     def add(self, order: Order, client_id: ClientId | None) -> None:
         """Add an order and the client that handles it.
@@ -50,14 +54,14 @@ class OrderIndex:
         """
         terms = order.terms
         key = terms.client_order_id
-        if key in self._orders:
+        if key in self.by_id:
             raise InvalidRequest(
                 "an order of this name exists already",
                 field="client_order_id",
                 value=key,
                 remedy="make every order with the order factory; submit each once",
             )
-        self._orders[key] = order
+        self.by_id[key] = order
         self._by_instrument.setdefault(terms.instrument_id, {})[key] = order
         self._by_strategy.setdefault(terms.strategy_id, {})[key] = order
         if client_id is not None:
@@ -83,10 +87,6 @@ class OrderIndex:
         if order.venue_order_id is not None:
             self._by_venue_id[order.account_id, order.venue_order_id] = order
             self._venue_ids[order.venue_order_id] = order
-
-    def get(self, client_order_id: str) -> Order | None:
-        """Return an order, or None."""
-        return self._orders.get(client_order_id)
 
     def by_venue_order_id(
         self, venue_order_id: VenueOrderId, account_id: AccountId | None = None
@@ -130,7 +130,7 @@ class OrderIndex:
     def _group(self, status: str | None) -> dict[str, Order]:
         match status:
             case None:
-                return self._orders
+                return self.by_id
             case "open":
                 return self._open
             case "in_flight":

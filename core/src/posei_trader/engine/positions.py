@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
     from posei_trader.engine.cache import Cache
     from posei_trader.model.events import OrderFillAmended, OrderFilled
-    from posei_trader.model.identifiers import ClientOrderId, TradeId
+    from posei_trader.model.identifiers import (
+        ClientOrderId,
+        InstrumentId,
+        StrategyId,
+        TradeId,
+    )
     from posei_trader.model.instruments import Instrument
     from posei_trader.protocols import Clock
 
@@ -47,6 +52,7 @@ class PositionKeeper:
         self._clock = clock
         self._fills: dict[PositionId, dict[_Trade, OrderFilled]] = {}
         self._position_of: dict[_Trade, PositionId] = {}
+        self._netted: dict[tuple[InstrumentId, StrategyId], PositionId] = {}
 
     def fill(
         self,
@@ -111,7 +117,11 @@ class PositionKeeper:
         if oms_type is OmsType.HEDGING:
             order_id = fill.client_order_id
             return fill.position_id or PositionId(f"{fill.instrument_id}-{order_id}")
-        position_id = PositionId(f"{fill.instrument_id}-{fill.strategy_id}")
+        pair = (fill.instrument_id, fill.strategy_id)
+        position_id = self._netted.get(pair)
+        if position_id is None:
+            position_id = PositionId(f"{fill.instrument_id}-{fill.strategy_id}")
+            self._netted[pair] = position_id
         known = self._cache.position(position_id)
         if known is None or known.account_id == fill.account_id:
             return position_id

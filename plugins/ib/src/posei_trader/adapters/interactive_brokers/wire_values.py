@@ -65,7 +65,7 @@ def quantity_from_wire(value: Decimal | float, precision: int) -> Quantity:
     """Return a size of IB's, with all its digits; not set is zero."""
     if not is_set(value):
         return Quantity.zero(precision)
-    exact = decimal_from_wire(value)
+    exact = value if isinstance(value, Decimal) else decimal_from_wire(value)
     raw = _whole_steps(exact, precision)
     if raw is not None and raw >= 0:
         return Quantity.from_raw(raw, precision)

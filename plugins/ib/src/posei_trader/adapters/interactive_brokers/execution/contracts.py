@@ -38,7 +38,11 @@ class ContractBook:
 
     def get(self, instrument_id: InstrumentId) -> Traded | None:
         """Return what is traded, or None when its instrument is not loaded."""
-        instrument = self._store.instrument(instrument_id) or self._provider.find(instrument_id)
+        instrument = self._store.instrument(instrument_id)
+        known = self._by_id.get(instrument_id)
+        if known is not None and known.instrument is instrument:
+            return known
+        instrument = instrument or self._provider.find(instrument_id)
         return None if instrument is None else self._resolved(instrument)
 
     def _resolved(self, instrument: Instrument) -> Traded:
@@ -54,9 +58,6 @@ class ContractBook:
             InstrumentNotFound: its instrument is not loaded.
             InvalidRequest: its instrument does not come from IB.
         """
-        known = self._by_id.get(instrument_id)
-        if known is not None and known.instrument is self._store.instrument(instrument_id):
-            return known
         known = self.get(instrument_id)
         if known is None:
             raise InstrumentNotFound(

@@ -129,7 +129,10 @@ class OrderInbox:
 
     def open_order_glance(self, glance: OrderGlance) -> bool:
         """Take the part of an open order that is enough for an order of ours."""
-        if glance.whatIf or self._is_instruction(glance.clientId, glance.order_id, glance.permId):
+        if glance.whatIf or (
+            self._instructions
+            and self._is_instruction(glance.clientId, glance.order_id, glance.permId)
+        ):
             return False
         if not self._desk.concerns(glance.account):
             return True
@@ -149,7 +152,8 @@ class OrderInbox:
     ) -> None:
         """Take the state of an order of ours, from all that IB told of it or a part."""
         identity = tracked.identity
-        self._ledger.learn_parent(identity.client_order_id, order.parentId)
+        if order.parentId:
+            self._ledger.learn_parent(identity.client_order_id, order.parentId)
         traded = self._contracts.get(identity.instrument_id)
         terms = None
         if traded is not None:
@@ -161,7 +165,7 @@ class OrderInbox:
 
     def order_status(self, row: OrderStatusUpdate) -> None:
         """Take an order's status."""
-        if self._is_instruction(row.client_id, row.order_id, row.perm_id):
+        if self._instructions and self._is_instruction(row.client_id, row.order_id, row.perm_id):
             self._answered(row)
             return
         if row.perm_id in self.others and self._ledger.find(perm_id=row.perm_id) is None:
@@ -192,10 +196,7 @@ class OrderInbox:
             perm_id=row.perm_id,
         )
         traded = self._contracts.get(tracked.identity.instrument_id) if tracked else None
-        # Finding an order of an earlier run brings the executions that its store knows.
-        if tracked is not None and not self._executions.is_news(row.exec_id):
-            return
-        if self._is_instruction(row.client_id, row.order_id, row.perm_id):
+        if self._instructions and self._is_instruction(row.client_id, row.order_id, row.perm_id):
             self._sink.reconciliation_wanted(self._desk.name, "options were exercised")
             return
         if tracked is None or traded is None or is_leg(row.contract, traded):
@@ -208,6 +209,9 @@ class OrderInbox:
         price = traded.price(row.price)
         ts_event = parse_time(row.time)
         known = self._executions.find(row.exec_id)
+        # Finding an order of an earlier run brought the executions that its store knows.
+        if known is not None and not self._executions.is_news(row.exec_id):
+            return
         if known is None:
             known = self._executions.add(
                 row.exec_id, tracked.identity.client_order_id, quantity, price

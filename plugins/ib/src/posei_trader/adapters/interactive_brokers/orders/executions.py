@@ -75,7 +75,8 @@ class Executions:
             TradeId(exec_id), revision, owner, quantity, price, self._early.pop(base, None)
         )
         self._known[base] = known
-        self._trim(self._known)
+        if len(self._known) > self._capacity:
+            self._trim(self._known)
         return known
 
     def correct(self, exec_id: str, quantity: Quantity, price: Price) -> int:

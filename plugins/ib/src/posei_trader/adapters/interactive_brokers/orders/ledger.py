@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
 from posei_trader.adapters.interactive_brokers.orders.executions import Executions, Known, split
-from posei_trader.adapters.interactive_brokers.orders.tracked import Identity, Phase, TrackedOrder
+from posei_trader.adapters.interactive_brokers.orders.tracked import (
+    LIVE,
+    Identity,
+    Phase,
+    TrackedOrder,
+)
 from posei_trader.model.enums import OrderStatus
 from posei_trader.model.events import OrderFillAmended
 from posei_trader.model.identifiers import AccountId, ClientOrderId
@@ -94,7 +99,7 @@ class OrderLedger:
         """Store the new state of an order."""
         name = tracked.identity.client_order_id
         self._orders[name] = tracked
-        if not tracked.phase.is_done:
+        if tracked.phase in LIVE:
             self._done.pop(name, None)
             self._live[name] = None
         elif name not in self._done:
@@ -175,7 +180,11 @@ class OrderLedger:
         )
         if name is None or (order_ref is not None and name in self._sent and order_ref != name):
             return None
-        self.learn(name, client_id, order_id, perm_id)
+        aliases = self._aliases
+        if (perm_id and aliases.get(perm_id) != name) or (
+            order_id and aliases.get((client_id, order_id)) != name
+        ):
+            self.learn(name, client_id, order_id, perm_id)
         return self._orders[name]
 
     def _by_ref(self, order_ref: str) -> ClientOrderId | None:

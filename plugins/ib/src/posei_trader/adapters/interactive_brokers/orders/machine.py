@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.tables import TRIGGERED_TYPES
-from posei_trader.adapters.interactive_brokers.orders.tracked import Held, Phase, ProblemKind
+from posei_trader.adapters.interactive_brokers.orders.tracked import LIVE, Held, Phase, ProblemKind
 from posei_trader.model import events as ev
 from posei_trader.model.enums import TimeInForce
 from posei_trader.model.identifiers import (
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
 
-Step = tuple[t.TrackedOrder, tuple[ev.OrderEvent, ...]]
+_Events = tuple[ev.OrderEvent, ...]
+Step = tuple[t.TrackedOrder, _Events]
 
 _WORKING: Final = frozenset({"PreSubmitted", "Submitted"})
 _CANCELED: Final = frozenset({"Cancelled", "ApiCancelled"})
@@ -83,7 +84,7 @@ def _cancel_asked(state: t.TrackedOrder, _happening: t.CancelAsked, ts: int) -> 
 
 def _state_seen(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
     state = _learned(state, seen)
-    if state.phase.is_done:
+    if state.phase not in LIVE:
         return state, ()
     if seen.status in _WORKING:
         return _working(state, seen, ts)
@@ -116,7 +117,7 @@ def _accepted(state: t.TrackedOrder, ts: int) -> Step:
     state = _less_doubtful(replace(state, phase=Phase.WORKING))
     event = ev.OrderAccepted(
         **_about(state, ts),
-        venue_order_id=_venue_order_id(state),
+        venue_order_id=state.venue_order_id or _own_name(state),
         account_id=state.identity.account_id,
     )
     return state, (event,)
@@ -124,8 +125,12 @@ def _accepted(state: t.TrackedOrder, ts: int) -> Step:
 
 def _working(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
     state, events = _accepted(state, ts)
-    state, triggered = _triggered(state, seen, ts)
-    state, updated = _updated(state, seen.terms, ts)
+    triggered: _Events = ()
+    updated: _Events = ()
+    if seen.why_held is not None:
+        state, triggered = _triggered(state, seen.status, seen.why_held, ts)
+    if seen.terms is not None:
+        state, updated = _updated(state, seen.terms, ts)
     return _less_doubtful(state), (*events, *triggered, *updated)
 
 
@@ -136,17 +141,15 @@ def _less_doubtful(state: t.TrackedOrder) -> t.TrackedOrder:
     return state
 
 
-def _triggered(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
-    if seen.why_held is None:
-        return state, ()
+def _triggered(state: t.TrackedOrder, status: str, why_held: str, ts: int) -> Step:
     waited = "trigger" in state.why_held
-    if seen.why_held != state.why_held:
-        state = replace(state, why_held=seen.why_held)
+    if why_held != state.why_held:
+        state = replace(state, why_held=why_held)
     if (
         not waited
         or state.is_triggered
-        or "trigger" in seen.why_held
-        or seen.status != "Submitted"
+        or "trigger" in why_held
+        or status != "Submitted"
         or state.identity.order_type not in TRIGGERED_TYPES
     ):
         return state, ()
@@ -154,9 +157,7 @@ def _triggered(state: t.TrackedOrder, seen: t.StateSeen, ts: int) -> Step:
     return replace(state, is_triggered=True), (event,)
 
 
-def _updated(state: t.TrackedOrder, terms: WorkingTerms | None, ts: int) -> Step:
-    if terms is None:
-        return state, ()
+def _updated(state: t.TrackedOrder, terms: WorkingTerms, ts: int) -> Step:
     is_answer = state.asked is not None and terms == state.asked
     if terms == state.terms and not is_answer:
         return state, ()
@@ -178,7 +179,7 @@ def _completed(state: t.TrackedOrder, ts: int, *, is_listed: bool = False) -> St
     smaller quantity by an answer that was lost, or a trade of it was taken back: what traded is its
     quantity then.
     """
-    if state.phase.is_done or not state.is_called_filled or state.misses_fills:
+    if not state.is_called_filled or state.phase not in LIVE or state.misses_fills:
         return state, ()
     is_known = is_listed or (state.identity.is_quote_quantity and state.reported_filled_raw > 0)
     if is_known and state.filled_raw:
@@ -308,7 +309,7 @@ def _fill_seen(state: t.TrackedOrder, fill: t.FillSeen, ts: int) -> Step:
     state, events = _accepted(state, ts)
     event = ev.OrderFilled(
         **_about(state, ts, fill.ts_event),
-        venue_order_id=_venue_order_id(state),
+        venue_order_id=state.venue_order_id or _own_name(state),
         account_id=state.identity.account_id,
         trade_id=fill.trade_id,
         order_side=state.identity.order_side,
@@ -324,7 +325,7 @@ def _fill_seen(state: t.TrackedOrder, fill: t.FillSeen, ts: int) -> Step:
 def _counted(state: t.TrackedOrder, added_raw: int) -> t.TrackedOrder:
     filled = state.filled_raw + added_raw
     is_full = not state.identity.is_quote_quantity and filled >= state.terms.quantity.raw
-    if is_full and filled and not state.phase.is_done:
+    if is_full and filled and state.phase in LIVE:
         return replace(state, filled_raw=filled, phase=Phase.FILLED, asked=None, is_in_doubt=False)
     return replace(state, filled_raw=filled) if added_raw else state
 
@@ -406,8 +407,8 @@ def _about(state: t.TrackedOrder, ts: int, ts_event: int | None = None) -> _Abou
     }
 
 
-def _venue_order_id(state: t.TrackedOrder) -> VenueOrderId:
-    return state.venue_order_id or VenueOrderId(state.identity.client_order_id.value)
+def _own_name(state: t.TrackedOrder) -> VenueOrderId:
+    return VenueOrderId(state.identity.client_order_id.value)
 
 
 def _held_text(state: t.TrackedOrder) -> str:

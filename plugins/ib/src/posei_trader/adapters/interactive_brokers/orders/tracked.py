@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum, unique
+from typing import Final
 
 import msgspec
 
@@ -36,7 +37,11 @@ class Phase(StrEnum):
     @property
     def is_done(self) -> bool:
         """Return whether nothing but late fills can follow."""
-        return self is not Phase.SENT and self is not Phase.WORKING
+        return self not in LIVE
+
+
+LIVE: Final = frozenset({Phase.SENT, Phase.WORKING})
+"""Phases from which an order can go on; to look them up costs less than `Phase.is_done`."""
 
 
 class Identity(msgspec.Struct, frozen=True):
