@@ -1,13 +1,14 @@
 """One order after another: from the call until it is acknowledged, and until its fill is known.
 
-    python benchmarks/ib_orders.py [--orders 400] [--rounds 5] [--only floor|node] [--no-store]
+    python benchmarks/ib_orders.py [--orders 400] [--rounds 5] [--only floor|node|text] [--no-store]
 
 A server process of its own answers every order at once: `openOrder` and `orderStatus`, then the
 execution, its commission and the last status. Everything else it passes on to a simulated gateway.
 Each contestant runs in a fresh process and in interleaved rounds. "floor" is an asyncio protocol
 that writes prepared frames, splits what comes and converts it: the least that Python can do. "node"
 is a whole trading node: a strategy submits, risk checks, the durable store keeps, and the
-strategy's own callbacks note the times. Reported are microseconds, p50 and p99, medians of the
+strategy's own callbacks note the times; "text" is the same node, to which the server speaks text,
+as gateways before server version 203 do. Reported are microseconds, p50 and p99, medians of the
 rounds, the process's CPU time an order, and the ratios to the floor.
 
 To measure another program against the same server: ``python benchmarks/ib_orders.py --serve 7497``
@@ -30,11 +31,14 @@ import time
 from pathlib import Path
 from struct import Struct
 
-CONTESTANTS = ("floor", "node")
+CONTESTANTS = ("floor", "node", "text")
+TEXT_VERSION = 178
 PREFIX = Struct(">I")
 HEADER = Struct(">II")
 PLACE_ORDER = 203
 OPEN_ORDER, ORDER_STATUS, EXECUTION, COMMISSION = 205, 203, 211, 259
+PLACE_ORDER_TEXT = b"3\0"
+EXECUTION_ID = b"the execution"
 WARM_UP = 20
 # IB allows 50 messages a second, and a node keeps to it: a faster benchmark would measure that.
 PAUSE = 0.022
@@ -51,6 +55,8 @@ def frame(number: int, message) -> bytes:
 class Answers:
     """What the server says of an order."""
 
+    server_version = None  # the newest that the client speaks
+
     def __init__(self) -> None:
         from ibapi.protobuf.CommissionAndFeesReport_pb2 import CommissionAndFeesReport
         from ibapi.protobuf.ExecutionDetails_pb2 import ExecutionDetails
@@ -63,9 +69,14 @@ class Answers:
         self.details, self.cost = ExecutionDetails(), CommissionAndFeesReport()
         self.count = 0
 
-    def to(self, body: bytes) -> tuple[bytes, bytes]:
+    def is_order(self, data: bytes) -> bool:
+        """Return whether a frame is an order."""
+        return HEADER.unpack_from(data)[1] == PLACE_ORDER
+
+    def to(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the acknowledgement, and the fill."""
         self.count += 1
+        body = data[HEADER.size :]
         request, count = self.request, self.count
         request.ParseFromString(body)
         order, contract = request.order, request.contract
@@ -97,10 +108,97 @@ class Answers:
         return acknowledged, filled
 
 
+class TextAnswers:
+    """The same as text, by replacing what differs in the frames for the first order."""
+
+    server_version = TEXT_VERSION
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.frames: list[list[bytes]] = []
+        self.first = b"", b"", b""
+        self.ref_at = 0
+
+    def is_order(self, data: bytes) -> bool:
+        """Return whether a frame is an order."""
+        return data.startswith(PLACE_ORDER_TEXT, PREFIX.size)
+
+    def to(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return the acknowledgement, and the fill."""
+        self.count += 1
+        fields = data[PREFIX.size :].split(b"\0")
+        if not self.frames:
+            self.frames = self.frames_of(data)
+            self.ref_at = fields.index(self.first[2])
+        own = fields[1], b"%d" % (700_000_000 + self.count), fields[self.ref_at]
+        acknowledged, filled = (
+            b"".join(self.framed(payload, own) for payload in part) for part in self.frames
+        )
+        return acknowledged, filled
+
+    def framed(self, payload: bytes, own: tuple[bytes, bytes, bytes]) -> bytes:
+        for before, now in zip(self.first, own, strict=True):
+            payload = payload.replace(b"\0" + before + b"\0", b"\0" + now + b"\0")
+        payload = payload.replace(EXECUTION_ID, b"0000e0d5.%08x.01.01" % self.count)
+        return PREFIX.pack(len(payload)) + payload
+
+    def frames_of(self, data: bytes) -> list[list[bytes]]:
+        """Return the payloads of the acknowledgement, and of the fill."""
+        from msgspec.structs import replace
+
+        from posei_ib_sim import wire
+
+        messages, codec = wire.messages, wire.Codec(TEXT_VERSION)
+        request = codec.decode(data[PREFIX.size :])
+        order = replace(request.order, permId=700_000_000, clientId=1)
+        order_id = 987_654_321  # a number that no other field has
+        ids = {"orderId": order_id, "permId": order.permId, "clientId": 1}
+        self.first = b"%d" % order_id, b"%d" % order.permId, order.orderRef.encode()
+        size, nothing, price = order.totalQuantity, 0 * order.totalQuantity, 187.25
+        execution = messages.Execution(
+            **ids,
+            execId=EXECUTION_ID.decode(),
+            time="20240305 15:00:00 UTC",
+            acctNumber=order.account,
+            exchange="NASDAQ",
+            side="BOT",
+            shares=size,
+            price=price,
+            orderRef=order.orderRef,
+            cumQty=size,
+            avgPrice=price,
+            lastLiquidity=2,
+        )
+        state = messages.OrderState(status="Submitted")
+        acknowledged = (
+            messages.OpenOrder(
+                orderId=order_id, contract=request.contract, order=order, orderState=state
+            ),
+            messages.OrderStatus(**ids, status="Submitted", filled=nothing, remaining=size),
+        )
+        filled = (
+            messages.ExecutionDetails(reqId=-1, contract=request.contract, execution=execution),
+            messages.CommissionAndFeesReport(
+                execId=execution.execId, commissionAndFees=1.0, currency="USD"
+            ),
+            messages.OrderStatus(
+                **ids,
+                status="Filled",
+                filled=size,
+                remaining=nothing,
+                avgFillPrice=price,
+                lastFillPrice=price,
+            ),
+        )
+        return [
+            [codec.encode(one)[PREFIX.size :] for one in part] for part in (acknowledged, filled)
+        ]
+
+
 class Front(asyncio.Protocol):
     """Answers orders itself and passes everything else on."""
 
-    def __init__(self, gateway_port: int, answers: Answers) -> None:
+    def __init__(self, gateway_port: int, answers: Answers | TextAnswers) -> None:
         self.gateway_port = gateway_port
         self.answers = answers
         self.buffer = bytearray()
@@ -145,33 +243,37 @@ class Front(asyncio.Protocol):
             del buffer[:4]
             self.greeted = True
         while len(buffer) >= 8:
-            size, number = HEADER.unpack_from(buffer)
+            (size,) = PREFIX.unpack_from(buffer)
             if len(buffer) < size + 4:
                 return
-            body = bytes(buffer[: size + 4])
+            data = bytes(buffer[: size + 4])
             del buffer[: size + 4]
-            if number == PLACE_ORDER:
-                acknowledged, filled = self.answers.to(body[8:])
+            if self.answers.is_order(data):
+                acknowledged, filled = self.answers.to(data)
                 self.transport.write(acknowledged)
                 self.loop.call_soon(self.transport.write, filled)
             else:
-                self.pass_on(body)
+                self.pass_on(data)
 
 
-async def serve(port: int, ready) -> None:
+async def serve(port: int, ready, answers: Answers | TextAnswers) -> None:
     from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
 
-    config = SimulatedIBGatewayConfig(speed="step", start="2024-03-05T15:00:00Z", pacing=False)
+    config = SimulatedIBGatewayConfig(
+        speed="step",
+        start="2024-03-05T15:00:00Z",
+        pacing=False,
+        server_version=answers.server_version,
+    )
     async with SimulatedIBGateway(config) as gateway:
         loop = asyncio.get_running_loop()
-        answers = Answers()
         server = await loop.create_server(lambda: Front(gateway.port, answers), "127.0.0.1", port)
         ready(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
 
-def server_process(port: int, pipe) -> None:
-    asyncio.run(serve(port, pipe.send))
+def server_process(name: str, pipe) -> None:
+    asyncio.run(serve(0, pipe.send, TextAnswers() if name == "text" else Answers()))
 
 
 # --- the floor ---
@@ -375,7 +477,9 @@ def main() -> None:
     options.add_argument("--contest", nargs=2, metavar=("NAME", "PORT"))
     given = options.parse_args()
     if given.serve is not None:
-        asyncio.run(serve(given.serve, lambda port: print(f"listens on {port}", flush=True)))
+        asyncio.run(
+            serve(given.serve, lambda port: print(f"listens on {port}", flush=True), Answers())
+        )
         return
     if given.contest:
         name, port = given.contest
@@ -386,7 +490,7 @@ def main() -> None:
     for _ in range(given.rounds):
         for name in names:
             here, there = multiprocessing.Pipe()
-            server = multiprocessing.Process(target=server_process, args=(0, there), daemon=True)
+            server = multiprocessing.Process(target=server_process, args=(name, there), daemon=True)
             server.start()
             port = str(here.recv())
             command = [sys.executable, __file__, "--contest", name, port]
