@@ -137,6 +137,41 @@ def test_every_change_of_state_is_published_exactly_once(make_context, sink, seq
     assert shown(sink.quotes) == expected
 
 
+anything = st.one_of(
+    st.tuples(
+        st.just(1),
+        st.sampled_from([1, 2, 66, 4, 0]),
+        st.sampled_from([99.99, 100.0, 100.0001, -1.0]),
+        st.sampled_from([None, 0, UNIT, 2 * UNIT]),
+        st.just(0),
+    ),
+    st.tuples(
+        st.just(1),
+        st.sampled_from([0, 3, 69, 5, 1]),
+        st.none(),
+        st.sampled_from([None, 0, UNIT, 2 * UNIT]),
+        st.just(0),
+    ),
+)
+
+
+@pytest.mark.parametrize("ignores", [True, False])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(runs=st.lists(st.lists(anything, max_size=8), max_size=6))
+def test_what_came_together_makes_the_quotes_of_one_by_one(make_context, sink, ignores, runs):
+    found = []
+    for is_together in (True, False):
+        context = make_context()
+        quotes = LevelOneQuotes(context, ignore_size_updates=ignores)
+        for run in runs:
+            for rows in [run] if is_together else [[row] for row in run]:
+                quotes.level_one(rows)
+        best = context.prevailing
+        found.append(([*sink.quotes], best.bid_raw, best.ask_raw))
+        sink.quotes.clear()
+    assert found[0] == found[1]
+
+
 @pytest.mark.real_data
 def test_a_real_stream_of_ib_is_assembled_without_loss_or_repetition(level_one, sink):
     path = Path(__file__).resolve().parents[5] / "shared/data/ib/tick_data.json.gz"

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from posei_trader.adapters.interactive_brokers.client.messages import (
         AccountSnapshot,
         AccountValue,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         Position,
     )
     from posei_trader.adapters.interactive_brokers.wire.tick_columns import (
+        LevelOneRow,
         QuoteColumns,
         TradeColumns,
     )
@@ -38,6 +41,7 @@ __all__ = [
     "AccountUpdatesHandler",
     "DepthHandler",
     "GlancesAtOrders",
+    "LevelOneRunHandler",
     "MarketDataHandler",
     "MidpointHandler",
     "OrderHandler",
@@ -135,6 +139,13 @@ class MarketDataHandler(StreamHandler, Protocol):
 
     def parameters(self, parameters: MarketDataParameters) -> None:
         """Take the stream's parameters."""
+
+
+class LevelOneRunHandler(MarketDataHandler, Protocol):
+    """Receives the prices and sizes of its stream that came in one piece at once."""
+
+    def level_one(self, rows: Sequence[LevelOneRow]) -> None:
+        """Take prices and sizes: each as `tick_price` or `tick_size` would."""
 
 
 class RealtimeBarHandler(StreamHandler, Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.wire.records import HistoricalBars
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["Router"]
+
+_req_id_of: Final = itemgetter(0)
+_tick_type_of: Final = itemgetter(1)
 
 
 @final
@@ -128,7 +133,7 @@ class Router:
             self._streams.late += 1
             return
         stream.received += 1
-        stream.prices[tick_type] = (tick_type, price, size, attributes)
+        stream.rows[tick_type] = (req_id, tick_type, price, size, attributes)
         try:
             stream.target.tick_price(tick_type, price, size, attributes)
         except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
@@ -141,7 +146,7 @@ class Router:
             self._streams.late += 1
             return
         stream.received += 1
-        stream.sizes[tick_type] = (tick_type, size)
+        stream.rows[tick_type] = (req_id, tick_type, None, size, 0)
         try:
             stream.target.tick_size(tick_type, size)
         except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
@@ -149,22 +154,31 @@ class Router:
 
     def level_one(self, rows: list[LevelOneRow]) -> None:
         """Route prices and sizes that came together, in their order."""
-        find, streams = self._by_id.get, self._streams
-        for req_id, tick_type, price, size, attributes in rows:
-            stream = find(req_id)
+        for req_id, of_stream in groupby(rows, _req_id_of):
+            stream = self._by_id.get(req_id)
             if stream is None:
-                streams.late += 1
+                self._streams.late += len(list(of_stream))
                 continue
-            stream.received += 1
+            take = getattr(type(stream.target), "level_one", None)
+            if take is None:
+                for row in of_stream:
+                    self._level_one_row(*row)
+                continue
+            found = list(of_stream)
+            stream.received += len(found)
+            stream.rows.update(zip(map(_tick_type_of, found), found, strict=True))
             try:
-                if price is None:
-                    stream.sizes[tick_type] = (tick_type, size)
-                    stream.target.tick_size(tick_type, size)
-                else:
-                    stream.prices[tick_type] = (tick_type, price, size, attributes)
-                    stream.target.tick_price(tick_type, price, size, attributes)
+                take(stream.target, found)
             except Exception:  # noqa: BLE001 - a listener's fault must not stop the connection
-                streams.handler_failed(stream.plan.subject)
+                self._streams.handler_failed(stream.plan.subject)
+
+    def _level_one_row(
+        self, req_id: int, tick_type: int, price: float | None, size: int | None, attributes: int
+    ) -> None:
+        if price is None:
+            self.tick_size(req_id, tick_type, size)
+        else:
+            self.tick_price(req_id, tick_type, price, size, attributes)
 
     def tick_string(self, req_id: int, tick_type: int, value: str) -> None:
         """Route a text."""

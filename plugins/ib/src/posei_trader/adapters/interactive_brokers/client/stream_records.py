@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.handlers import StreamHandler
     from posei_trader.adapters.interactive_brokers.client.scheduler import Command
     from posei_trader.adapters.interactive_brokers.pacing import HistoricalCost
+    from posei_trader.adapters.interactive_brokers.wire.tick_columns import LevelOneRow
     from posei_trader.protocols import TimerHandle
 
 __all__ = ["FanOut", "Stream", "StreamPlan", "StreamState", "StreamStatus"]
@@ -67,7 +68,7 @@ class Stream:
     `target` has the methods of its handlers: the handler itself, or a fan-out over several.
 
     The last level-one values, which a second listener is told, are kept by tick type: prices and
-    sizes as they are delivered, others by the name of the handler's method too.
+    sizes as they come in runs, others by the name of the handler's method too.
     """
 
     plan: StreamPlan
@@ -82,8 +83,7 @@ class Stream:
     opened_ns: int = 0
     reissues: int = 0
     errors_in_a_row: int = 0
-    prices: dict[int, tuple[int, float, int | None, int]] = field(default_factory=dict)
-    sizes: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+    rows: dict[int, LevelOneRow] = field(default_factory=dict)
     latest: dict[tuple[str, int], tuple[Any, ...]] = field(default_factory=dict)
     pause: TimerHandle | None = None
     is_costing: bool = False
@@ -92,15 +92,17 @@ class Stream:
         """Tell a listener the last level-one values."""
         for (name, _), arguments in list(self.latest.items()):
             getattr(handler, name)(*arguments)
-        for price in list(self.prices.values()):
-            handler.tick_price(*price)
-        for size in list(self.sizes.values()):
-            handler.tick_size(*size)
+        rows = list(self.rows.values())
+        for _, tick_type, price, size, attributes in rows:
+            if price is not None:
+                handler.tick_price(tick_type, price, size, attributes)
+        for _, tick_type, price, size, _ in rows:
+            if price is None:
+                handler.tick_size(tick_type, size)
 
     def forget_latest(self) -> None:
         """Forget the last level-one values: the stream begins anew."""
-        self.prices.clear()
-        self.sizes.clear()
+        self.rows.clear()
         self.latest.clear()
 
 

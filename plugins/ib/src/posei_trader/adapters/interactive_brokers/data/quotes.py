@@ -17,14 +17,17 @@ from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.ticks import QuoteTick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from posei_trader.adapters.interactive_brokers.client.messages import (
         MarketDataParameters,
         OptionComputation,
     )
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
-    from posei_trader.adapters.interactive_brokers.wire.tick_columns import QuoteColumns
+    from posei_trader.adapters.interactive_brokers.wire.tick_columns import (
+        LevelOneRow,
+        QuoteColumns,
+    )
 
 BID: Final = frozenset({1, 66})
 ASK: Final = frozenset({2, 67})
@@ -35,6 +38,7 @@ LAST: Final = frozenset({4, 68})
 
 _SIDES: Final[dict[int, bool]] = {1: True, 66: True, 2: False, 67: False}
 _SIZE_SIDES: Final[dict[int, bool]] = {0: True, 69: True, 3: False, 70: False}
+"""Whether a tick type is one of the bid's."""
 
 
 @final
@@ -198,68 +202,71 @@ class LevelOneQuotes(Stream):
 
     def tick_price(self, tick_type: int, price: float, size: int | None, attributes: int) -> None:
         """Take a price and the size that came with it."""
-        del attributes
-        is_bid = _SIDES.get(tick_type)
-        if is_bid is None:
-            return
-        raw = None if not size and is_absent(price, 0) else self._raws[price]
-        if is_bid:
-            is_new = raw != self._bid
-            self._bid = raw
-        else:
-            is_new = raw != self._ask
-            self._ask = raw
-        if raw is None:
-            return
-        if size is None:
-            # The price's size follows; a quote with the old price's size would be wrong.
-            self._pending = self._pending or is_new
-            return
-        is_size_new = self._take_size(size, is_bid=is_bid)
-        if is_new or (is_size_new and not self.ignore_size_updates):
-            self._publish()
+        self.level_one(((0, tick_type, price, size, attributes),))
 
     def tick_size(self, tick_type: int, size: int | None) -> None:
         """Take a size."""
-        is_bid = _SIZE_SIDES.get(tick_type)
-        if is_bid is None or size is None:
-            return
-        is_new = self._take_size(size, is_bid=is_bid)
-        if self._pending or (is_new and not self.ignore_size_updates):
-            self._publish()
+        self.level_one(((0, tick_type, None, size, 0),))
 
-    def _take_size(self, size: int, *, is_bid: bool) -> bool:
-        if is_bid:
-            is_new = size != self._bid_size
-            self._bid_size = size
-        else:
-            is_new = size != self._ask_size
-            self._ask_size = size
-        return is_new
-
-    def _publish(self) -> None:
+    def level_one(self, rows: Sequence[LevelOneRow]) -> None:
+        """Take prices and sizes that came together."""
+        raws, ignores_sizes, is_pending = self._raws, self.ignore_size_updates, self._pending
         bid, ask, bid_size, ask_size = self._bid, self._ask, self._bid_size, self._ask_size
-        if bid is None or ask is None or bid_size is None or ask_size is None:
-            return
-        self._pending = False
-        is_odd = self._raws.has_odd
-        digits = self.scale.price_precision(bid, ask) if is_odd else self._digits
-        prevailing = self.prevailing
-        prevailing.bid_raw, prevailing.ask_raw = bid, ask
+        quotes: list[QuoteTick] = []
         now = self.clock.timestamp_ns()
-        self.sink.quote_tick(
-            QuoteTick(
-                self.instrument_id,
-                bid,
-                ask,
-                bid_size,
-                ask_size,
-                digits,
-                self._size_digits,
-                now,
-                now,
+        for _, tick_type, price, size, _ in rows:
+            is_bid = (_SIZE_SIDES if price is None else _SIDES).get(tick_type)
+            if is_bid is None:
+                continue
+            is_due = is_pending
+            if price is not None:
+                raw = raws[price] if size or not is_absent(price, 0) else None
+                is_due = raw != (bid if is_bid else ask)
+                if is_bid:
+                    bid = raw
+                else:
+                    ask = raw
+                if raw is None:
+                    continue
+                # Its size follows; a quote with the old price's size would be wrong.
+                is_pending = is_pending or (size is None and is_due)
+            if size is None:
+                continue
+            if size != (bid_size if is_bid else ask_size):
+                is_due = is_due or not ignores_sizes
+                if is_bid:
+                    bid_size = size
+                else:
+                    ask_size = size
+            if not is_due or bid is None or ask is None or bid_size is None or ask_size is None:
+                continue
+            is_pending = False
+            digits = self.scale.price_precision(bid, ask) if raws.has_odd else self._digits
+            quotes.append(
+                QuoteTick(
+                    self.instrument_id,
+                    bid,
+                    ask,
+                    bid_size,
+                    ask_size,
+                    digits,
+                    self._size_digits,
+                    now,
+                    now,
+                )
             )
-        )
+        self._bid, self._ask, self._bid_size, self._ask_size = bid, ask, bid_size, ask_size
+        self._pending = is_pending
+        self._publish(quotes)
+
+    def _publish(self, quotes: list[QuoteTick]) -> None:
+        if not quotes:
+            return
+        self.prevailing.bid_raw, self.prevailing.ask_raw = quotes[-1].bid_raw, quotes[-1].ask_raw
+        if len(quotes) == 1:
+            self.sink.quote_tick(quotes[0])
+        else:
+            self.sink.quote_ticks(quotes)
 
     def tick_string(self, tick_type: int, value: str) -> None:
         """Take a text: nothing of a quote."""

@@ -18,7 +18,7 @@ from posei_trader.model.identifiers import TradeId
 from posei_trader.model.ticks import InstrumentStatus, TradeTick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from posei_trader.adapters.interactive_brokers.client.messages import (
         MarketDataParameters,
@@ -166,7 +166,13 @@ class TickByTickTrades(_Trades):
                 self.trade(*trade)
             return
         side_of = {raw: aggressor_of(raw, self.prevailing) for raw in set(raws)}
-        sides = list(map(side_of.__getitem__, raws))
+        flags_of = {raw: _flags_of(side, 0) for raw, side in side_of.items()}
+        sides: Iterable[AggressorSide] = map(side_of.__getitem__, raws)
+        flags: Iterable[TradeFlag] = map(flags_of.__getitem__, raws)
+        if any(run.masks):
+            flags = [
+                _flags_of(side_of[raw], mask) for raw, mask in zip(raws, run.masks, strict=True)
+            ]
         first, self._number = self._number + 1, self._number + len(raws)
         prefix = self._prefix
         ids = [f"{prefix}-{number}" for number in range(first, self._number + 1)]
@@ -182,7 +188,7 @@ class TickByTickTrades(_Trades):
                 map(_new_id, repeat(TradeId), ids),
                 [time_s * NANOS_PER_SECOND for time_s in run.times_s],
                 repeat(self.clock.timestamp_ns()),
-                map(_flags_of, sides, run.masks),
+                flags,
             )
         )
         seconds = run.times_s

@@ -30,8 +30,8 @@ _WIDTH: Final = 9
 
 _PRICE: Final = b"1"
 _SIZE: Final = b"2"
-_PRICE_HEAD: Final = b"1\0"
-_SIZE_HEAD: Final = b"2\0"
+_PRICE_KIND: Final = _PRICE[0]
+_SIZE_KIND: Final = _SIZE[0]
 _PRICE_WIDTH: Final = 7
 _SIZE_WIDTH: Final = 5
 
@@ -86,13 +86,13 @@ class TickRuns:
         Raises:
             ValueError: a field is no number.
         """
-        are_prices = [frame.startswith(_PRICE_HEAD) for frame in frames]
-        prices = self._price_rows(list(compress(frames, are_prices)))
-        sizes = self._size_rows([frame for frame in frames if frame.startswith(_SIZE_HEAD)])
+        kinds = [frame[0] for frame in frames]
+        prices = self._price_rows(list(compress(frames, map(_PRICE_KIND.__eq__, kinds))))
+        sizes = self._size_rows(list(compress(frames, map(_SIZE_KIND.__eq__, kinds))))
         if prices is None or sizes is None or len(prices) + len(sizes) != len(frames):
             return None
-        next_of = {True: iter(prices), False: iter(sizes)}
-        return [next(next_of[is_price]) for is_price in are_prices]
+        rows_of = {_PRICE_KIND: iter(prices), _SIZE_KIND: iter(sizes)}
+        return list(map(next, map(rows_of.__getitem__, kinds)))
 
     def _quotes(self, fields: list[bytes]) -> QuoteColumns:
         ints, floats, sizes = self._ints, self._floats, self._sizes
