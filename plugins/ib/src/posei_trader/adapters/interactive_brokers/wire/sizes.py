@@ -8,6 +8,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Final, TypeVar
 
+import msgspec
+
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 
 __all__ = [
@@ -42,7 +44,11 @@ UNSET_TEXTS: Final = frozenset(
 """How IB writes a decimal that has no value in text messages; in protobuf it is absent."""
 
 _UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
-_LEAST_UNSET: Final = 2147483647
+_LEAST_UNSET: Final = 2147483647 * SIZE_SCALE
+_ZEROS: Final = str(SIZE_SCALE)[1:].encode()
+_NEXT_WHOLE: Final = _ZEROS + b","
+_UNITS_OF_WHOLE: Final = msgspec.json.Decoder(list[int])
+_NUMBERS: Final = msgspec.json.Decoder(list[float])
 _LARGEST_EXPONENT: Final = 30
 _REMEMBERED: Final = 32_768
 _DECIMALS: Final = 9
@@ -97,12 +103,6 @@ def _remember(table: dict[_Key, _Number], key: _Key, number: _Number) -> None:
     table[key] = number
 
 
-def _remember_all(table: dict[_Key, _Number], keys: list[_Key], numbers: list[_Number]) -> None:
-    if len(table) + len(keys) > _REMEMBERED:
-        table.clear()
-    table.update(zip(keys, numbers, strict=True))
-
-
 class Ints(dict[bytes, int]):
     """Whole numbers by their bytes on the wire; an empty one is zero."""
 
@@ -116,15 +116,12 @@ class Floats(dict[bytes, float]):
     """Numbers by their bytes on the wire; an empty one is zero."""
 
     def column(self, keys: list[bytes]) -> list[float]:
-        """Return the numbers of many: those that are all new are not looked at one by one."""
-        found = list(map(self.get, keys))
-        if None not in found:
-            return found  # type: ignore[return-value]  # none is missing
-        if b"" in keys:
+        """Return the numbers of many: by a parser of JSON where it knows how they are written."""
+        try:
+            numbers = _NUMBERS.decode(b"[%b]" % b",".join(keys))
+        except msgspec.DecodeError:
             return list(map(self.__getitem__, keys))
-        numbers = list(map(float, keys))
-        _remember_all(self, keys, numbers)
-        return numbers
+        return numbers if len(numbers) == len(keys) else list(map(self.__getitem__, keys))
 
     def __missing__(self, key: bytes) -> float:
         number = float(key or 0)
@@ -136,17 +133,14 @@ class Sizes(dict[bytes, "int | None"]):
     """Sizes by their bytes on the wire, computed once each; bounded."""
 
     def column(self, keys: list[bytes]) -> list[int | None]:
-        """Return the sizes of many: whole ones that are new are not looked at one by one."""
-        found = list(map(self.get, keys))
-        if None not in found:
-            return found
-        if b"" not in keys and b"".join(keys).isdigit():
-            numbers = list(map(int, keys))
-            if max(numbers) < _LEAST_UNSET:
-                sizes: list[int | None] = [number * SIZE_SCALE for number in numbers]
-                _remember_all(self, keys, sizes)
-                return sizes
-        return list(map(self.__getitem__, keys))
+        """Return the sizes of many: whole ones by a parser of JSON, nine zeros behind each."""
+        try:
+            sizes = _UNITS_OF_WHOLE.decode(b"[%b%b]" % (_NEXT_WHOLE.join(keys), _ZEROS))
+        except msgspec.DecodeError:  # one has decimals, or is zero or empty
+            return list(map(self.__getitem__, keys))
+        if len(sizes) != len(keys) or min(sizes) < 0 or max(sizes) >= _LEAST_UNSET:
+            return list(map(self.__getitem__, keys))
+        return sizes  # type: ignore[return-value]  # all have a value
 
     def __missing__(self, key: bytes) -> int | None:
         size: int | None
