@@ -114,7 +114,7 @@ USUAL_TICKS = st.one_of(
     st.lists(trades(always), min_size=1, max_size=20),
 )
 USUAL_LEVELS = st.lists(
-    st.one_of(level_prices(always), level_sizes(always)), min_size=16, max_size=30
+    st.one_of(level_prices(always), level_sizes(always)), min_size=24, max_size=40
 )
 MIDPOINTS = frames_of(
     TICK,
@@ -145,7 +145,9 @@ def spoilt(frame: bytes) -> st.SearchStrategy[bytes]:
 
 def runs_of(*kinds: st.SearchStrategy[bytes], least: int = 1) -> st.SearchStrategy[list[bytes]]:
     frames = st.one_of(*kinds)
-    return st.lists(st.one_of(frames, frames, frames.flatmap(spoilt)), min_size=least, max_size=30)
+    return st.lists(
+        st.one_of(frames, frames, frames.flatmap(spoilt)), min_size=least, max_size=least + 20
+    )
 
 
 def said(new_sink: Any, frames: list[bytes]) -> list[Any] | None:
@@ -200,7 +202,7 @@ def exactly(told: list[Any] | None) -> str:
     return repr(told)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(frames=USUAL_TICKS)
 def test_ticks_that_come_together_say_what_they_say_alone(frames, new_sink):
     told = together(frames)
@@ -208,7 +210,7 @@ def test_ticks_that_come_together_say_what_they_say_alone(frames, new_sink):
     assert exactly(told) == exactly(said(new_sink, frames))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(frames=USUAL_LEVELS)
 def test_prices_and_sizes_that_come_together_say_what_they_say_alone(frames, new_sink):
     told = together(frames)
@@ -216,21 +218,21 @@ def test_prices_and_sizes_that_come_together_say_what_they_say_alone(frames, new
     assert exactly(told) == exactly(said(new_sink, frames))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(frames=USUAL_TICKS)
 def test_ticks_that_come_together_say_what_ibapi_says(frames, ibapi_says):
     told = chain.from_iterable(ibapi_says.decode(VERSION, TICK, frame[4:]) for frame in frames)
     assert together(frames) == list(told)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     frames=st.one_of(
         runs_of(quotes(maybe), quotes(always)),
         runs_of(trades(maybe), trades(always)),
         runs_of(quotes(always), trades(always), MIDPOINTS),
-        runs_of(level_prices(maybe), level_sizes(maybe), least=16),
-        runs_of(level_prices(always), level_sizes(always), least=16),
+        runs_of(level_prices(maybe), level_sizes(maybe), least=24),
+        runs_of(level_prices(always), level_sizes(always), least=24),
     )
 )
 def test_a_run_with_anything_in_it_says_what_its_frames_say_or_nothing(frames, new_sink):
@@ -239,7 +241,7 @@ def test_a_run_with_anything_in_it_says_what_its_frames_say_or_nothing(frames, n
         assert exactly(told) == exactly(said(new_sink, frames))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     number=st.sampled_from([TICK, PRICE, SIZE]),
     bodies=st.lists(st.binary(max_size=40), min_size=1, max_size=20),
@@ -286,6 +288,6 @@ def test_a_size_that_is_not_plain_is_exact(size, units):
 
 
 def test_a_message_of_another_kind_refuses_a_run_of_level_one(new_sink):
-    frames = [PRICE.to_bytes(4, "big") + b"\x08\x01\x10\x01\x19" + bytes(8) + b"\x22\x011"] * 16
+    frames = [PRICE.to_bytes(4, "big") + b"\x08\x01\x10\x01\x19" + bytes(8) + b"\x22\x011"] * 24
     assert together(frames) == said(new_sink, frames)
     assert together([*frames, quote_frame()]) is None

@@ -50,7 +50,7 @@ _LAST: Final = b"\x0c"
 _QUOTE: Final = 3
 _TRADES: Final = (1, 2)
 _MARKS: Final = 7
-_FEWEST_ROWS: Final = 16
+_FEWEST_ROWS: Final = 24
 """Fewer of level one are decoded one by one as fast: two kinds of messages have to be parted."""
 
 _PRICE_ID: Final = (201).to_bytes(_ID_SIZE, "big")
@@ -227,8 +227,11 @@ class ProtobufTickRuns:
         if {*map(len, found)} != {len(rows)}:
             return None
         req_ids, kinds, prices, sizes = found
+        found_marks = columns.attrMask[:]
         marks: Any = repeat(0)
-        if any(columns.attrMask[:]):
+        if len(found_marks) == len(rows):
+            marks = [mark & _MARKS for mark in found_marks]
+        elif any(found_marks):
             marks = [row.attrMask & _MARKS for row in rows]
         return list(zip(req_ids, kinds, prices, self._size_column(sizes), marks, strict=False))
 
