@@ -104,6 +104,7 @@ class SqliteOrderStore:
         except BaseException:
             self._lock.close()
             raise
+        self._cursor = self._db.cursor()
         self._checkpointer = Checkpointer(path)
         self._is_open = True
         self._is_held = False
@@ -206,6 +207,7 @@ class SqliteOrderStore:
             except PoseiError as error:
                 _log.error("the last events could not be stored: %s", error)
             self._is_open = False
+            self._cursor.close()
             self._db.close()
             self._lock.close()
 
@@ -220,7 +222,7 @@ class SqliteOrderStore:
             if may_wait and not self._db.in_transaction:
                 self._db.execute("BEGIN IMMEDIATE")
             if len(rows) == 1:
-                self._db.execute(statement, rows[0])
+                self._cursor.execute(statement, rows[0])
             else:
                 self._write_together(statement, rows)
             if not may_wait and self._db.in_transaction:
@@ -266,9 +268,9 @@ class SqliteOrderStore:
 
 def _event_row(event: OrderEvent) -> tuple[object, ...]:
     return (
-        event.client_order_id,
+        str(event.client_order_id),
         type(event).__name__,
-        event.trade_id if isinstance(event, OrderFilled) else None,
+        str(event.trade_id) if isinstance(event, OrderFilled) else None,
         event.ts_init,
         encode_json(event).decode(),
     )
@@ -278,12 +280,13 @@ def _order_row(
     order: Order, client_id: ClientId | None, position_id: PositionId | None
 ) -> tuple[object, ...]:
     terms = order.terms
+    # Bare texts: of an identifier sqlite3 asks itself first whether it has to be adapted.
     return (
-        terms.client_order_id,
-        client_id,
-        position_id,
-        terms.strategy_id,
-        terms.instrument_id,
+        str(terms.client_order_id),
+        None if client_id is None else str(client_id),
+        None if position_id is None else str(position_id),
+        str(terms.strategy_id),
+        str(terms.instrument_id),
         terms.ts_init,
         encode_json(terms).decode(),
     )

@@ -96,7 +96,9 @@ _TEXTS: Final = (
 )
 
 
-class IBContract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class IBContract(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, cache_hash=True
+):
     """What IB is asked for: as many fields as are needed to name a contract.
 
     The fields up to `deltaNeutralContract` are IB's. The others tell the instrument provider which
