@@ -10,6 +10,8 @@ from posei_trader.errors import InvalidRequest
 from posei_trader.model.currencies import Currency
 from posei_trader.model.fixed_point import (
     FIXED_SCALAR,
+    RAW_MAX,
+    RAW_MIN,
     check_precision,
     check_raw,
     decimal_to_raw,
@@ -32,6 +34,7 @@ class _FixedPoint:
 
     __slots__ = ("_precision", "_raw")
     _field: ClassVar[str] = "value"
+    _least: ClassVar[int] = RAW_MIN
 
     _raw: int
     _precision: int
@@ -146,7 +149,9 @@ class _FixedPoint:
 
     @classmethod
     def _make(cls, raw: int, precision: int) -> Self:
-        return cls.from_raw(cls._check(check_raw(raw, cls._field)), precision)
+        if not cls._least <= raw <= RAW_MAX:
+            cls._check(check_raw(raw, cls._field))
+        return cls.from_raw(raw, precision)
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (str(self),)
@@ -186,6 +191,7 @@ class Quantity(_FixedPoint):
 
     __slots__ = ()
     _field = "quantity"
+    _least = 0
 
     @classmethod
     def _check(cls, raw: int) -> int:
