@@ -11,6 +11,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.engine.store import NoStore, StoredState
 from posei_trader.errors import ConfigError, StoreCorrupt
 from posei_trader.model.enums import OrderSide, OrderStatus, TradingState
-from posei_trader.model.identifiers import PositionId
+from posei_trader.model.identifiers import InstrumentId, PositionId
 from posei_trader.model.values import Money, Price, Quantity
 
 
@@ -437,6 +438,25 @@ def test_what_says_nothing_is_not_stored_and_what_was_is_still_understood(path):
     again = restarted(path, rig)
     assert view(again) == known
     again.execution.close_store()
+
+
+async def test_few_instruments_are_stored_before_the_first_order_and_many_with_their_orders(path):
+    rig = rig_with(path)
+    await rig.execution.reconcile(rig.exec_client)
+    loaded = {instrument.id for instrument in rig.cache.instruments()}
+    stored = "SELECT id FROM instruments"
+    db = sqlite3.connect(path)
+    assert {name for (name,) in db.execute(stored)} == loaded
+    stock = rig.cache.instrument(AAPL)
+    for number in range(100):
+        more = InstrumentId(f"S{number}.SIM")
+        rig.cache.add_instrument(msgspec.structs.replace(stock, id=more))
+    await rig.execution.reconcile(rig.exec_client)
+    assert len(db.execute(stored).fetchall()) == len(loaded)
+    rig.limit(more, "BUY", "5", "90.00")
+    assert {name for (name,) in db.execute(stored)} == {*loaded, more}
+    db.close()
+    rig.execution.close_store()
 
 
 def test_a_full_disk_halts_trading_and_all_that_was_sent_is_known_after_a_restart(path):

@@ -229,7 +229,9 @@ class ExecutionEngine:
             RetryLater: the venue did not tell; nothing is known, and nothing may be sent.
             ReconciliationFailed: what it told cannot be understood; names what.
         """
-        return await self._recovery.reconcile(client)
+        result = await self._recovery.reconcile(client)
+        self._keeper.prepare()
+        return result
 
     def may_trade(self, client_id: ClientId) -> bool:
         """Return whether orders may be sent through a client: it has been reconciled."""

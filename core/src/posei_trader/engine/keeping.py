@@ -31,6 +31,7 @@ P = ParamSpec("P")
 
 _LONGEST_WAIT_NS: Final = NANOS_PER_SECOND // 4
 _WAITING_AT_MOST: Final = 1_000
+_PREPARED_AT_MOST: Final = 100
 
 _log: Final = logging.getLogger("posei.ExecutionEngine")
 
@@ -73,6 +74,19 @@ class Keeper:
         self._instruments.update(instrument.id for instrument in state.instruments)
         self._orders.update(stored.terms.client_order_id for stored in state.orders)
         return state
+
+    def prepare(self) -> None:
+        """Keep the instruments that are loaded, if they are few: no order waits for its own then."""
+        loaded = self._cache.instruments()
+        if len(loaded) > _PREPARED_AT_MOST:
+            return
+        try:
+            for instrument in loaded:
+                if instrument.id not in self._instruments:
+                    self._store.instrument(instrument)
+                    self._instruments.add(instrument.id)
+        except PoseiError as error:
+            self._failed(error)
 
     def orders(
         self, orders: Sequence[Order], client_id: ClientId, position_id: PositionId | None

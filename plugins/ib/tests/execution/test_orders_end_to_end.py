@@ -85,6 +85,21 @@ async def test_an_order_that_is_canceled_when_it_is_announced_reaches_the_venue_
     desk.check()
 
 
+async def test_what_is_loaded_is_prepared_for_its_first_order_and_nothing_is_sent(desk, aapl):
+    encoder = desk.connection._order_encoder
+    contract = desk.client._contracts.need(aapl).contract
+    assert contract in encoder._templates
+    encoder._templates.clear()
+    sent = desk.connection.pacing().messages
+    desk.connection.prepare_order(contract)
+    assert contract in encoder._templates
+    assert desk.connection.pacing().messages == sent
+    assert desk.gateway.truth.open_orders == []
+    await desk.lose_connection()
+    await desk.reconciled()
+    assert contract in desk.connection._order_encoder._templates
+
+
 @pytest.mark.parametrize("tif", [TimeInForce.IOC, TimeInForce.FOK], ids=["E03", "E04"])
 async def test_a_market_order_may_be_immediate(desk, aapl, tif):
     order = desk.factory.market(aapl, BUY, HUNDRED, time_in_force=tif)

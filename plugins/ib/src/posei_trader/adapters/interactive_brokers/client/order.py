@@ -38,6 +38,7 @@ from posei_trader.adapters.interactive_brokers.error_codes import Action
 from posei_trader.adapters.interactive_brokers.wire.place_order import (
     PLACE_ORDERS_FROM,
     PlaceOrderEncoder,
+    SparseOrder,
 )
 from posei_trader.adapters.interactive_brokers.wire.place_order_text import PlaceOrderTextEncoder
 from posei_trader.errors import InvalidRequest
@@ -124,6 +125,16 @@ class InteractiveBrokersClientOrderMixin(OrderNews):
             self._command(order_ids, b"".join(parts), Action.ORDER_NOT_SENT)
             for order_id in order_ids:
                 self._session.ids.order_id_seen(order_id)
+
+    def prepare_order(self, contract: IBContract) -> None:
+        """Do for a contract what the first order for it would wait for; nothing is sent.
+
+        Raises:
+            NotConnected: there is no connection.
+            Unsupported: the gateway's version does not know a field of the contract.
+            InvalidRequest: the contract cannot be written on the wire.
+        """
+        self._frame(0, contract, SparseOrder())
 
     def _frame(self, order_id: int, contract: IBContract | Contract, order: Order) -> bytes:
         data = self._encoded(order_id, contract, order)

@@ -63,6 +63,10 @@ MANUAL_CLIENT: Final = 0
 """The API client id that can change what was entered by hand in TWS."""
 
 
+_PREPARED_AT_MOST: Final = 100
+"""Instruments: to prepare an order for one takes about 60 us."""
+
+
 @final
 class InteractiveBrokersExecutionClient:
     """Trade one account of IB. Satisfies :class:`posei_trader.protocols.ExecClient`.
@@ -176,6 +180,7 @@ class InteractiveBrokersExecutionClient:
                 desk = self._start_trading(number)
                 await self._provider.initialize()
                 self._publish_instruments()
+                self._prepare_orders()
                 self._account = AccountStream(
                     self._client, number, self._context.sink, self._context.clock
                 )
@@ -219,6 +224,17 @@ class InteractiveBrokersExecutionClient:
             if self._context.cache.instrument(instrument.id) is None:
                 self._context.cache.add_instrument(instrument)
 
+    def _prepare_orders(self) -> None:
+        """Do for what is loaded, if it is little, what the first orders would wait for."""
+        loaded = self._provider.list_all()
+        if len(loaded) > _PREPARED_AT_MOST:
+            return
+        for instrument in loaded:
+            try:
+                self._client.prepare_order(self._contracts.need(instrument.id).contract)
+            except PoseiError as error:  # whoever orders it is told
+                _log.debug("no orders", instrument_id=instrument.id, error=str(error))
+
     async def disconnect(self) -> None:
         """Disconnect. Working orders stay at the venue. Idempotent; never raises."""
         if self._trading is None:
@@ -250,6 +266,7 @@ class InteractiveBrokersExecutionClient:
     def _connection_changed(self, change: ConnectionChange) -> None:
         if change.ready and not change.upstream_lost:
             self._bind_manual_orders()
+            self._prepare_orders()
             self._announce(connected=True, reason=change.reason)
             return
         trading = self._trading
