@@ -76,7 +76,7 @@ class Keeper:
         return state
 
     def prepare(self) -> None:
-        """Keep the instruments that are loaded, if they are few: no order waits for its own then."""
+        """Keep the instruments that are loaded, if they are few: no order waits for its own."""
         loaded = self._cache.instruments()
         if len(loaded) > _PREPARED_AT_MOST:
             return
