@@ -19,17 +19,16 @@ import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from bars import LAST_MINUTE, Bars
+from fills import answered
 from meter import LAST_PRICE
 
 from posei_ib_sim import wire
 from posei_ib_sim.gateway import SimulatedIBGateway, SimulatedIBGatewayConfig
+from posei_ib_sim.server.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from posei_ib_sim.server.session import Session
 
 _SETTLE_S: Final = 0.5  # whatever the contestant still does after it has asked
 _TEXT_VERSION: Final = 200
@@ -59,7 +58,7 @@ class Script:
             "trades": {wire.TickByTickRequest: self._stream},
             "start": {wire.TickByTickRequest: self._stream},
             "l1": {wire.MarketDataRequest: self._stream},
-            "orders": {wire.PlaceOrderRequest: self._order},
+            "orders": {},
             "history": {wire.HistoricalDataRequest: self._bars},
         }[self.kind]
 
@@ -118,58 +117,6 @@ class Script:
             self.sent_ns.append(time.monotonic_ns())
             write(frame)
 
-    def _order(self, session: Session, request: wire.PlaceOrderRequest) -> None:
-        """Work and fill an order at once, in the messages and the order of a real gateway."""
-        number = request.orderId or 0
-        quantity = request.order.totalQuantity or Decimal(1)
-        ids = {"orderId": number, "clientId": session.client_id, "permId": 1_000_000 + number}
-        order = msgspec.structs.replace(request.order, **ids, account=self._server.account)
-        contract = msgspec.structs.replace(request.contract, conId=265598)
-        status = {**ids, "lastFillPrice": 0.0, "mktCapPrice": 0.0, "parentId": 0}
-
-        def told(name: str, filled: Decimal) -> tuple[wire.ServerMessage, ...]:
-            return (
-                wire.OpenOrder(
-                    orderId=number,
-                    contract=contract,
-                    order=order,
-                    orderState=wire.OrderState(status=name),
-                ),
-                wire.OrderStatus(
-                    **status,
-                    status=name,
-                    filled=filled,
-                    remaining=quantity - filled,
-                    avgFillPrice=100.0 if filled else 0.0,
-                ),
-            )
-
-        execution = wire.Execution(
-            **ids,
-            execId=f"0001.{time.monotonic_ns():x}.01.01",
-            time="20240305 15:00:00 UTC",
-            acctNumber=self._server.account,
-            exchange="NASDAQ",
-            side="BOT",
-            shares=quantity,
-            price=100.0,
-            cumQty=quantity,
-            avgPrice=100.0,
-            orderRef=order.orderRef,
-            lastLiquidity=2,
-        )
-        commission = wire.CommissionAndFeesReport(
-            execId=execution.execId, commissionAndFees=1.0, currency="USD"
-        )
-        fill = wire.ExecutionDetails(reqId=-1, contract=contract, execution=execution)
-        for group in (
-            told("Submitted", Decimal(0)),
-            (fill, *told("Filled", quantity), commission),
-        ):
-            for message in group:
-                session.send(message)
-            session.outgoing.flush()
-
     def _bars(self, session: Session, request: wire.HistoricalDataRequest) -> None:
         session._transport.write(  # noqa: SLF001 - as above
             self._server.bars.answer(session.version, request)
@@ -186,6 +133,16 @@ class Server:
         self._own = [dict(table) for table in self._tables]
         self._frames: dict[tuple[object, ...], list[bytes]] = {}
         self._script: Script | None = None
+        decode = Session._decode  # noqa: SLF001 - an order's every term need not be read
+
+        def decode_others(session: Session, codec: wire.Codec, payload: bytes) -> None:
+            if not (self._answers_orders() and answered(session, payload, self.account)):
+                decode(session, codec, payload)
+
+        Session._decode = decode_others  # noqa: SLF001 - as above
+
+    def _answers_orders(self) -> bool:
+        return self._script is not None and self._script.kind == "orders"
 
     def begin(self, kind: str, count: int, rate: int) -> None:
         """Take the measured requests over from the gateways."""
