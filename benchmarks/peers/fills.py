@@ -1,7 +1,7 @@
 """Orders answered at once, in the messages and the order of a real gateway, from prepared bytes.
 
-Every contestant sends the same order: one share at the market. Only its id and its reference are read
-of it, and written into answers that were encoded before, so that what is measured is the clients.
+Every contestant sends the same order: one share at the market. Only its id and its reference are
+read of it, and written into answers that were encoded before, so that the clients are measured.
 """
 
 from __future__ import annotations
