@@ -291,6 +291,7 @@ def test_ticks_that_come_together_go_the_way_of_each(validates):
         alone.data.trade_tick(tick)
     together.data.quote_ticks(quotes)
     together.data.trade_ticks(trades)
+    together.data.trade_ticks([])
     assert (
         seen[together]
         == seen[alone]

@@ -106,6 +106,8 @@ class TickFlow(Generic[TickT]):
 
     def deliver_all(self, ticks: Sequence[TickT]) -> None:
         """Deliver ticks of one instrument that came together, as `deliver` does each."""
+        if not ticks:
+            return
         intake, validates = self._intake, self._validates
         route = self._route_of(ticks[0].instrument_id)
         topic, keep = route.topic, route.keep
