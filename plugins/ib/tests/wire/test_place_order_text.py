@@ -174,6 +174,7 @@ def test_every_term_has_its_place_at_every_version(version):
         ("orderType", "PEG BEST"),
         ("orderRef", "größer"),
         ("orderRef", "two\nlines"),
+        ("orderType", None),
         ("tif", None),
         ("lmtPrice", None),
     ],

@@ -71,7 +71,7 @@ class PlaceOrderTextEncoder:
         if type(order) is not SparseOrder:
             return None
         terms = vars(order)
-        if not terms.keys() <= TERMS.keys() or order.orderType.startswith(_PEGGED):
+        if not terms.keys() <= TERMS.keys() or str(order.orderType).startswith(_PEGGED):
             return None
         try:
             template = self._templates[contract]
