@@ -122,6 +122,15 @@ def test_a_run_that_is_taken_does_not_come_again():
     assert reader.frames == 6
 
 
+def test_a_long_burst_comes_in_runs_of_512():
+    seen: list[tuple[int, int]] = []
+    reader = FrameReader(lambda number, payload: seen.append((number, len(payload))) or True)
+    reader.switch(Framing.TEXT)
+    poured(reader, 1_100 * frame(b"99\x001\0"))
+    assert seen == [(99, 512), (99, 512), (99, 76)]
+    assert reader.frames == 1_100
+
+
 def test_what_came_before_an_impossible_length_is_delivered_first():
     seen: list[list[bytes]] = []
     with pytest.raises(FramingError):

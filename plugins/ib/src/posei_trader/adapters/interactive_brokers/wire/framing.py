@@ -41,6 +41,9 @@ _TEXT_IDS: Final = {str(number).encode(): number for number in range(1, 256)}
 _SHORTEST_RUN: Final = 4
 """Fewer frames are delivered one by one: to decode them together would not pay."""
 
+_LONGEST_RUN: Final = 512
+"""More would wait for each other, and no longer fit into the processor's cache."""
+
 TICK_BY_TICK: Final = 99
 LEVEL_ONE: Final = 1
 """What kinds of messages come in runs: ticks, and prices and sizes of level one in any order.
@@ -164,6 +167,9 @@ class FrameReader:
             position = stop
             if is_of_run(heads, start):
                 run.append(chunk[start:stop])
+                if len(run) >= _LONGEST_RUN:
+                    self._deliver_run(number, run)
+                    run = []
                 continue
             if run:
                 self._deliver_run(number, run)
