@@ -20,7 +20,7 @@ from posei_trader.model.identifiers import (
 from posei_trader.model.values import Money, Price, Quantity
 
 
-class OrderEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+class OrderEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag=True):
     """What every event of an order says.
 
     Attributes:

@@ -65,7 +65,7 @@ ALLOWS: Final[dict[OrderType, frozenset[str]]] = {
 _PRICE_TERMS: Final = ("price", "trigger_price", "trailing_offset", "limit_offset")
 
 
-class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is asked for. Checked when it is made.
 
     Attributes:
@@ -155,7 +155,7 @@ class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return hash(self.client_order_id)
 
 
-class Fill(msgspec.Struct, frozen=True):
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """A trade of an order, as it is known now.
 
     Attributes:

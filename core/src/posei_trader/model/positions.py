@@ -143,8 +143,9 @@ class Position:
         self._trades[fill.trade_id] = fill.commission
         if fill.commission is not None:
             self._add_commission(fill.commission)
+        units = fill.last_qty.as_decimal()
         self._trade(
-            fill.last_qty.as_decimal() * fill.order_side.sign,
+            units if fill.order_side is OrderSide.BUY else -units,
             fill.last_px.as_decimal(),
             fill.ts_event,
         )
@@ -206,7 +207,7 @@ class Position:
         )
 
 
-class PositionEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class PositionEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """A position changed.
 
     Attributes:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.orders.encoding import WorkingTerms
-from posei_trader.adapters.interactive_brokers.orders.machine import LOST, advance
+from posei_trader.adapters.interactive_brokers.orders.machine import LOST, advance, is_known
 from posei_trader.adapters.interactive_brokers.orders.tracked import (
     AbsenceSeen,
     CancelAsked,
@@ -404,6 +404,35 @@ happenings = st.one_of(
     st.just(AbsenceSeen()),
     st.sampled_from([StillWorking(TERMS), StillWorking(CHANGED)]),
 )
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.one_of(happenings, st.builds(fill, st.integers(1, 9), st.just("40"))), max_size=8),
+    statuses,
+    st.sampled_from([0, 40 * 10**9, 100 * 10**9]),
+    st.sampled_from(["", "trigger", "locate"]),
+)
+def test_a_status_that_is_known_would_change_and_publish_nothing(
+    sequence, status, filled_raw, why_held
+):
+    state, _ = run(tracked(), *sequence)
+    if is_known(state, status, filled_raw, why_held):
+        again = seen(status, filled_raw=filled_raw, why_held=why_held)
+        after, events = advance(state, again, NOW)
+        assert after is state
+        assert events == ()
+        assert not after.is_in_doubt
+        assert not after.misses_fills
+
+
+def test_the_status_that_follows_an_acknowledgement_is_known():
+    state, _ = run(tracked(), seen("Submitted", terms=TERMS))
+    assert is_known(state, "Submitted", 0, "")
+    assert not is_known(state, "Submitted", 40 * 10**9, "")
+    assert not is_known(state, "Submitted", 0, "trigger")
+    assert not is_known(state, "Filled", 0, "")
+    assert not is_known(tracked(), "Submitted", 0, "")
 
 
 @settings(max_examples=300)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from posei_trader.model.fixed_point import FIXED_PRECISION, decimals_of
 from posei_trader.model.values import Price, Quantity
 
+_REMEMBERED: Final = 4_096
 _LARGEST: Final = 1e300
 _LARGEST_DECIMAL: Final = Decimal(10) ** 30
 _LARGEST_QUICK: Final = Decimal(10) ** 9  # what is larger is checked for its room in 64 bits
@@ -39,6 +41,7 @@ def decimal_from_wire(value: float | Decimal, magnifier: int = 1) -> Decimal:
     return exact / magnifier if magnifier != 1 else exact
 
 
+@lru_cache(maxsize=_REMEMBERED)  # the executions of an order have few prices and sizes
 def price_from_wire(value: float, magnifier: int, precision: int) -> Price:
     """Return a price of IB's in our unit.
 
@@ -63,9 +66,12 @@ def optional_price(value: float | None, magnifier: int, precision: int) -> Price
 
 def quantity_from_wire(value: Decimal | float, precision: int) -> Quantity:
     """Return a size of IB's, with all its digits; not set is zero."""
-    if not is_set(value):
-        return Quantity.zero(precision)
-    exact = value if isinstance(value, Decimal) else decimal_from_wire(value)
+    return _quantity(value, precision) if is_set(value) else Quantity.zero(precision)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _quantity(value: Decimal | float, precision: int) -> Quantity:
+    exact = decimal_from_wire(value)
     raw = _whole_steps(exact, precision)
     if raw is not None and raw >= 0:
         return Quantity.from_raw(raw, precision)

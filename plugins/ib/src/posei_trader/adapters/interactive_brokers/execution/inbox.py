@@ -25,7 +25,7 @@ from posei_trader.adapters.interactive_brokers.orders.decoding import (
     money_of,
     venue_order_id,
 )
-from posei_trader.adapters.interactive_brokers.orders.machine import advance
+from posei_trader.adapters.interactive_brokers.orders.machine import advance, is_known
 from posei_trader.adapters.interactive_brokers.venue_time import parse_time
 from posei_trader.adapters.interactive_brokers.wire_values import is_set, quantity_from_wire
 from posei_trader.logs import get_logger
@@ -177,11 +177,14 @@ class OrderInbox:
         if tracked is None:
             self.others.status(row)
             return
+        filled_raw, why_held = _raw(row.filled), row.why_held or ""
+        if is_known(tracked, row.status, filled_raw, why_held):
+            return
         seen = t.StateSeen(
             row.status,
             _news_of_name(tracked, row.perm_id),
-            filled_raw=_raw(row.filled),
-            why_held=row.why_held or "",
+            filled_raw=filled_raw,
+            why_held=why_held,
         )
         self.happened(tracked, seen)
 

@@ -46,7 +46,7 @@ _ACTIONS: Final = {OrderSide.BUY: "BUY", OrderSide.SELL: "SELL"}
 _TRAILING: Final = frozenset({OrderType.TRAILING_STOP_MARKET, OrderType.TRAILING_STOP_LIMIT})
 
 
-class WorkingTerms(msgspec.Struct, frozen=True):
+class WorkingTerms(msgspec.Struct, frozen=True, gc=False):
     """The terms of an order that can change while it works.
 
     Attributes:

@@ -20,7 +20,7 @@ KNOWN_AT_MOST: Final = 200_000
 """How many executions are remembered; the oldest are forgotten first."""
 
 
-class Known(msgspec.Struct):
+class Known(msgspec.Struct, gc=False):
     """An execution as it is known now.
 
     Attributes:

@@ -60,6 +60,21 @@ def advance(state: t.TrackedOrder, happening: t.Happening, ts: int) -> Step:
     return _RULES[type(happening)](state, happening, ts)
 
 
+def is_known(state: t.TrackedOrder, status: str, filled_raw: int, why_held: str) -> bool:
+    """Return whether an `orderStatus` says of a working order what is known; most of them do.
+
+    `advance` would return the same state and nothing to publish.
+    """
+    return (
+        status in _WORKING
+        and state.phase is Phase.WORKING
+        and filled_raw <= state.reported_filled_raw <= state.filled_raw
+        and why_held == state.why_held
+        and state.venue_order_id is not None
+        and not state.is_in_doubt
+    )
+
+
 # -- our own commands ------------------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ LIVE: Final = frozenset({Phase.SENT, Phase.WORKING})
 """Phases from which an order can go on; to look them up costs less than `Phase.is_done`."""
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """Whose order it is and what it was asked to be."""
 
     trader_id: TraderId
@@ -59,7 +59,7 @@ class Identity(msgspec.Struct, frozen=True):
     is_quote_quantity: bool = False
 
 
-class Held(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """What IB said about the order last, kept as the reason of what follows."""
 
     code: int
@@ -67,7 +67,7 @@ class Held(msgspec.Struct, frozen=True):
     is_refusal: bool
 
 
-class TrackedOrder(msgspec.Struct, frozen=True):
+class TrackedOrder(msgspec.Struct, frozen=True, gc=False):
     """The state of the machine in :mod:`.machine`.
 
     Attributes:
@@ -115,17 +115,17 @@ class TrackedOrder(msgspec.Struct, frozen=True):
 # -- what can happen -------------------------------------------------------------------------------
 
 
-class ChangeAsked(msgspec.Struct, frozen=True):
+class ChangeAsked(msgspec.Struct, frozen=True, gc=False):
     """We sent other terms."""
 
     terms: WorkingTerms
 
 
-class CancelAsked(msgspec.Struct, frozen=True):
+class CancelAsked(msgspec.Struct, frozen=True, gc=False):
     """We sent a cancel."""
 
 
-class StateSeen(msgspec.Struct, frozen=True):
+class StateSeen(msgspec.Struct, frozen=True, gc=False):
     """IB told the order's state: by `openOrder`, `orderStatus` or `completedOrder`.
 
     Attributes:
@@ -174,7 +174,7 @@ class ProblemKind(StrEnum):
     """Not listed: only the order's own state tells."""
 
 
-class ProblemSeen(msgspec.Struct, frozen=True):
+class ProblemSeen(msgspec.Struct, frozen=True, gc=False):
     """IB reported a code for the order."""
 
     kind: ProblemKind
@@ -182,7 +182,7 @@ class ProblemSeen(msgspec.Struct, frozen=True):
     text: str
 
 
-class FillSeen(msgspec.Struct, frozen=True):
+class FillSeen(msgspec.Struct, frozen=True, gc=False):
     """IB reported an execution that was not known."""
 
     trade_id: TradeId
@@ -194,7 +194,7 @@ class FillSeen(msgspec.Struct, frozen=True):
     venue_order_id: VenueOrderId | None = None
 
 
-class FillCorrected(msgspec.Struct, frozen=True):
+class FillCorrected(msgspec.Struct, frozen=True, gc=False):
     """IB corrected an execution; a quantity of zero takes it back.
 
     Attributes:
@@ -211,26 +211,26 @@ class FillCorrected(msgspec.Struct, frozen=True):
     ts_event: int
 
 
-class CommissionSeen(msgspec.Struct, frozen=True):
+class CommissionSeen(msgspec.Struct, frozen=True, gc=False):
     """IB told what an execution cost."""
 
     trade_id: TradeId
     commission: Money
 
 
-class ConnectionLost(msgspec.Struct, frozen=True):
+class ConnectionLost(msgspec.Struct, frozen=True, gc=False):
     """The connection broke: what was on its way may or may not have arrived."""
 
 
-class AnswerOverdue(msgspec.Struct, frozen=True):
+class AnswerOverdue(msgspec.Struct, frozen=True, gc=False):
     """IB has not answered what was sent for longer than it should take."""
 
 
-class AbsenceSeen(msgspec.Struct, frozen=True):
+class AbsenceSeen(msgspec.Struct, frozen=True, gc=False):
     """IB listed all orders, open and completed, and this one is not among them."""
 
 
-class StillWorking(msgspec.Struct, frozen=True):
+class StillWorking(msgspec.Struct, frozen=True, gc=False):
     """IB listed the order as working, after a doubt: what was pending did not arrive.
 
     Attributes:
