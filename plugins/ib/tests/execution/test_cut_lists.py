@@ -15,10 +15,10 @@ from posei_trader.model.values import Price, Quantity
 ENDED = {OrderStatus.CANCELED, OrderStatus.REJECTED}
 
 
-@pytest.fixture
-async def ferried(start_gateway, open_desk):
+@pytest.fixture(params=[157, 178, None], ids=["text_157", "text_178", "protobuf"])
+async def ferried(request, start_gateway, open_desk):
     """A desk whose connection crosses on a ferry."""
-    gateway = await start_gateway()
+    gateway = await start_gateway(server_version=request.param)
     async with Ferry(gateway.host, gateway.port) as ferry:
         connection = InteractiveBrokersClient(
             "127.0.0.1",

@@ -77,7 +77,7 @@ class Ferry:
         while True:
             head = await reader.readexactly(4)
             body = await reader.readexactly(int.from_bytes(head, "big"))
-            if self._left is not None and int.from_bytes(body[:4], "big") in _COMMANDS:
+            if self._left is not None and _number(body) in _COMMANDS:
                 if self._left == 0:
                     self._left = None
                     self.sank += 1
@@ -87,3 +87,10 @@ class Ferry:
                 self._left -= 1
             writer.write(head + body)
             await writer.drain()
+
+
+def _number(body: bytes) -> int:
+    """Return the number of a message: four bytes, or, at gateways that speak text, a text."""
+    if body[:1].isdigit():
+        return int(body.partition(b"\0")[0])
+    return int.from_bytes(body[:4], "big")
