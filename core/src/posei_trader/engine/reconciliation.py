@@ -100,6 +100,8 @@ class Reconciler:
                 gaps = self._positions.gaps(status)
                 if not gaps or gaps == before:
                     self._positions.take(status, client.client_id)
+                    for line in status.unattributed:
+                        self._takeover.note(line)
                     return
             before = gaps
         raise _never_at_rest(client.client_id)

@@ -142,6 +142,8 @@ class ExecutionMassStatus(msgspec.Struct, frozen=True, kw_only=True):
         fills: Executions.
         positions: Positions.
         ts_init: When the report was made.
+        unattributed: A line, for people, for each thing that the venue told and that cannot be
+            said of any instrument; positions do not depend on it.
     """
 
     client_id: ClientId
@@ -150,6 +152,7 @@ class ExecutionMassStatus(msgspec.Struct, frozen=True, kw_only=True):
     fills: tuple[FillReport, ...]
     positions: tuple[PositionStatusReport, ...]
     ts_init: int
+    unattributed: tuple[str, ...] = ()
 
 
 class OrderPreview(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,6 @@ from posei_trader.adapters.interactive_brokers.common import IBOrderTags
 from posei_trader.errors import FixRequest
 from posei_trader.model.enums import OrderSide, OrderStatus, TimeInForce
 from posei_trader.model.events import OrderSubmitted
-from posei_trader.model.identifiers import InstrumentId
 from posei_trader.model.values import Price, Quantity
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
@@ -450,32 +449,3 @@ async def test_the_client_is_what_the_protocol_asks_for(desk):
     from posei_trader.protocols import ExecClient
 
     assert isinstance(desk.client, ExecClient)
-
-
-# -- combinations ----------------------------------------------------------------------------------
-
-
-async def test_a_combination_is_filled_as_one_and_held_as_its_legs(desk):
-    spread = await desk.client.instrument_provider.load(InstrumentId("(1)ESM4___((1))ESH4.CME"))
-    order = desk.factory.market(spread.id, BUY, Quantity("2"))
-    desk.commands.submit_order(order)
-    await desk.done(order)
-    legs = {InstrumentId("ESH4.CME"): Decimal(-2), InstrumentId("ESM4.CME"): Decimal(2)}
-    await desk.until(lambda: len(desk.cache.positions_open()) == 2)
-    assert order.filled_qty == Quantity("2")
-    assert {p.instrument_id: p.signed_qty for p in desk.cache.positions_open()} == legs
-    assert {p.strategy_id for p in desk.cache.positions_open()} == {order.strategy_id}
-    status = await desk.client.generate_mass_status()
-    ours = [fill for fill in status.fills if fill.client_order_id == order.client_order_id]
-    assert [fill.instrument_id for fill in ours] == [spread.id]
-    assert len(status.fills) == 3
-    again = await desk.engine.reconcile(desk.client)
-    assert again.lines == ()  # the venue holds no spread, and neither do we
-    fills = [fill for one in desk.cache.orders() for fill in one.fills]
-    assert len(fills) == 3
-    await desk.until(
-        lambda: all(f.commission is not None for one in desk.cache.orders() for f in one.fills)
-    )
-    paid = sum(f.commission.as_decimal() for one in desk.cache.orders() for f in one.fills)
-    assert paid == sum(f.commission for f in desk.gateway.truth.executions)
-    desk.check()

@@ -1,4 +1,4 @@
-"""A ferry between a client and a gateway that sinks after a given number of orders and cancels."""
+"""A ferry between a client and a gateway that sinks, or keeps messages to itself."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Ferry:
         self._to = host, port
         self._left: int | None = None
         self._spill = 0
+        self._withheld: frozenset[int] = frozenset()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -49,6 +50,10 @@ class Ferry:
         """
         self._left, self._spill = commands, spill
 
+    def withhold(self, *messages: int) -> None:
+        """Keep the gateway's messages of some numbers to itself, from now on."""
+        self._withheld = frozenset(messages)
+
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.crossings += 1
         to_reader, to_writer = await asyncio.open_connection(*self._to)
@@ -66,10 +71,13 @@ class Ferry:
             writer.transport.abort()
 
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readexactly(4)
+                body = await reader.readexactly(int.from_bytes(head, "big"))
+                if not self._withheld or _number(body) not in self._withheld:
+                    writer.write(head + body)
+                    await writer.drain()
         writer.transport.abort()
 
     async def _messages(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -363,6 +363,7 @@ class InteractiveBrokersExecutionClient:
             orders=await trading.truth.order_reports(listing),
             fills=await trading.truth.fill_reports(listing),
             positions=await trading.truth.position_reports(),
+            unattributed=trading.truth.unattributed(listing),
             ts_init=self._context.clock.timestamp_ns(),
         )
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 COMBINATION: Final = "BAG"
 """IB's type of a contract that is made of legs."""
 
+Legs = tuple[tuple[int, int], ...]
+"""The legs of a combination: conId and ratio, which is negative for a leg that is sold."""
+
 
 @final
 class ContractBook:
@@ -35,6 +38,7 @@ class ContractBook:
         self._provider = provider
         self._store = store
         self._by_id: dict[InstrumentId, Traded] = {}
+        self._by_legs: dict[Legs, InstrumentId] = {}
 
     def get(self, instrument_id: InstrumentId) -> Traded | None:
         """Return what is traded, or None when its instrument is not loaded."""
@@ -49,6 +53,8 @@ class ContractBook:
         known = self._by_id.get(instrument.id)
         if known is None or known.instrument is not instrument:
             known = self._by_id[instrument.id] = Traded.of(instrument)
+            if known.sec_type == COMBINATION:
+                self._by_legs[_legs(known.contract)] = instrument.id
         return known
 
     def need(self, instrument_id: InstrumentId) -> Traded:
@@ -70,6 +76,10 @@ class ContractBook:
 
     def of_contract(self, contract: IBContract) -> Traded | None:
         """Return what a contract of IB's is, or None when it is not loaded."""
+        if contract.secType == COMBINATION:
+            # One conId stands for all combinations of a currency: only the legs tell them apart.
+            name = self._by_legs.get(_legs(contract))
+            return None if name is None else self.get(name)
         instrument = self._provider.find_con_id(contract.conId) if contract.conId else None
         return None if instrument is None else self._resolved(instrument)
 
@@ -94,7 +104,17 @@ class ContractBook:
             ) from error
         if self._store.instrument(instrument.id) is None:
             self._store.add_instrument(instrument)
+        if contract.secType == COMBINATION:
+            self._by_legs[_legs(contract)] = instrument.id
         return self._resolved(instrument)
+
+
+def _legs(contract: IBContract) -> Legs:
+    """Return what makes a combination itself: its legs, in any order."""
+    legs = contract.comboLegs
+    return tuple(
+        sorted((leg.conId, leg.ratio if leg.action == "BUY" else -leg.ratio) for leg in legs)
+    )
 
 
 def _findable(contract: IBContract) -> IBContract:

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-import msgspec
-
 from posei_trader.adapters.interactive_brokers.error_codes import Action
 from posei_trader.adapters.interactive_brokers.execution.accounts import masked
 from posei_trader.adapters.interactive_brokers.execution.contracts import ContractBook, is_leg
+from posei_trader.adapters.interactive_brokers.execution.other_fills import OtherFills
 from posei_trader.adapters.interactive_brokers.execution.others import OtherOrders
 from posei_trader.adapters.interactive_brokers.execution.previews import preview_of
 from posei_trader.adapters.interactive_brokers.execution.problems import problem_kind
 from posei_trader.adapters.interactive_brokers.orders import tracked as t
 from posei_trader.adapters.interactive_brokers.orders.decoding import (
-    as_leg,
     decode_terms,
-    fill_report,
     liquidity_of,
     money_of,
     venue_order_id,
@@ -52,15 +49,11 @@ if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.orders.ledger import OrderLedger
     from posei_trader.adapters.interactive_brokers.traded import Traded
     from posei_trader.model.identifiers import VenueOrderId
-    from posei_trader.model.reports import FillReport
     from posei_trader.protocols import Clock, ExecSink
 
     Answer = OpenOrder | OrderStatusUpdate | OrderProblem
 
 _log = get_logger("InteractiveBrokersExecutionClient")
-
-_WITHOUT_COST_AT_MOST: Final = 10_000
-"""How many executions of others are remembered until IB tells what they cost."""
 
 
 @final
@@ -96,11 +89,12 @@ class OrderInbox:
         self._sink = sink
         self._clock = clock
         self._on_doubt = on_doubt
-        self._load = load
         self.others: Final = OtherOrders(desk.account_id, sink, clock, load)
+        self.other_fills: Final = OtherFills(
+            desk.account_id, ledger, executions, contracts, sink, clock, load
+        )
         self._expected: dict[int, Callable[[Answer], None]] = {}
         self._instructions: dict[object, None] = {}
-        self._without_cost: dict[str, FillReport] = {}
 
     # -- what IB delivers -----------------------------------------------------------------------
 
@@ -123,6 +117,7 @@ class OrderInbox:
         )
         if tracked is None:
             self.others.order(row)
+            self.other_fills.order(order.permId, row.contract)
             return
         reason = getattr(row.state, "rejectReason", "") or ""
         self._works(tracked, order, row.status or row.state.status, reason)
@@ -203,7 +198,7 @@ class OrderInbox:
             self._sink.reconciliation_wanted(self._desk.name, "options were exercised")
             return
         if tracked is None or traded is None or is_leg(row.contract, traded):
-            self._load(row.contract, lambda found: self._external_fill(row, found))
+            self.other_fills.execution(row)
             return
         self._own_fill(row, tracked, traded)
 
@@ -246,9 +241,7 @@ class OrderInbox:
         if known is None:
             return
         if known.owner is None:
-            report = self._without_cost.pop(known.first_id, None)
-            if report is not None:
-                self._sink.fill_report(msgspec.structs.replace(report, commission=commission))
+            self.other_fills.cost(known, commission)
             return
         tracked = self._ledger.get(known.owner)
         if tracked is not None:
@@ -358,35 +351,6 @@ class OrderInbox:
             # An order with the tag whatIf ends here: nothing rests, nothing trades.
             reason = preview_of(row.state).as_reason()
             self.happened(tracked, t.StateSeen("Inactive", reason=reason))
-
-    # -- trades of others -----------------------------------------------------------------------
-
-    def _external_fill(self, row: ExecutionRecord, traded: Traded) -> None:
-        if not self._executions.is_news(row.exec_id):
-            return
-        report = fill_report(
-            row,
-            traded,
-            account_id=self._desk.account_id,
-            client_order_id=None,
-            commission=None,
-            ts_init=self._clock.timestamp_ns(),
-        )
-        combination = self._ledger.find(order_ref=row.order_ref, perm_id=row.perm_id)
-        if combination is not None:
-            owner = combination.identity.strategy_id
-            report = as_leg(report, row.contract.conId, owner)
-        known = self._executions.find(row.exec_id)
-        if known is None:
-            known = self._executions.add(row.exec_id, None, report.last_qty, report.last_px)
-            report = msgspec.structs.replace(report, commission=known.commission)
-        else:
-            self._executions.correct(row.exec_id, report.last_qty, report.last_px)
-        if report.commission is None:
-            self._without_cost[known.first_id] = report
-            if len(self._without_cost) > _WITHOUT_COST_AT_MOST:
-                del self._without_cost[next(iter(self._without_cost))]
-        self._sink.fill_report(report)
 
 
 def _news_of_name(tracked: t.TrackedOrder, perm_id: int) -> VenueOrderId | None:

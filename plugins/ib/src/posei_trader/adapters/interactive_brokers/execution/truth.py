@@ -9,6 +9,7 @@ import msgspec
 
 from posei_trader.adapters.interactive_brokers.client.messages import (
     CompletedOrder,
+    ExecutionRecord,
     OpenOrder,
     ReportedExecution,
 )
@@ -87,6 +88,7 @@ class VenueTruth:
         self._desk = desk
         self._ledger = ledger
         self._inbox = inbox
+        self._combinations = inbox.other_fills.combinations
         self._contracts = contracts
         self._clock = clock
         self._skipped_types = skipped_types
@@ -137,7 +139,11 @@ class VenueTruth:
         account = "" if self._desk.is_advisor else self._desk.number
         executions = await self._client.get_executions(since_ns=since_ns, account=account)
         completed = await self._client.get_completed_orders()
-        return Listing(
+        for order in completed:
+            self._inbox.other_fills.order(order.order.permId, order.contract)
+        for one in executions:
+            self._inbox.other_fills.order(one.execution.perm_id, one.execution.contract)
+        listing = Listing(
             tuple(row for row in listed if self._concerns(row.order.account, row.contract)),
             tuple(row for row in completed if self._concerns(row.order.account, row.contract)),
             tuple(
@@ -146,6 +152,21 @@ class VenueTruth:
                 if self._concerns(row.execution.account, row.execution.contract)
             ),
         )
+        if is_reported and not everywhere and self.unattributed(listing):
+            await self._learn_legs_elsewhere()
+        return listing
+
+    def _lacks_legs(self, row: ExecutionRecord) -> bool:
+        return self._combinations.contract_of(row) is None
+
+    async def _learn_legs_elsewhere(self) -> None:
+        """Look at the orders of other API clients for legs; report nothing else of them."""
+        listed: list[OpenOrder] = []
+        self._inbox.others.keep()
+        try:
+            listed = await self._client.get_open_orders(all_clients=True)
+        finally:
+            self._inbox.others.release(listed)
 
     def _concerns(self, account: str, contract: IBContract) -> bool:
         return self._desk.concerns(account) and contract.secType not in self._skipped_types
@@ -243,28 +264,39 @@ class VenueTruth:
         )
 
     async def fill_reports(self, listing: Listing) -> tuple[FillReport, ...]:
-        """Return the listed executions as reports; legs of a combination as fills of their own."""
-        await self._load(row.execution.contract for row in listing.executions)
-        combined = {
-            row.execution.perm_id
-            for row in listing.executions
-            if row.execution.contract.secType == COMBINATION
-        }
+        """Return the listed executions as reports; legs of a combination as fills of their own.
+
+        Those that `unattributed` tells of are left out.
+        """
+        found = [(row, self._combinations.contract_of(row.execution)) for row in listing.executions]
+        named = [(row, contract) for row, contract in found if contract is not None]
+        await self._load(contract for _, contract in named)
+        return tuple(self._fill_report(row, contract) for row, contract in named)
+
+    def unattributed(self, listing: Listing) -> tuple[str, ...]:
+        """Return a line for each execution of a combination whose legs nothing names.
+
+        What is held does not depend on them: the legs have executions of their own.
+        """
         return tuple(
-            self._fill_report(row, is_leg=_is_leg(row, combined)) for row in listing.executions
+            f"execution {row.exec_id} ({row.side} {row.shares} at {row.price}, permId "
+            f"{row.perm_id}) is of a combination in {row.contract.symbol} whose legs IB does not "
+            "name: only the executions of its legs are counted"
+            for row in (one.execution for one in listing.executions)
+            if self._lacks_legs(row)
         )
 
-    def _fill_report(self, row: ReportedExecution, *, is_leg: bool) -> FillReport:
+    def _fill_report(self, row: ReportedExecution, contract: IBContract) -> FillReport:
         execution = row.execution
         report = fill_report(
             execution,
-            self._traded(execution.contract, execution.order_ref),
+            self._traded(contract, execution.order_ref, execution.perm_id),
             account_id=self._desk.account_id,
             client_order_id=self._our_name(execution.order_ref, execution.perm_id),
             commission=None if row.commission is None else money_of(row.commission),
             ts_init=self._clock.timestamp_ns(),
         )
-        if not is_leg:
+        if not self._combinations.is_leg(execution):
             return report
         combination = self._ledger.find(order_ref=execution.order_ref, perm_id=execution.perm_id)
         owner = None if combination is None else combination.identity.strategy_id
@@ -304,12 +336,12 @@ class VenueTruth:
         return None
 
     async def _load(self, contracts: Iterable[IBContract]) -> None:
-        unique = {contract.conId or str(contract): contract for contract in contracts}
+        unique = {_key(contract): contract for contract in contracts}
         missing = [one for one in unique.values() if self._contracts.of_contract(one) is None]
         await asyncio.gather(*(self._contracts.load(contract) for contract in missing))
 
-    def _traded(self, contract: IBContract, order_ref: str = "") -> Traded:
-        tracked = self._ledger.find(order_ref=order_ref) if order_ref else None
+    def _traded(self, contract: IBContract, order_ref: str = "", perm_id: int = 0) -> Traded:
+        tracked = self._ledger.find(order_ref=order_ref, perm_id=perm_id)
         if tracked is not None:
             own = self._contracts.get(tracked.identity.instrument_id)
             if own is not None and own.contract.secType == contract.secType:
@@ -325,9 +357,10 @@ class VenueTruth:
         return found
 
 
-def _is_leg(row: ReportedExecution, combined: set[int]) -> bool:
-    execution = row.execution
-    return execution.contract.secType != COMBINATION and execution.perm_id in combined
+def _key(contract: IBContract) -> object:
+    """Return what tells contracts apart: combinations share their numbers."""
+    is_numbered = contract.conId and contract.secType != COMBINATION
+    return contract.conId if is_numbered else contract
 
 
 def _moment(text: str) -> int:
