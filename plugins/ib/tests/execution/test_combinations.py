@@ -14,7 +14,7 @@ from posei_trader.adapters.interactive_brokers.client import (
 )
 from posei_trader.model.enums import OrderSide, OrderStatus
 from posei_trader.model.identifiers import InstrumentId
-from posei_trader.model.values import Quantity
+from posei_trader.model.values import Price, Quantity
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 SPREAD = InstrumentId("(1)ESM4___((1))ESH4.CME")
@@ -115,6 +115,26 @@ async def test_combinations_of_a_lost_run_are_taken_in_each_as_what_it_is(
     assert combinations(desk) == combinations(before)
     assert len(combinations(desk)) == 2
     assert held(desk) == held(before) == {InstrumentId("ESM4.CME"): Decimal(1)}
+    await check_it_agrees(desk)
+
+
+async def test_a_combination_that_a_lost_run_left_working_is_changed_and_filled(
+    start_gateway, open_desk, version
+):
+    gateway = await start_gateway(server_version=version)
+    before = await open_desk(gateway)
+    spread = await before.client.instrument_provider.load(SPREAD)
+    resting = before.factory.limit(spread.id, BUY, Quantity("2"), Price("-5000.00"))
+    before.commands.submit_order(resting)
+    await before.until(lambda: resting.is_open)
+    await before.close()
+    desk = await open_desk(gateway)
+    (order,) = desk.cache.orders()
+    assert (order.client_order_id[:4], order.price) == ("EXT-", resting.price)
+    desk.commands.modify_order(order, price=Price("5000.00"))
+    await desk.until(lambda: order.is_closed and len(fills(desk)) == 3)
+    assert order.status is OrderStatus.FILLED
+    assert held(desk) == LEGS
     await check_it_agrees(desk)
 
 

@@ -86,9 +86,12 @@ class Combinations:
 
     def wait(self, row: ExecutionRecord) -> None:
         """Keep an execution until its legs are known; its legs have executions of their own."""
-        name, _ = split(row.exec_id)
-        if name not in self._waiting:
+        name, revision = split(row.exec_id)
+        known = self._waiting.get(name)
+        if known is None:
             _log.info("an execution waits for the legs of its combination", exec_id=row.exec_id)
+        elif split(known.exec_id)[1] > revision:
+            return
         self._waiting[name] = row
         if len(self._waiting) > self._at_most:
             dropped = self._waiting.pop(next(iter(self._waiting)))
