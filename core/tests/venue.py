@@ -149,6 +149,7 @@ class Venue:
     holdings: dict[InstrumentId, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     orders: dict[str, VenueOrder] = field(default_factory=dict)
     executions: list[FillReport] = field(default_factory=list)
+    unattributed: list[str] = field(default_factory=list)
     quotes: dict[InstrumentId, QuoteTick] = field(default_factory=dict)
     commission: Decimal | None = Decimal("1.00")
     fill_size: int | None = None
@@ -549,6 +550,7 @@ class VenueExecClient(_Connection):
             fills=tuple(fill for fill in self.venue.executions if fill.ts_event >= since_ns),
             positions=tuple(self.venue.positions()),
             ts_init=self.clock.timestamp_ns(),
+            unattributed=tuple(self.venue.unattributed),
         )
 
     async def generate_position_reports(self) -> list[PositionStatusReport]:

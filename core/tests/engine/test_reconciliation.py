@@ -96,6 +96,14 @@ async def test_nothing_may_be_sent_before_the_venue_has_told():
     assert rig.market(AAPL, "BUY", "1").status is OrderStatus.FILLED
 
 
+async def test_what_the_venue_can_attribute_to_nothing_is_told_and_keeps_nobody_from_trading():
+    rig = with_market(gated())
+    rig.venue.unattributed.append("execution X-9 is of an instrument that nothing names")
+    result = await reconciled(rig)
+    assert result.lines == ("execution X-9 is of an instrument that nothing names",)
+    assert rig.market(AAPL, "BUY", "1").status is OrderStatus.FILLED
+
+
 async def test_a_venue_that_does_not_answer_keeps_the_gate_closed():
     rig = with_market(gated())
     rig.venue.is_silent = True
