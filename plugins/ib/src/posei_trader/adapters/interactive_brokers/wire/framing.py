@@ -145,8 +145,13 @@ class FrameReader:
 
     def _walk(self, chunk: bytes) -> int:
         """Deliver the complete frames of a chunk; return where the first incomplete one starts."""
-        position, before = 0, -1
-        while position != before:  # how ids are written can change with any delivery
+        position, before, size = 0, -1, len(chunk)
+        is_known = self._framing is not Framing.NONE
+        if is_known and size == _PREFIX.size + _PREFIX.unpack_from(chunk)[0]:
+            self.frames += 1  # one message, as when nothing is in a hurry
+            self._deliver_one(chunk[_PREFIX.size :])
+            return size
+        while before < position < size:  # how ids are written can change with any delivery
             before = position
             if self._framing is Framing.NONE:
                 position = self._walk_once(chunk, position)
