@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -12,6 +15,7 @@ import pytest
 from gateway_kit.reading import read_until
 
 from posei_trader.adapters.ib_docker.cli.options import configuration
+from posei_trader.adapters.ib_docker.cli.output import ending_like_ctrl_c
 from posei_trader.adapters.ib_docker.errors import CAUSES, EngineUnavailable
 from posei_trader.cli.main import main
 from posei_trader.errors import ConfigError
@@ -28,6 +32,34 @@ def test_options_win_over_the_file(tmp_path):
     file.write_text('[gateway]\ntrading_mode = "live"\ninstance = "one"\n')
     config = configuration(file, instance="two", timeout=None)
     assert (config.trading_mode, config.instance, config.timeout) == ("live", "two", 300)
+
+
+def test_a_request_to_end_cancels_the_work_wherever_the_program_is_just_then():
+    seen: list[str] = []
+
+    async def telling() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(30)
+        finally:
+            seen.append("told")
+
+    async def work() -> None:
+        told = asyncio.create_task(telling())
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            told.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await told
+            seen.append("taken down")
+            raise
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), ending_like_ctrl_c():
+        asyncio.run(work())
+    assert seen == ["told", "taken down"]
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_settings_may_stand_at_the_top_of_the_file(tmp_path):

@@ -59,8 +59,12 @@ def answering(*, as_json: bool) -> Iterator[None]:
 
 @contextmanager
 def ending_like_ctrl_c() -> Iterator[None]:
-    """Take what is being started down also when the program is asked to end (SIGTERM)."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Take what is being started down also when the program is asked to end (SIGTERM).
+
+    As SIGINT, it cancels the work of an event loop that runs. An exception raised wherever the
+    program is at that moment would miss it, and leave behind what was begun.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:
