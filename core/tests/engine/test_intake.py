@@ -100,7 +100,7 @@ async def test_a_slow_listener_is_interrupted_within_what_came_together():
         QuoteTick(AAPL, number, number, SECOND, SECOND, 0, 0, number, now) for number in range(100)
     ]
     stage.engine.quote_ticks(sent)
-    assert 1 <= len(stage.seen) <= 12
+    assert 1 <= len(stage.seen) <= 40  # 5 of its own time, 20 while others have the processor
     assert stage.engine.intake.waiting == 100 - len(stage.seen)
     await stage.settle()
     assert stage.seen == sent
