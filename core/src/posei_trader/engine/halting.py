@@ -82,11 +82,6 @@ class HaltSwitch:
 
     def state(self) -> tuple[TradingState, str]:
         """Return what is demanded of this node now, and why; ACTIVE when nothing is."""
-        for path in self._looked_for:
-            if os.access(path, os.F_OK):
-                break
-        else:
-            return TradingState.ACTIVE, ""
         halt = self.read()
         return (TradingState.ACTIVE, "") if halt is None else (halt.state, halt.reason)
 

@@ -328,7 +328,7 @@ class Order:
                 value=event.client_order_id,
                 remedy=f"apply it to {event.client_order_id}",
             )
-        result = fsm.TRANSITIONS[type(event)].get(self.status)
+        result = fsm.transition(self.status, type(event))
         if result is None:
             raise InvalidStateTransition(
                 f"{type(event).__name__} cannot follow {self.status}",

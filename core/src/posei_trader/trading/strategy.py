@@ -169,10 +169,10 @@ class Strategy(Actor):
             InvalidRequest: the order was submitted before, is another strategy's, or the strategy
                 is not running.
         """
-        if self._state not in _MAY_TRADE or order.terms.strategy_id != self._strategy_id:
-            self._check_own(order)
-        wiring = self._wiring or self._wired("submit_order")
-        wiring.execution.commands.submit_order(order, client_id=client_id, position_id=position_id)
+        self._check_own(order)
+        self._wired("submit_order").execution.commands.submit_order(
+            order, client_id=client_id, position_id=position_id
+        )
 
     def submit_order_list(self, order_list: OrderList, client_id: ClientId | None = None) -> None:
         """Send orders that belong together: all, or all are denied. As `submit_order`."""
