@@ -45,8 +45,10 @@ UNSET_TEXTS: Final = frozenset(
 
 _UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
 _LEAST_UNSET: Final = 2147483647 * SIZE_SCALE
-_ZEROS: Final = str(SIZE_SCALE)[1:].encode()
-_NEXT_WHOLE: Final = _ZEROS + b","
+_ZEROS_TEXT: Final = str(SIZE_SCALE)[1:]
+_NEXT_WHOLE_TEXT: Final = f"{_ZEROS_TEXT},"
+_ZEROS: Final = _ZEROS_TEXT.encode()
+_NEXT_WHOLE: Final = _NEXT_WHOLE_TEXT.encode()
 _UNITS_OF_WHOLE: Final = msgspec.json.Decoder(list[int])
 _NUMBERS: Final = msgspec.json.Decoder(list[float])
 _LARGEST_EXPONENT: Final = 30
@@ -103,6 +105,19 @@ def _remember(table: dict[_Key, _Number], key: _Key, number: _Number) -> None:
     table[key] = number
 
 
+def _units(
+    table: dict[_Key, int | None], keys: list[_Key], joined: bytes | str
+) -> list[int | None]:
+    """Return sizes of which a list of JSON holds the whole ones in their units."""
+    try:
+        sizes = _UNITS_OF_WHOLE.decode(joined)
+    except msgspec.DecodeError:  # one has decimals, or is zero or empty
+        return list(map(table.__getitem__, keys))
+    if len(sizes) != len(keys) or min(sizes) < 0 or max(sizes) >= _LEAST_UNSET:
+        return list(map(table.__getitem__, keys))
+    return sizes  # type: ignore[return-value]  # all have a value
+
+
 class Ints(dict[bytes, int]):
     """Whole numbers by their bytes on the wire; an empty one is zero."""
 
@@ -134,13 +149,7 @@ class Sizes(dict[bytes, "int | None"]):
 
     def column(self, keys: list[bytes]) -> list[int | None]:
         """Return the sizes of many: whole ones by a parser of JSON, nine zeros behind each."""
-        try:
-            sizes = _UNITS_OF_WHOLE.decode(b"[%b%b]" % (_NEXT_WHOLE.join(keys), _ZEROS))
-        except msgspec.DecodeError:  # one has decimals, or is zero or empty
-            return list(map(self.__getitem__, keys))
-        if len(sizes) != len(keys) or min(sizes) < 0 or max(sizes) >= _LEAST_UNSET:
-            return list(map(self.__getitem__, keys))
-        return sizes  # type: ignore[return-value]  # all have a value
+        return _units(self, keys, b"[%b%b]" % (_NEXT_WHOLE.join(keys), _ZEROS))
 
     def __missing__(self, key: bytes) -> int | None:
         size: int | None
@@ -157,6 +166,10 @@ class Sizes(dict[bytes, "int | None"]):
 
 class TextSizes(dict[str, "int | None"]):
     """Sizes by their text in protobuf messages, computed once each; bounded."""
+
+    def column(self, keys: list[str]) -> list[int | None]:
+        """Return the sizes of many, as `Sizes.column`."""
+        return _units(self, keys, f"[{_NEXT_WHOLE_TEXT.join(keys)}{_ZEROS_TEXT}]")
 
     def __missing__(self, key: str) -> int | None:
         size = _scaled(key) if key else None

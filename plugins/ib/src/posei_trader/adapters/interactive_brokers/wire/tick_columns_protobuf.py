@@ -13,7 +13,6 @@ from __future__ import annotations
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
@@ -22,7 +21,6 @@ from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import (
     quote_mask,
     trade_mask,
 )
-from posei_trader.adapters.interactive_brokers.wire.sizes import SIZE_SCALE, TextSizes
 from posei_trader.adapters.interactive_brokers.wire.tick_columns import (
     LevelOneRow,
     QuoteColumns,
@@ -31,6 +29,8 @@ from posei_trader.adapters.interactive_brokers.wire.tick_columns import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from posei_trader.adapters.interactive_brokers.wire.sizes import TextSizes
 
 __all__ = ["ProtobufTickRuns"]
 
@@ -55,11 +55,6 @@ _FEWEST_ROWS: Final = 24
 
 _PRICE_ID: Final = (201).to_bytes(_ID_SIZE, "big")
 _SIZE_ID: Final = (202).to_bytes(_ID_SIZE, "big")
-
-_ZEROS: Final = str(SIZE_SCALE)[1:]
-_NEXT_SIZE: Final = f"{_ZEROS},"
-_SizeUnits: Final = msgspec.json.Decoder(list[int])
-_MOST_UNITS: Final = 2**63
 
 
 # --- schemas --------------------------------------------------------------------------------------
@@ -191,7 +186,7 @@ class ProtobufTickRuns:
             marks = quotes.tickAttribBidAsk
             if True in marks.bidPastLow[:] or True in marks.askPastHigh[:]:
                 masks = [quote_mask(row.historicalTickBidAsk) for row in rows]
-        sizes = self._size_column(bid_sizes + ask_sizes)
+        sizes = self._sizes.column(bid_sizes + ask_sizes)
         return QuoteColumns(req_ids, times, bids, asks, sizes[:count], sizes[count:], masks)
 
     def _trades(self, columns: Any, rows: Any) -> TradeColumns | None:
@@ -213,7 +208,7 @@ class ProtobufTickRuns:
         elif len(conditions) != count:
             conditions = [row.historicalTickLast.specialConditions for row in rows]
         return TradeColumns(
-            req_ids, times, prices, self._size_column(sizes), masks, exchanges, conditions
+            req_ids, times, prices, self._sizes.column(sizes), masks, exchanges, conditions
         )
 
     def _price_rows(self, frames: list[bytes]) -> list[LevelOneRow] | None:
@@ -233,7 +228,7 @@ class ProtobufTickRuns:
             marks = [mark & _MARKS for mark in found_marks]
         elif any(found_marks):
             marks = [row.attrMask & _MARKS for row in rows]
-        return list(zip(req_ids, kinds, prices, self._size_column(sizes), marks, strict=False))
+        return list(zip(req_ids, kinds, prices, self._sizes.column(sizes), marks, strict=False))
 
     def _size_rows(self, frames: list[bytes]) -> list[LevelOneRow] | None:
         if not frames:
@@ -248,15 +243,5 @@ class ProtobufTickRuns:
         if len(sizes) != len(rows):
             sizes = [row.size for row in rows]
         return list(
-            zip(req_ids, kinds, repeat(None), self._size_column(sizes), repeat(0), strict=False)
+            zip(req_ids, kinds, repeat(None), self._sizes.column(sizes), repeat(0), strict=False)
         )
-
-    def _size_column(self, texts: list[str]) -> list[int | None]:
-        """Return sizes in their units: whole ones by a parser of JSON, nine zeros behind each."""
-        try:
-            sizes = _SizeUnits.decode(f"[{_NEXT_SIZE.join(texts)}{_ZEROS}]")
-        except msgspec.DecodeError:  # one has decimals, or is zero
-            return list(map(self._sizes.__getitem__, texts))
-        if len(sizes) != len(texts) or max(sizes) >= _MOST_UNITS:
-            return list(map(self._sizes.__getitem__, texts))
-        return sizes  # type: ignore[return-value]  # all have a value
