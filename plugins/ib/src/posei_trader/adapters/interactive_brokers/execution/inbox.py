@@ -124,10 +124,7 @@ class OrderInbox:
 
     def open_order_glance(self, glance: OrderGlance) -> bool:
         """Take the part of an open order that is enough for an order of ours."""
-        if glance.whatIf or (
-            self._instructions
-            and self._is_instruction(glance.clientId, glance.order_id, glance.permId)
-        ):
+        if glance.whatIf or self._is_instruction(glance.clientId, glance.order_id, glance.permId):
             return False
         if not self._desk.concerns(glance.account):
             return True
@@ -160,7 +157,7 @@ class OrderInbox:
 
     def order_status(self, row: OrderStatusUpdate) -> None:
         """Take an order's status."""
-        if self._instructions and self._is_instruction(row.client_id, row.order_id, row.perm_id):
+        if self._is_instruction(row.client_id, row.order_id, row.perm_id):
             self._answered(row)
             return
         if row.perm_id in self.others and self._ledger.find(perm_id=row.perm_id) is None:
@@ -194,7 +191,7 @@ class OrderInbox:
             perm_id=row.perm_id,
         )
         traded = self._contracts.get(tracked.identity.instrument_id) if tracked else None
-        if self._instructions and self._is_instruction(row.client_id, row.order_id, row.perm_id):
+        if self._is_instruction(row.client_id, row.order_id, row.perm_id):
             self._sink.reconciliation_wanted(self._desk.name, "options were exercised")
             return
         if tracked is None or traded is None or is_leg(row.contract, traded):
