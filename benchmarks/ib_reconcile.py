@@ -76,7 +76,6 @@ def sent_before(orders: int, store: Path) -> None:
     from posei_trader.model.values import Price, Quantity
 
     book = SqliteOrderStore(store)
-    book.hold()
     account = AccountId("IB-DU123456")
     for number in range(1, orders + 1):
         terms = OrderTerms(
@@ -98,9 +97,11 @@ def sent_before(orders: int, store: Path) -> None:
             "ts_event": 0,
             "ts_init": 0,
         }
-        book.adopt(Order(terms), ClientId("IB"))
-        book.event(OrderSubmitted(**about))
-        book.event(OrderAccepted(**about, venue_order_id=VenueOrderId(str(FIRST_PERM_ID + number))))
+        named = VenueOrderId(str(FIRST_PERM_ID + number))
+        book.events(
+            [OrderSubmitted(**about), OrderAccepted(**about, venue_order_id=named)],
+            [(Order(terms), ClientId("IB"))],
+        )
     book.close()
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
 from decimal import Decimal
 
 import msgspec
@@ -16,6 +14,7 @@ from venue import AAPL, MSFT, SECOND, USD, Venue, equity, quote
 
 from posei_trader.config import LiveExecEngineConfig
 from posei_trader.engine.adoption import EXTERNAL, Adopter, order_of_report
+from posei_trader.engine.order_history import OrderHistory
 from posei_trader.engine.position_takeover import gap_price
 from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.errors import ReconciliationFailed, RequestTimeout
@@ -418,7 +417,7 @@ async def test_only_recent_executions_are_asked_for_when_configured_so():
     assert asked == [rig.clock.timestamp_ns() - 120 * SECOND]
 
 
-async def test_an_order_that_is_told_after_a_reconciliation_is_stored_at_once(tmp_path):
+async def test_an_order_that_is_told_after_a_reconciliation_is_stored_a_turn_later(tmp_path):
     path = tmp_path / "orders.db"
     rig = with_market(gated(store=SqliteOrderStore(path)))
     status = await rig.exec_client.generate_mass_status()
@@ -426,9 +425,11 @@ async def test_an_order_that_is_told_after_a_reconciliation_is_stored_at_once(tm
     rig.exec_client.generate_mass_status = answer(msgspec.structs.replace(status, orders=many))
     await reconciled(rig)
     rig.execution.order_report(report(venue_order_id=VenueOrderId("79")))
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        stored = [name for (name,) in db.execute("SELECT client_order_id FROM orders")]
-    assert stored == [f"EXT-SIM-001-{name}" for name in ("77", "78", "79")]
+    for _ in range(2):
+        await asyncio.sleep(0)
+    with OrderHistory(path) as history:
+        stored = [(one.order.client_order_id, one.order.status) for one in history.orders()]
+    assert stored == [(f"EXT-SIM-001-{name}", "ACCEPTED") for name in ("77", "78", "79")]
     rig.execution.close_store()
 
 

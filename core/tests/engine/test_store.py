@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -18,6 +21,7 @@ from hypothesis import strategies as st
 from rig import SIM, Rig
 from venue import AAPL, USD, quote
 
+from posei_trader.engine.journal import journal_of
 from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.engine.store import NoStore, StoredState
 from posei_trader.errors import ConfigError, StoreCorrupt
@@ -100,20 +104,34 @@ def test_any_history_replays_to_the_same_view(tmp_path_factory, moves):
     again.execution.close_store()
 
 
+def stored(path, table, folder="stored"):
+    """What is in a store that the process left just now, of one table."""
+    left = path.parent / folder
+    shutil.rmtree(left, ignore_errors=True)
+    left.mkdir()
+    for suffix in ("-ahead", "-wal", ""):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            shutil.copyfile(source, left / source.name)
+    SqliteOrderStore(left / path.name).close()
+    reader = sqlite3.connect(left / path.name)
+    rows = reader.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
+    reader.close()
+    return rows
+
+
 def test_a_command_is_stored_before_anything_is_on_the_wire(path):
     rig = rig_with(path)
     seen = []
     submit = rig.exec_client.submit_order
 
     def watched(command):
-        reader = sqlite3.connect(path)
-        seen.append(reader.execute("SELECT client_order_id FROM orders").fetchall())
-        reader.close()
+        seen.append([row[0] for row in stored(path, "orders")])
         submit(command)
 
     rig.exec_client.submit_order = watched
     order = rig.market(AAPL, "BUY", "10")
-    assert seen == [[(order.client_order_id,)]]
+    assert seen == [[order.client_order_id]]
     rig.execution.close_store()
 
 
@@ -135,24 +153,22 @@ def test_commands_are_kept_with_their_terms(path):
 
 
 def kinds_in(path):
-    reader = sqlite3.connect(path)
-    rows = reader.execute("SELECT kind FROM events ORDER BY number").fetchall()
-    reader.close()
-    return [kind for (kind,) in rows]
+    return [row[2] for row in stored(path, "events")]
 
 
-def test_what_the_venue_tells_is_stored_at_once_and_what_we_say_ourselves_soon(path):
+def test_what_is_stored_moves_into_the_tables_a_quarter_of_a_second_later(path):
     rig = rig_with(path)
-    order = rig.factory.limit(AAPL, OrderSide.BUY, Quantity("5"), Price("90.00"))
-    rig.exec_client.later = lambda *_what: None  # the venue never hears of it
-    rig.commands.submit_order(order)
-    assert kinds_in(path) == []
+    orders = [rig.limit(AAPL, "BUY", "5", "90.00") for _ in range(20)]
+    db = sqlite3.connect(path)
+    count = "SELECT count(*) FROM orders"
+    assert db.execute(count).fetchone() == (0,)
     rig.clock.advance(250_000_000)
-    assert kinds_in(path) == ["OrderSubmitted"]
-    del rig.exec_client.later
-    rig.limit(AAPL, "BUY", "5", "90.00")
-    assert kinds_in(path) == ["OrderSubmitted", "OrderSubmitted", "OrderAccepted"]
+    assert db.execute(count).fetchone() == (len(orders),)
+    assert db.execute("SELECT count(*) FROM events").fetchone() == (2 * len(orders),)
+    db.close()
+    assert journal_of(path).read_bytes() == b""
     rig.execution.close_store()
+    assert not journal_of(path).exists()
 
 
 async def turns(count):
@@ -227,27 +243,21 @@ async def test_an_event_that_cannot_be_stored_takes_no_other_of_its_turn_along(p
     rig.execution._keeper.flush_soon()
     await turns(2)
     assert kinds_in(path) == [*before, "OrderSubmitted", "OrderAccepted"]
+    assert rig.risk.trading_state is TradingState.ACTIVE
+    rig.clock.advance(250_000_000)
     assert rig.risk.trading_state is TradingState.HALTED
     rig.execution.close_store()
 
 
-async def test_what_waits_for_the_end_of_the_turn_is_stored_when_the_store_is_closed(path):
+async def test_what_waits_for_the_end_of_the_turn_is_stored_when_the_store_is_closed(path, caplog):
     rig = rig_with(path)
     rig.limit(AAPL, "BUY", "5", "90.00")
     assert kinds_in(path) == []
     rig.execution.close_store()
     assert kinds_in(path) == ["OrderSubmitted", "OrderAccepted"]
-
-
-def test_what_waits_is_not_lost_when_the_store_is_closed_or_the_next_write_fails(path):
-    rig = rig_with(path)
-    order = rig.limit(AAPL, "BUY", "5", "90.00")
-    rig.commands.modify_order(order, price=Price("91.00"))
-    store = rig.execution._keeper._store
-    with pytest.raises(StoreCorrupt, match="holds this already"):
-        store.submit([order], SIM)
-    rig.execution.close_store()
-    assert kinds_in(path)[-1] == "OrderPendingUpdate"
+    rig.execution.order_event(rig.cache.orders()[0].last_event)
+    await turns(2)
+    assert "it is closed" in caplog.text
 
 
 CHILD = """
@@ -287,10 +297,33 @@ def test_what_was_acknowledged_survives_kill_minus_nine(path):
     again.execution.close_store()
 
 
-def test_a_store_that_cannot_be_written_denies_orders_and_halts_trading(path, caplog):
+class FullDisk:
+    """A disk that takes so many bytes more."""
+
+    def __init__(self, file, room):
+        self.file, self.room = file, room
+
+    def write(self, data):
+        taken = data[: self.room]
+        self.room -= len(taken)
+        if not taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self.file.write(taken)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+def fill_disk(rig, room):
+    journal = rig.execution._keeper._store._journal
+    journal._file = FullDisk(journal._file, room)
+
+
+@pytest.mark.parametrize("room", [0, 1, 100])
+def test_a_store_that_cannot_be_written_denies_orders_and_halts_trading(path, caplog, room):
     rig = rig_with(path)
     working = rig.limit(AAPL, "BUY", "5", "90.00")
-    rig.execution._keeper._store._db.execute("PRAGMA query_only = ON")
+    fill_disk(rig, room)
     order = rig.market(AAPL, "BUY", "10")
     assert (order.status, rig.venue.log) == (OrderStatus.DENIED, rig.venue.log[:1])
     assert order.reason.startswith("STORE: the order store cannot be written")
@@ -300,12 +333,27 @@ def test_a_store_that_cannot_be_written_denies_orders_and_halts_trading(path, ca
     assert rig.events[-1].reason.startswith("STORE")
     rig.execution.close_store()
     rig.execution.close_store()
+    again = restarted(path, rig)
+    assert [one.client_order_id for one in again.cache.orders()] == [working.client_order_id]
+    again.execution.close_store()
+
+
+def test_what_comes_once_the_disk_has_room_again_is_stored_whole(path):
+    rig = rig_with(path)
+    fill_disk(rig, 300)
+    assert rig.limit(AAPL, "BUY", "5", "90.00").status is OrderStatus.DENIED
+    rig.execution._keeper._store._journal._file.room = 100_000
+    rig.risk.set_trading_state(TradingState.ACTIVE, "there is room")
+    order = rig.limit(AAPL, "BUY", "5", "90.00")
+    assert [row[0] for row in stored(path, "orders")] == [order.client_order_id]
+    assert kinds_in(path) == ["OrderSubmitted", "OrderAccepted"]
+    rig.execution.close_store()
 
 
 def test_an_event_that_cannot_be_stored_counts_all_the_same(path):
     rig = rig_with(path)
     order = rig.limit(AAPL, "BUY", "5", "99.00")
-    rig.execution._keeper._store._db.execute("PRAGMA query_only = ON")
+    fill_disk(rig, 0)
     rig.venue.set_quote(quote(AAPL, "98.00", "98.50", rig.clock.timestamp_ns()))
     rig.run()
     assert order.status is OrderStatus.FILLED
@@ -314,14 +362,38 @@ def test_an_event_that_cannot_be_stored_counts_all_the_same(path):
     rig.execution.close_store()
 
 
+def test_tables_that_cannot_be_written_halt_trading_and_take_it_later(path, caplog):
+    rig = rig_with(path)
+    orders = [rig.limit(AAPL, "BUY", "5", "90.00") for _ in range(3)]
+    db = rig.execution._keeper._store._db
+    db.execute("PRAGMA query_only = ON")
+    rig.clock.advance(250_000_000)
+    assert rig.risk.trading_state is TradingState.HALTED
+    assert "trading is halted: the order store cannot be written" in caplog.text
+    rig.execution.close_store()
+    assert "left in the journal for the next start" in caplog.text
+    again = Rig(rig.venue, store=SqliteOrderStore(path), start_ns=rig.clock.timestamp_ns() + 1)
+    again.execution.load()
+    assert view(again)["orders"] == view(rig)["orders"]
+    assert len(again.cache.orders_open()) == len(orders)
+    again.execution.close_store()
+
+
 def test_the_same_order_or_execution_cannot_be_stored_twice(path):
     rig = rig_with(path)
     order = rig.market(AAPL, "BUY", "10")
+    denial = rig.execution._keeper.orders([order], SIM, None)
+    assert str(denial).startswith("STORE: the order store holds this already")
+    assert rig.risk.trading_state is TradingState.HALTED
     store = rig.execution._keeper._store
+    store.settle()
+    store.submit([order], SIM)
     with pytest.raises(StoreCorrupt, match="holds this already"):
-        store.submit([order], SIM)
+        store.settle()
+    fill = next(event for event in order.events if type(event).__name__ == "OrderFilled")
+    store.events([fill])
     with pytest.raises(StoreCorrupt, match="holds this already"):
-        store.event(order.last_event)
+        store.settle()
     assert len(store.load().orders) == 1
     store.close()
 
@@ -395,7 +467,8 @@ def test_no_store_keeps_nothing():
     rig = Rig()
     order = rig.market(AAPL, "BUY", "10")
     store.submit([order], SIM)
-    store.event(order.last_event)
+    store.events([order.last_event])
+    assert not store.settle()
     store.instrument(rig.cache.instrument(AAPL))
     store.cancel([])
     assert store.load() == StoredState()
@@ -444,18 +517,15 @@ async def test_few_instruments_are_stored_before_the_first_order_and_many_with_t
     rig = rig_with(path)
     await rig.execution.reconcile(rig.exec_client)
     loaded = {instrument.id for instrument in rig.cache.instruments()}
-    stored = "SELECT id FROM instruments"
-    db = sqlite3.connect(path)
-    assert {name for (name,) in db.execute(stored)} == loaded
+    assert {row[0] for row in stored(path, "instruments")} == loaded
     stock = rig.cache.instrument(AAPL)
     for number in range(100):
         more = InstrumentId(f"S{number}.SIM")
         rig.cache.add_instrument(msgspec.structs.replace(stock, id=more))
     await rig.execution.reconcile(rig.exec_client)
-    assert len(db.execute(stored).fetchall()) == len(loaded)
+    assert len(stored(path, "instruments")) == len(loaded)
     rig.limit(more, "BUY", "5", "90.00")
-    assert {name for (name,) in db.execute(stored)} == {*loaded, more}
-    db.close()
+    assert {row[0] for row in stored(path, "instruments")} == {*loaded, more}
     rig.execution.close_store()
 
 
@@ -463,18 +533,18 @@ def test_a_full_disk_halts_trading_and_all_that_was_sent_is_known_after_a_restar
     rig = rig_with(path)
     db = rig.execution._keeper._store._db
     orders = [rig.limit(AAPL, "BUY", "1", "90.00") for _ in range(20)]
+    rig.clock.advance(250_000_000)
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     db.execute(f"PRAGMA max_page_count={pages + 2}")
     while orders[-1].status is not OrderStatus.DENIED:
         assert len(orders) < 5_000
         orders.append(rig.limit(AAPL, "BUY", "1", "90.00"))
-    # The order itself had no room any more, or what came back of the one before it.
-    assert orders[-1].reason.startswith(("STORE: the order store cannot be written", "TRADING_H"))
+        rig.clock.advance(20_000_000)
+    assert orders[-1].reason.startswith("TRADING_HALTED")
     assert rig.risk.trading_state is TradingState.HALTED
-    assert rig.limit(AAPL, "BUY", "1", "90.00").reason.startswith("TRADING_HALTED")
     at_the_venue = {order.client_order_id for order in rig.cache.orders_open()}
-    assert len(at_the_venue) >= len(orders) - 2
+    assert len(at_the_venue) == len(orders) - 1
     again = restarted(path, rig)  # where there is room again
     stored = {order.client_order_id for order in again.cache.orders()}
-    assert at_the_venue <= stored
+    assert at_the_venue == stored
     again.execution.close_store()

@@ -32,7 +32,6 @@ from posei_trader.model.orders import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
 
     from posei_trader.config import RoutingConfig
     from posei_trader.engine.bus import MessageBus, Topic
@@ -384,10 +383,6 @@ class ExecutionEngine:
         """Take an order that is not ours into the cache and the store; for reconciliation."""
         self._cache.add_order(order, client_id)
         self._keeper.adopted(order, client_id)
-
-    def kept_together(self) -> AbstractContextManager[None]:
-        """Store what happens inside as one; for reconciliation."""
-        return self._keeper.together()
 
     def name_position(self, client_order_id: ClientOrderId, position_id: PositionId) -> None:
         """Let an order's fills count in a position of its own; for commands."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, ParamSpec, final
 
 from posei_trader.engine.risk import Denial
-from posei_trader.engine.store import IMPLIED
-from posei_trader.errors import PoseiError
+from posei_trader.errors import InvalidRequest, PoseiError, StoreCorrupt
 from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import TradingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from posei_trader.engine.cache import Cache
     from posei_trader.engine.risk import RiskEngine
@@ -29,7 +27,8 @@ __all__ = ["Keeper"]
 
 P = ParamSpec("P")
 
-_LONGEST_WAIT_NS: Final = NANOS_PER_SECOND // 4
+_SETTLES_AFTER_NS: Final = NANOS_PER_SECOND // 4
+_SETTLED_AT_A_TIME: Final = 32
 _WAITING_AT_MOST: Final = 1_000
 _PREPARED_AT_MOST: Final = 100
 
@@ -51,14 +50,15 @@ class Keeper:
         store: Where they are kept.
         cache: Where the instruments of orders are.
         risk: What is halted when the store fails.
-        clock: Says when what may wait has waited long enough.
+        clock: Says when the store settles: a quarter of a second later, a little at a time.
     """
 
     def __init__(self, store: OrderStore, cache: Cache, risk: RiskEngine, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._waiting: list[OrderEvent] = []
-        self._flushes_soon = self._flushes_later = self._is_together = False
+        self._adopted: list[tuple[Order, ClientId]] = []
+        self._flushes_soon = self._settles_soon = False
         self._cache = cache
         self._risk = risk
         self._instruments: set[InstrumentId] = set()
@@ -95,24 +95,16 @@ class Keeper:
         return self._attempt(self._keep_orders, orders, client_id, position_id)
 
     def adopted(self, order: Order, client_id: ClientId) -> None:
-        """Keep an order that was not sent from here: no command, so that no event need go first."""
+        """Keep an order that was not sent from here, together with what is told of it next."""
+        if len(self._adopted) >= _WAITING_AT_MOST:
+            self._flush()
         try:
             self._keep_instrument(order)
-            self._store.adopt(order, client_id)
-            self._orders.add(order.client_order_id)
         except PoseiError as error:
             self._failed(error)
-
-    @contextmanager
-    def together(self) -> Generator[None]:
-        """Keep what comes inside as one: what a venue tells of all orders."""
-        self._store.hold()
-        self._is_together = True
-        try:
-            yield
-        finally:
-            self._is_together = False
-            self._flush()
+        self._adopted.append((order, client_id))
+        self._orders.add(order.client_order_id)
+        self.flush_soon()
 
     def change(self, command: ModifyOrder) -> Denial | None:
         """Keep a change."""
@@ -125,23 +117,15 @@ class Keeper:
     def event(self, event: OrderEvent) -> bool:
         """Keep an event of an order that is kept; one that risk denied never was.
 
-        It is stored before any command, in any case. Returns whether `flush_soon` has to be called
-        once it was told.
+        Returns whether `flush_soon` has to be called once it was told. It is stored before any
+        command, in any case.
         """
         if event.client_order_id not in self._orders:
             return False
         self._waiting.append(event)
-        if len(self._waiting) >= _WAITING_AT_MOST:
-            if self._is_together:
-                self._hand_over()
-            else:
-                self._flush()
-        elif type(event) not in IMPLIED:
-            return not (self._flushes_soon or self._is_together)
-        elif not self._flushes_later:
-            self._flushes_later = True
-            self._clock.call_at(self._clock.timestamp_ns() + _LONGEST_WAIT_NS, self._waited_long)
-        return False
+        if len(self._waiting) >= _WAITING_AT_MOST and not self._adopted:
+            self._flush()
+        return not self._flushes_soon
 
     def flush_soon(self) -> None:
         """Store what waits, with what else has come by then, one turn of the event loop later.
@@ -163,46 +147,55 @@ class Keeper:
         self._flushes_soon = False
         self._flush()
 
-    def _waited_long(self) -> None:
-        self._flushes_later = False
-        self._flush()
-
     def _flush(self) -> None:
         """Store what waits."""
-        if len(self._waiting) > 1 and not self._has_stored_together():
-            self._store.hold()
-        self._hand_over()
+        waiting, self._waiting = self._waiting, []
+        adopted, self._adopted = self._adopted, []
+        if not waiting and not adopted:
+            return
         try:
-            self._store.flush()
+            self._store.events(waiting, adopted)
         except PoseiError as error:
             self._failed(error)
+        self._settle_soon()
 
-    def _has_stored_together(self) -> bool:
+    def _settle_soon(self) -> None:
+        if self._settles_soon:
+            return
         try:
-            self._store.events(self._waiting)
-        except PoseiError:
-            return False  # one by one, so that the one that cannot be stored is the only one
-        self._waiting = []
-        return True
+            self._clock.call_at(self._clock.timestamp_ns() + _SETTLES_AFTER_NS, self._settle)
+        except InvalidRequest:  # no event loop runs
+            self._settle()
+        else:
+            self._settles_soon = True
 
-    def _hand_over(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for event in waiting:
-            try:
-                self._store.event(event)
-            except PoseiError as error:
-                self._failed(error)
+    def _settle(self) -> None:
+        self._settles_soon = False
+        try:
+            is_left = self._store.settle(_SETTLED_AT_A_TIME)
+        except PoseiError as error:
+            self._failed(error)
+            return
+        if is_left:
+            self._settles_soon = True
+            self._clock.call_at(self._clock.timestamp_ns(), self._settle)
 
     def close(self) -> None:
         """Store what waits and release the store. Idempotent; never raises."""
-        if self._waiting:
-            self._flush()
+        self._flush()
         self._store.close()
 
     def _keep_orders(
         self, orders: Sequence[Order], client_id: ClientId, position_id: PositionId | None
     ) -> None:
         for order in orders:
+            if order.terms.client_order_id in self._orders:
+                raise StoreCorrupt(
+                    "the order store holds this already",
+                    field="client_order_id",
+                    value=order.client_order_id,
+                    remedy="stop, and compare the store with the venue",
+                )
             if order.terms.instrument_id not in self._instruments:
                 self._keep_instrument(order)
         self._store.submit(orders, client_id, position_id)
@@ -216,20 +209,15 @@ class Keeper:
             self._instruments.add(instrument.id)
 
     def _attempt(self, keep: Callable[P, None], *what: P.args, **named: P.kwargs) -> Denial | None:
-        """Store a command, in one transaction with the events that wait."""
-        has_waited = bool(self._waiting)
-        if has_waited:
-            self._store.hold()
-            self._hand_over()
-        denial = None
+        """Store a command, behind the events that may have caused it."""
+        self._flush()
         try:
             keep(*what, **named)
         except PoseiError as error:
             self._failed(error)
-            denial = Denial("STORE", error.message)
-        if has_waited:
-            self._flush()
-        return denial
+            return Denial("STORE", error.message)
+        self._settle_soon()
+        return None
 
     def _failed(self, error: PoseiError) -> None:
         _log.critical("the order store failed; trading is halted: %s", error)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from typing import TYPE_CHECKING, Final, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 
 import msgspec
 
+from posei_trader.engine.journal import journal_of, read_batches
 from posei_trader.engine.store_records import EVENTS, TERMS, decoded
 from posei_trader.errors import DataFileError, InvalidRequest, StoreCorrupt
 from posei_trader.model.events import (
@@ -29,6 +30,12 @@ __all__ = ["OrderHistory", "StoredCommand", "StoredHistory"]
 
 _CHANGE: Final = msgspec.json.Decoder(dict[str, str | None])
 
+_HAS_JOURNAL: Final = 2  # versions before it have none
+_COLUMNS: Final = {
+    "orders": "client_order_id, client_id, position_id, strategy_id, instrument_id, ts_init, terms",
+    "commands": "client_order_id, kind, ts_init, terms",
+    "events": "client_order_id, kind, trade_id, ts_init, body",
+}
 
 _CAUSES: Final[dict[type, str]] = {
     OrderSubmitted: "submit",
@@ -158,26 +165,20 @@ class OrderHistory:
         commands: dict[str, list[StoredCommand]] = {}
         events: dict[str, list[OrderEvent]] = {}
         try:
-            # One transaction: all three tables as they are at one moment.
-            self._db.execute("BEGIN")
-            rows = self._db.execute(
-                f"SELECT client_order_id, client_id, position_id, ts_init, terms FROM orders {where} ORDER BY rowid",  # noqa: S608, E501  a constant text
-                values,
-            ).fetchall()
-            for name, kind, ts_init, terms in self._db.execute(
-                f"SELECT client_order_id, kind, ts_init, terms FROM commands {where} ORDER BY number",  # noqa: S608, E501  a constant text
-                values,
+            self._begin()
+            rows = self._select(
+                "client_order_id, client_id, position_id, ts_init, terms", "orders", where, values
+            )
+            for name, kind, ts_init, terms in self._select(
+                "client_order_id, kind, ts_init, terms", "commands", where, values
             ):
                 changed = decoded(self._path, _CHANGE, terms)
                 given = {key: value for key, value in changed.items() if value is not None}
                 commands.setdefault(name, []).append(StoredCommand(kind, ts_init, given))
-            for name, body in self._db.execute(
-                f"SELECT client_order_id, body FROM events {where} ORDER BY number",  # noqa: S608  a constant text
-                values,
-            ):
+            for name, body in self._select("client_order_id, body", "events", where, values):
                 events.setdefault(name, []).append(decoded(self._path, EVENTS, body))
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise self._unreadable(error) from error
         for name, client_id, position_id, ts_init, terms in rows:
             order = Order(decoded(self._path, TERMS, terms))
@@ -190,6 +191,36 @@ class OrderHistory:
                 (StoredCommand("submit", ts_init, {}), *commands.get(name, ())),
             )
 
+    def _begin(self) -> None:
+        """Begin to read: the tables and what the journal has beyond them, as of one moment.
+
+        The journal is read first: what is moved out of it meanwhile is in the tables then.
+        """
+        first, batches = read_batches(journal_of(self._path))
+        self._db.execute("BEGIN")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        for table, columns in _COLUMNS.items():
+            self._db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table}_ahead ({columns})")
+            self._db.execute(f"DELETE FROM {table}_ahead")  # noqa: S608  a constant text
+        if version < _HAS_JOURNAL:
+            return
+        (moved,) = self._db.execute("SELECT moved FROM journal").fetchone()
+        if first > moved + 1:
+            return  # of another store
+        for batch in batches[moved + 1 - first :]:
+            for table, row in batch:
+                if table in _COLUMNS:
+                    marks = ", ".join("?" * len(row))
+                    self._db.execute(f"INSERT INTO {table}_ahead VALUES ({marks})", row)  # noqa: S608  a constant text
+
+    def _select(
+        self, columns: str, table: str, where: str, values: tuple[str, ...]
+    ) -> list[tuple[Any, ...]]:
+        return self._db.execute(
+            f"SELECT {columns} FROM (SELECT 0 AS part, rowid AS place, {_COLUMNS[table]} FROM {table} UNION ALL SELECT 1, rowid, {_COLUMNS[table]} FROM {table}_ahead) {where} ORDER BY part, place",  # noqa: S608, E501  constant texts
+            values,
+        ).fetchall()
+
     def _apply(self, order: Order, event: OrderEvent) -> None:
         try:
             order.apply(event)
@@ -201,7 +232,7 @@ class OrderHistory:
                 remedy="restore the file from a backup, or move it away and reconcile by hand",
             ) from error
 
-    def _unreadable(self, error: sqlite3.Error) -> DataFileError:
+    def _unreadable(self, error: sqlite3.Error | OSError) -> DataFileError:
         return DataFileError(
             f"the order store cannot be read: {error}",
             field="path",

@@ -95,7 +95,7 @@ class Reconciler:
             status = await self._consistent(client, since)
             await self._load_instruments(client, status)
             missing = await self._ask_for_missing(client, status)
-            with collector_paused(), self._engine.kept_together():
+            with collector_paused():
                 self._take(status, missing, client.client_id)
                 gaps = self._positions.gaps(status)
                 if not gaps or gaps == before:

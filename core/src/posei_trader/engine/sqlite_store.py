@@ -1,24 +1,28 @@
-"""The order store in an SQLite file: written ahead, one process at a time.
+"""The order store in an SQLite file, behind a journal: one process at a time.
 
     orders       what was about to be sent   commands     changes and cancels about to be sent
     events       what came back              instruments  what the orders are about
+    journal      how much of the journal is in the tables
 
-In WAL mode a committed transaction survives the death of the process (`kill -9`). A power failure
-may take the newest ones with it, never the file; ``synchronous="FULL"`` keeps those too, at the
-price of one disk flush for each command and event.
+What is stored is appended to the journal first (`orders.db-ahead` beside `orders.db`), which costs
+microseconds, and moved into the tables by `settle`, many rows in one transaction. Both survive the
+death of the process (`kill -9`). A power failure may take what is newest with it, never the file;
+``synchronous="FULL"`` keeps that too, at the price of one disk flush for each write.
 """
 
 from __future__ import annotations
 
 import logging
 import sqlite3
-from itertools import chain
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, final
 
 import msgspec
 
 from posei_trader.engine.checkpointing import Checkpointer
-from posei_trader.engine.store import IMPLIED, StoredOrder, StoredState
+from posei_trader.engine.journal import Journal, journal_of, read_batches
+from posei_trader.engine.store import StoredOrder, StoredState
 from posei_trader.engine.store_records import EVENTS, INSTRUMENTS, TERMS, decoded
 from posei_trader.errors import ConfigError, PoseiError, ResourceExhausted, StoreCorrupt
 from posei_trader.model.events import OrderFilled
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from posei_trader.engine.journal import Batch, Row
     from posei_trader.model.events import OrderEvent
     from posei_trader.model.instruments import Instrument
     from posei_trader.model.orders import Order
@@ -38,7 +43,11 @@ __all__ = ["SqliteOrderStore"]
 
 _log: Final = logging.getLogger("posei.SqliteOrderStore")
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_UPGRADED: Final = frozenset({0, 1})  # 0 is a new file; 1 had no journal
+
+_AHEAD_AT_MOST: Final = 10_000
+"""Batches that are not in the tables yet."""
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -68,19 +77,18 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE UNIQUE INDEX IF NOT EXISTS executions ON events (client_order_id, trade_id)
     WHERE trade_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS instruments (id TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS journal (moved INTEGER NOT NULL);
+INSERT INTO journal SELECT 0 WHERE NOT EXISTS (SELECT * FROM journal);
 """
 
-_INSERT_ORDER: Final = "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INSERT_COMMAND: Final = (
-    "INSERT INTO commands (client_order_id, kind, ts_init, terms) VALUES (?, ?, ?, ?)"
-)
-_INSERT_EVENT: Final = (
-    "INSERT INTO events (client_order_id, kind, trade_id, ts_init, body) VALUES (?, ?, ?, ?, ?)"
-)
-_INSERT_EVENTS: Final = {
-    count: _INSERT_EVENT + ", (?, ?, ?, ?, ?)" * (count - 1) for count in range(2, 9)
+_INSERT: Final = {
+    "orders": "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "commands": "INSERT INTO commands (client_order_id, kind, ts_init, terms) VALUES (?, ?, ?, ?)",
+    "events": (
+        "INSERT INTO events (client_order_id, kind, trade_id, ts_init, body) VALUES (?, ?, ?, ?, ?)"
+    ),
+    "instruments": "INSERT OR REPLACE INTO instruments VALUES (?, ?)",
 }
-_INSERT_INSTRUMENT: Final = "INSERT OR REPLACE INTO instruments VALUES (?, ?)"
 
 
 @final
@@ -99,15 +107,26 @@ class SqliteOrderStore:
     def __init__(self, path: Path, synchronous: Literal["NORMAL", "FULL"] = "NORMAL") -> None:
         self._path = path
         self._lock = _locked(path)
+        self._ahead: deque[Batch] = deque()
+        self._moved = 0
         try:
             self._db = _opened(path, synchronous)
         except BaseException:
             self._lock.close()
             raise
-        self._cursor = self._db.cursor()
         self._checkpointer = Checkpointer(path)
+        ahead = journal_of(path)
+        try:
+            self._recover(ahead)
+            is_synced = synchronous == "FULL"
+            self._journal = Journal(ahead, self._moved + 1, is_synced=is_synced)
+        except BaseException as error:
+            self._db.close()
+            self._lock.close()
+            if isinstance(error, OSError | sqlite3.Error):
+                raise _unusable(path, error) from error
+            raise
         self._is_open = True
-        self._is_held = False
 
     def submit(
         self,
@@ -116,7 +135,7 @@ class SqliteOrderStore:
         position_id: PositionId | None = None,
     ) -> None:
         """Store new orders, all or none, before they are sent."""
-        self._write(_INSERT_ORDER, [_order_row(order, client_id, position_id) for order in orders])
+        self._write([("orders", _order_row(order, client_id, position_id)) for order in orders])
 
     def modify(self, command: ModifyOrder) -> None:
         """Store a change before it is sent."""
@@ -126,57 +145,50 @@ class SqliteOrderStore:
             "trigger_price": command.trigger_price,
         }
         body = encode_json(terms).decode()
-        self._write(
-            _INSERT_COMMAND, [(command.order.client_order_id, "modify", command.ts_init, body)]
-        )
+        row = (str(command.order.client_order_id), "modify", command.ts_init, body)
+        self._write([("commands", row)])
 
     def cancel(self, commands: Sequence[CancelOrder]) -> None:
         """Store cancels, all or none, before they are sent."""
-        self._write(
-            _INSERT_COMMAND,
-            [(one.order.client_order_id, "cancel", one.ts_init, "{}") for one in commands],
-        )
+        rows = [(str(one.order.client_order_id), "cancel", one.ts_init, "{}") for one in commands]
+        self._write([("commands", row) for row in rows])
 
-    def event(self, event: OrderEvent) -> None:
-        """Store an event on arrival; one that is `IMPLIED` with the next write or `flush`."""
-        row = _event_row(event)
-        self._write(_INSERT_EVENT, (row,), may_wait=self._is_held or type(event) in IMPLIED)
-
-    def events(self, events: Sequence[OrderEvent]) -> None:
-        """Store events on arrival, all or none."""
-        rows = [_event_row(event) for event in events]
-        if len(rows) not in _INSERT_EVENTS or self._db.in_transaction:
-            self._write(_INSERT_EVENT, rows)
-            return
-        # A statement of its own needs no transaction around it.
-        self._write(_INSERT_EVENTS[len(rows)], (tuple(chain.from_iterable(rows)),))
-        self._checkpointer.written(len(rows) - 1)
-
-    def adopt(self, order: Order, client_id: ClientId) -> None:
-        """Store an order that was not sent from here."""
-        row = _order_row(order, client_id, None)
-        self._write(_INSERT_ORDER, (row,), may_wait=self._is_held)
-
-    def hold(self) -> None:
-        """Let every event wait for the next command or `flush`, which ends this."""
-        self._is_held = True
-
-    def flush(self) -> None:
-        """Store what waits."""
-        self._is_held = False
-        if self._is_open and self._db.in_transaction:
-            try:
-                self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise self._translated(error) from error
+    def events(
+        self, events: Sequence[OrderEvent], adopted: Sequence[tuple[Order, ClientId]] = ()
+    ) -> None:
+        """Store events, and the orders among theirs that were not sent from here, all or none."""
+        batch = [("orders", _order_row(order, client_id, None)) for order, client_id in adopted]
+        batch += [("events", _event_row(event)) for event in events]
+        self._write(batch)
 
     def instrument(self, instrument: Instrument) -> None:
         """Store or replace a definition, without the venue's raw one."""
         body = encode_json(msgspec.structs.replace(instrument, info={})).decode()
-        self._write(_INSERT_INSTRUMENT, [(instrument.id, body)])
+        self._write([("instruments", (str(instrument.id), body))])
+
+    def settle(self, at_most: int | None = None) -> bool:
+        """Move what the journal holds into the tables; return whether something is left."""
+        batches = list(islice(self._ahead, at_most))
+        if not batches or not self._is_open:
+            return False
+        try:
+            refused = self._move(batches)
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        for _ in batches:
+            self._ahead.popleft()
+        if not self._ahead:
+            try:
+                self._journal.restart(self._moved + 1)
+            except OSError as error:
+                raise self._unwritable(error) from error
+        if refused is not None:
+            raise self._translated(refused) from refused
+        return bool(self._ahead)
 
     def load(self) -> StoredState:
         """Return everything."""
+        self.settle()
         try:
             instruments = self._db.execute("SELECT body FROM instruments ORDER BY rowid").fetchall()
             orders = self._db.execute(
@@ -200,50 +212,68 @@ class SqliteOrderStore:
 
     def close(self) -> None:
         """Release the file. Idempotent; never raises."""
-        if self._is_open:
-            self._checkpointer.close()
-            try:
-                self.flush()
-            except PoseiError as error:
-                _log.error("the last events could not be stored: %s", error)
-            self._is_open = False
-            self._cursor.close()
-            self._db.close()
-            self._lock.close()
-
-    def _write(
-        self, statement: str, rows: Sequence[tuple[object, ...]], *, may_wait: bool = False
-    ) -> None:
-        """Write rows, all or none: safe from the death of the process when this returns.
-
-        Rows that may wait are safe after the next write that may not; both are one transaction.
-        """
+        if not self._is_open:
+            return
+        self._checkpointer.close()
         try:
-            if may_wait and not self._db.in_transaction:
-                self._db.execute("BEGIN IMMEDIATE")
-            if len(rows) == 1:
-                self._cursor.execute(statement, rows[0])
-            else:
-                self._write_together(statement, rows)
-            if not may_wait and self._db.in_transaction:
-                self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._translated(error) from error
-        self._checkpointer.written(len(rows))
+            self.settle()
+            self._journal.remove()
+        except (PoseiError, OSError) as error:
+            _log.error("what came last is left in the journal for the next start: %s", error)
+            self._journal.close()
+        self._is_open = False
+        self._db.close()
+        self._lock.close()
 
-    def _write_together(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Write several rows inside a transaction; their failure does not undo what waits."""
-        db = self._db
-        if not db.in_transaction:
-            db.execute("BEGIN IMMEDIATE")
-        db.execute("SAVEPOINT rows")
+    def _write(self, batch: Batch) -> None:
+        """Write rows, all or none: safe from the death of the process when this returns."""
+        if len(self._ahead) >= _AHEAD_AT_MOST:
+            self.settle()
+        if not self._is_open:
+            raise self._unwritable("it is closed")
         try:
-            db.executemany(statement, rows)
+            self._journal.append(batch)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._ahead.append(batch)
+
+    def _move(self, batches: Sequence[Batch]) -> sqlite3.IntegrityError | None:
+        """Put batches into the tables; a row that cannot be takes no other along, and is told."""
+        db, refused = self._db, None
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for batch in batches:
+                for table, row in batch:
+                    try:
+                        db.execute(_INSERT[table], row)
+                    except sqlite3.IntegrityError as error:
+                        refused = refused or error
+            db.execute("UPDATE journal SET moved = moved + ?", (len(batches),))
+            db.execute("COMMIT")
         except sqlite3.Error:
             if db.in_transaction:  # a full disk ends it altogether
-                db.execute("ROLLBACK TO rows")
+                db.execute("ROLLBACK")
             raise
-        db.execute("RELEASE rows")
+        self._moved += len(batches)
+        self._checkpointer.written(sum(map(len, batches)))
+        return refused
+
+    def _recover(self, ahead: Path) -> None:
+        """Move what a process that died left in the journal."""
+        (self._moved,) = self._db.execute("SELECT moved FROM journal").fetchone()
+        first, batches = read_batches(ahead)
+        if batches and first > self._moved + 1:
+            # The power failed, and took what is between; or the files are not of one backup.
+            aside = ahead.with_name(f"{ahead.name}.unmatched")
+            ahead.replace(aside)
+            _log.error("what came last is missing from the store; what follows it is in %s", aside)
+            return
+        left = batches[self._moved + 1 - first :]
+        if left:
+            refused = self._move(left)
+            _log.info("took %d batches over from the journal", len(left))
+            if refused is not None:
+                _log.error("a row of the journal was stored already: %s", refused)
 
     def _translated(self, error: sqlite3.Error) -> PoseiError:
         path = str(self._path)
@@ -254,19 +284,22 @@ class SqliteOrderStore:
                 remedy="stop, and compare the store with the venue",
             )
         if isinstance(error, sqlite3.OperationalError):
-            return ResourceExhausted(
-                f"the order store cannot be written: {error}",
-                field=path,
-                remedy="make room on the disk and check its permissions, then start again",
-            )
+            return self._unwritable(error)
         return StoreCorrupt(
             f"the order store cannot be used: {error}",
             field=path,
             remedy="restore the file from a backup, or move it away and reconcile by hand",
         )
 
+    def _unwritable(self, error: OSError | sqlite3.Error | str) -> ResourceExhausted:
+        return ResourceExhausted(
+            f"the order store cannot be written: {error}",
+            field=str(self._path),
+            remedy="make room on the disk and check its permissions, then start again",
+        )
 
-def _event_row(event: OrderEvent) -> tuple[object, ...]:
+
+def _event_row(event: OrderEvent) -> Row:
     return (
         str(event.client_order_id),
         type(event).__name__,
@@ -276,11 +309,8 @@ def _event_row(event: OrderEvent) -> tuple[object, ...]:
     )
 
 
-def _order_row(
-    order: Order, client_id: ClientId | None, position_id: PositionId | None
-) -> tuple[object, ...]:
+def _order_row(order: Order, client_id: ClientId | None, position_id: PositionId | None) -> Row:
     terms = order.terms
-    # Bare texts: of an identifier sqlite3 asks itself first whether it has to be adapted.
     return (
         str(terms.client_order_id),
         None if client_id is None else str(client_id),
@@ -346,7 +376,7 @@ def _opened(path: Path, synchronous: str) -> sqlite3.Connection:
 
 
 def _check_version(path: Path, version: int) -> None:
-    if version not in {0, _VERSION}:
+    if version != _VERSION and version not in _UPGRADED:
         raise StoreCorrupt(
             "the order store was written by another version of posei_trader",
             field=str(path),
@@ -355,7 +385,7 @@ def _check_version(path: Path, version: int) -> None:
         )
 
 
-def _unusable(path: Path, error: Exception) -> ConfigError:
+def _unusable(path: Path, error: OSError | sqlite3.Error) -> ConfigError:
     return ConfigError(
         f"the order store cannot be opened: {error}",
         field="exec_engine.store_path",

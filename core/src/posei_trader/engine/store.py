@@ -1,23 +1,17 @@
 """The durable order store: what survives a crash, as a protocol.
 
 The promise: when a method returns, what it was given survives the death of the process. A command
-is stored before anything of it is on the wire, an event in the turn of the event loop in which it
-arrives, and before any command that follows it. One sort of event may wait for the next write or
-`flush`: those that say no more than the stored command (`IMPLIED`).
+is stored before anything of it is on the wire, an event one turn of the event loop after it arrived
+at the latest, and before any command that follows it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Protocol, final
 
 import msgspec
 
-from posei_trader.model.events import (
-    OrderEvent,
-    OrderPendingCancel,
-    OrderPendingUpdate,
-    OrderSubmitted,
-)
+from posei_trader.model.events import OrderEvent
 from posei_trader.model.identifiers import ClientId, PositionId
 from posei_trader.model.instruments import Instrument
 from posei_trader.model.orders import OrderTerms
@@ -28,14 +22,7 @@ if TYPE_CHECKING:
     from posei_trader.model.orders import Order
     from posei_trader.model.requests import CancelOrder, ModifyOrder
 
-__all__ = ["IMPLIED", "NoStore", "OrderStore", "StoredOrder", "StoredState"]
-
-IMPLIED: Final = frozenset({OrderSubmitted, OrderPendingUpdate, OrderPendingCancel})
-"""Events of our own making: a command that is stored may have been sent, whether they are or not.
-
-A restart asks the venue about every order that is not known to have ended, so that nothing depends
-on them.
-"""
+__all__ = ["NoStore", "OrderStore", "StoredOrder", "StoredState"]
 
 
 class StoredOrder(msgspec.Struct, frozen=True):
@@ -69,7 +56,7 @@ class StoredState(msgspec.Struct, frozen=True):
 class OrderStore(Protocol):
     """Keeps orders, commands, events and the instruments they need.
 
-    Every method blocks until what it was given is safe, for microseconds on a healthy disk.
+    Every method but `settle` blocks for microseconds on a healthy disk.
 
     Raises, from every method:
         StoreCorrupt: what is stored cannot be, or it cannot be read.
@@ -90,26 +77,20 @@ class OrderStore(Protocol):
     def cancel(self, commands: Sequence[CancelOrder]) -> None:
         """Store cancels, all or none, before they are sent."""
 
-    def event(self, event: OrderEvent) -> None:
-        """Store an event on arrival; one that is `IMPLIED` with the next write or `flush`."""
-
-    def events(self, events: Sequence[OrderEvent]) -> None:
-        """Store events on arrival, all or none."""
-
-    def adopt(self, order: Order, client_id: ClientId) -> None:
-        """Store an order that was not sent from here."""
-
-    def hold(self) -> None:
-        """Let every event wait for the next command or `flush`, which ends this.
-
-        For what a venue tells of all orders: if it is lost on the way, the venue tells it again.
-        """
-
-    def flush(self) -> None:
-        """Store what waits."""
+    def events(
+        self, events: Sequence[OrderEvent], adopted: Sequence[tuple[Order, ClientId]] = ()
+    ) -> None:
+        """Store events, and the orders among theirs that were not sent from here, all or none."""
 
     def instrument(self, instrument: Instrument) -> None:
         """Store or replace the definition that orders are understood by."""
+
+    def settle(self, at_most: int | None = None) -> bool:
+        """Put what was stored into its final place; return whether something is left to put.
+
+        Nothing depends on when this is called, but how much a restart has to do. Of what it takes
+        at a time the caller decides.
+        """
 
     def load(self) -> StoredState:
         """Return everything."""
@@ -136,23 +117,17 @@ class NoStore:
     def cancel(self, commands: Sequence[CancelOrder]) -> None:
         """Keep nothing."""
 
-    def event(self, event: OrderEvent) -> None:
-        """Keep nothing."""
-
-    def events(self, events: Sequence[OrderEvent]) -> None:
-        """Keep nothing."""
-
-    def adopt(self, order: Order, client_id: ClientId) -> None:
-        """Keep nothing."""
-
-    def hold(self) -> None:
-        """Keep nothing."""
-
-    def flush(self) -> None:
+    def events(
+        self, events: Sequence[OrderEvent], adopted: Sequence[tuple[Order, ClientId]] = ()
+    ) -> None:
         """Keep nothing."""
 
     def instrument(self, instrument: Instrument) -> None:
         """Keep nothing."""
+
+    def settle(self, at_most: int | None = None) -> bool:  # noqa: ARG002  the protocol's
+        """Do nothing: nothing was kept."""
+        return False
 
     def load(self) -> StoredState:
         """Return nothing: nothing was kept."""

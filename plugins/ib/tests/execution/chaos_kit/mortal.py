@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_WRITES = {"submit", "modify", "cancel", "event", "events", "adopt", "flush"}
+_WRITES = {"submit", "modify", "cancel", "events", "settle"}
 
 
 class MortalStore:
@@ -50,8 +50,8 @@ class MortalStore:
 
     def remains(self, path: Path) -> Path:
         """Copy what a killed process leaves on the disk."""
-        # The log first: what it holds may be written into the main file meanwhile, not the reverse.
-        for suffix in ("-wal", ""):
+        # What is written moves from the journal to the log, and from there to the main file.
+        for suffix in ("-ahead", "-wal", ""):
             source = self.path.with_name(self.path.name + suffix)
             if source.exists():
                 shutil.copyfile(source, path.with_name(path.name + suffix))
