@@ -18,7 +18,7 @@ from posei_trader.engine.order_history import OrderHistory
 from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.errors import ConfigError
 from posei_trader.model.enums import OrderSide
-from posei_trader.model.values import Quantity
+from posei_trader.model.values import Price, Quantity
 
 VALUES = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.text(max_size=20))
 BATCHES = st.lists(
@@ -135,6 +135,33 @@ def test_whoever_dies_while_the_journal_moves_has_everything_once(path, tmp_path
         assert not journal_of(each).read_bytes()
         again.close()
         assert not journal_of(each).exists()
+    rig.execution.close_store()
+
+
+def test_a_change_that_may_have_been_sent_is_known_after_a_kill(path, tmp_path):
+    rig = rig_with(path)
+    order = rig.limit(AAPL, "BUY", "1", "90.00")
+    modify = rig.exec_client.modify_order
+    remains = []
+
+    def dies(command):
+        remains.append(left_by_the_dead(path, tmp_path / "sent"))
+        modify(command)
+
+    rig.exec_client.modify_order = dies
+    rig.commands.modify_order(order, price=Price("91.00"))
+    rig.run()
+    remains.append(left_by_the_dead(path, tmp_path / "answered"))
+    restored = []
+    for each in remains:
+        again = Rig(store=SqliteOrderStore(each))
+        again.execution.load()
+        restored.append(again.cache.order(order.client_order_id))
+        again.execution.close_store()
+    sent, answered = restored
+    assert (sent.status, sent.price) == ("PENDING_UPDATE", Price("90.00"))
+    assert (sent.last_event.quantity, sent.last_event.price) == (None, Price("91.00"))
+    assert (answered.status, answered.price) == ("ACCEPTED", Price("91.00"))
     rig.execution.close_store()
 
 

@@ -18,6 +18,7 @@ from posei_trader.engine.commands import OrderCommands
 from posei_trader.engine.counters import Counters
 from posei_trader.engine.keeping import Keeper
 from posei_trader.engine.messages import ConnectionChange
+from posei_trader.engine.order_facts import facts_of
 from posei_trader.engine.outbox import Outbox
 from posei_trader.engine.positions import PositionKeeper
 from posei_trader.engine.reconciliation import Reconciler
@@ -27,6 +28,7 @@ from posei_trader.engine.store import NoStore
 from posei_trader.engine.takeover import Takeover
 from posei_trader.errors import InvalidRequest, NotConnected, PoseiError, StoreCorrupt
 from posei_trader.model import events as ev
+from posei_trader.model import order_state as fsm
 from posei_trader.model.enums import OmsType
 from posei_trader.model.orders import Order
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from posei_trader.engine.cache import Cache
     from posei_trader.engine.reconciliation import Reconciliation
     from posei_trader.engine.risk import RiskEngine
-    from posei_trader.engine.store import OrderStore
+    from posei_trader.engine.store import OrderStore, StoredChange
     from posei_trader.model.accounts import AccountPnl, AccountState
     from posei_trader.model.identifiers import (
         AccountId,
@@ -60,6 +62,7 @@ __all__ = ["ExecutionEngine"]
 _log: Final = logging.getLogger("posei.ExecutionEngine")
 
 _PARKED_LIMIT: Final = 10_000
+_OF_CHANGES: Final = (ev.OrderPendingUpdate, ev.OrderUpdated, ev.OrderModifyRejected)
 
 
 @final
@@ -205,6 +208,8 @@ class ExecutionEngine:
                 self.name_position(stored.terms.client_order_id, stored.position_id)
         for event in state.events:
             self._replay(event)
+        for change in state.changes:
+            self._imply(change)
         if state.orders:
             working = len(self._cache.orders_open())
             _log.info("restored %d orders, %d of them working", len(state.orders), working)
@@ -220,6 +225,26 @@ class ExecutionEngine:
             raise _contradiction(event, error.message) from error
         self._cache.update_order(order)
         self._count(event)
+
+    def _imply(self, change: StoredChange) -> None:
+        """Count a change as sent: it may have been, though the process died before its event."""
+        order = self._cache.order(change.client_order_id)
+        if order is None or fsm.transition(order.status, ev.OrderPendingUpdate) is None:
+            return
+        if any(
+            one.ts_init >= change.ts_init and isinstance(one, _OF_CHANGES) for one in order.events
+        ):
+            return
+        terms = change.terms
+        order.apply(
+            ev.OrderPendingUpdate(
+                **facts_of(order, change.ts_init),
+                quantity=terms.quantity,
+                price=terms.price,
+                trigger_price=terms.trigger_price,
+            )
+        )
+        self._cache.update_order(order)
 
     async def reconcile(self, client: ExecClient) -> Reconciliation:
         """Make our view equal to the venue's; then, and only then, orders may be sent.

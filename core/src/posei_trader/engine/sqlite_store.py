@@ -22,11 +22,11 @@ import msgspec
 
 from posei_trader.engine.checkpointing import Checkpointer
 from posei_trader.engine.journal import Journal, journal_of, read_batches
-from posei_trader.engine.store import StoredOrder, StoredState
-from posei_trader.engine.store_records import EVENTS, INSTRUMENTS, TERMS, decoded
+from posei_trader.engine.store import StoredChange, StoredOrder, StoredState
+from posei_trader.engine.store_records import CHANGES, EVENTS, INSTRUMENTS, TERMS, decoded
 from posei_trader.errors import ConfigError, PoseiError, ResourceExhausted, StoreCorrupt
 from posei_trader.model.events import OrderFilled
-from posei_trader.model.identifiers import ClientId, PositionId
+from posei_trader.model.identifiers import ClientId, ClientOrderId, PositionId
 from posei_trader.model.serialization import encode_json
 
 if TYPE_CHECKING:
@@ -195,6 +195,10 @@ class SqliteOrderStore:
                 "SELECT terms, client_id, position_id FROM orders ORDER BY rowid"
             ).fetchall()
             events = self._db.execute("SELECT body FROM events ORDER BY number").fetchall()
+            changes = self._db.execute(
+                "SELECT client_order_id, ts_init, terms FROM commands WHERE kind = 'modify'"
+                " ORDER BY number"
+            ).fetchall()
         except sqlite3.Error as error:
             raise self._translated(error) from error
         return StoredState(
@@ -208,6 +212,10 @@ class SqliteOrderStore:
                 for terms, client_id, position_id in orders
             ),
             tuple(decoded(self._path, EVENTS, body) for (body,) in events),
+            tuple(
+                StoredChange(ClientOrderId(name), ts_init, decoded(self._path, CHANGES, terms))
+                for name, ts_init, terms in changes
+            ),
         )
 
     def close(self) -> None:

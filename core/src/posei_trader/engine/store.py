@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol, final
 import msgspec
 
 from posei_trader.model.events import OrderEvent
-from posei_trader.model.identifiers import ClientId, PositionId
+from posei_trader.model.identifiers import ClientId, ClientOrderId, PositionId
 from posei_trader.model.instruments import Instrument
 from posei_trader.model.orders import OrderTerms
+from posei_trader.model.values import Price, Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     from posei_trader.model.orders import Order
     from posei_trader.model.requests import CancelOrder, ModifyOrder
 
-__all__ = ["NoStore", "OrderStore", "StoredOrder", "StoredState"]
+__all__ = ["ChangedTerms", "NoStore", "OrderStore", "StoredChange", "StoredOrder", "StoredState"]
+
+
+class ChangedTerms(msgspec.Struct, frozen=True):
+    """What a change asks for; None where a term stays."""
+
+    quantity: Quantity | None = None
+    price: Price | None = None
+    trigger_price: Price | None = None
 
 
 class StoredOrder(msgspec.Struct, frozen=True):
@@ -39,6 +48,20 @@ class StoredOrder(msgspec.Struct, frozen=True):
     position_id: PositionId | None
 
 
+class StoredChange(msgspec.Struct, frozen=True):
+    """A change of an order, which was about to be sent.
+
+    Attributes:
+        client_order_id: The order.
+        ts_init: When it was asked for, UNIX ns UTC.
+        terms: What was asked for.
+    """
+
+    client_order_id: ClientOrderId
+    ts_init: int
+    terms: ChangedTerms
+
+
 class StoredState(msgspec.Struct, frozen=True):
     """Everything that was kept.
 
@@ -46,11 +69,13 @@ class StoredState(msgspec.Struct, frozen=True):
         instruments: The definitions that orders are understood by.
         orders: Every order, in the order in which they were stored.
         events: Every event of every order, in the order in which they arrived.
+        changes: Every change that may have been sent, in the order in which they were stored.
     """
 
     instruments: tuple[Instrument, ...] = ()
     orders: tuple[StoredOrder, ...] = ()
     events: tuple[OrderEvent, ...] = ()
+    changes: tuple[StoredChange, ...] = ()
 
 
 class OrderStore(Protocol):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from posei_trader.engine.store import ChangedTerms
 from posei_trader.errors import PoseiError, StoreCorrupt
 from posei_trader.model.events import AnyOrderEvent
 from posei_trader.model.instruments import AnyInstrument
@@ -15,12 +16,13 @@ from posei_trader.model.serialization import from_builtin
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["EVENTS", "INSTRUMENTS", "TERMS", "decoded"]
+__all__ = ["CHANGES", "EVENTS", "INSTRUMENTS", "TERMS", "decoded"]
 
 T = TypeVar("T")
 
 EVENTS: Final = msgspec.json.Decoder(AnyOrderEvent, dec_hook=from_builtin)
 TERMS: Final = msgspec.json.Decoder(OrderTerms, dec_hook=from_builtin)
+CHANGES: Final = msgspec.json.Decoder(ChangedTerms, dec_hook=from_builtin)
 INSTRUMENTS: Final = msgspec.json.Decoder(AnyInstrument, dec_hook=from_builtin)
 
 

@@ -101,7 +101,17 @@ class OrderTriggered(OrderEvent, frozen=True, kw_only=True, tag=True):
 
 
 class OrderPendingUpdate(OrderEvent, frozen=True, kw_only=True, tag=True):
-    """A change was sent to the venue and is not confirmed."""
+    """A change was sent to the venue and is not confirmed.
+
+    Attributes:
+        quantity: The total quantity that is asked for, None where it stays.
+        price: The limit price that is asked for, None where it stays.
+        trigger_price: The trigger price that is asked for, None where it stays.
+    """
+
+    quantity: Quantity | None = None
+    price: Price | None = None
+    trigger_price: Price | None = None
 
 
 class OrderPendingCancel(OrderEvent, frozen=True, kw_only=True, tag=True):

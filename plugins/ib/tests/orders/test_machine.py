@@ -206,6 +206,33 @@ def test_a_good_till_date_order_expires_when_its_time_is_over():
     assert names(events) == ["PendingCancel", "Canceled"]
 
 
+def order_of(state: TrackedOrder) -> Order:
+    order = Order(
+        OrderTerms(
+            trader_id=state.identity.trader_id,
+            strategy_id=state.identity.strategy_id,
+            instrument_id=state.identity.instrument_id,
+            client_order_id=state.identity.client_order_id,
+            order_side=OrderSide.BUY,
+            order_type=OrderType.LIMIT,
+            quantity=Quantity("100"),
+            price=Price("187.25"),
+        )
+    )
+    order.apply(
+        ev.OrderSubmitted(
+            trader_id=state.identity.trader_id,
+            strategy_id=state.identity.strategy_id,
+            instrument_id=state.identity.instrument_id,
+            client_order_id=state.identity.client_order_id,
+            ts_event=NOW,
+            ts_init=NOW,
+            account_id=ACCOUNT,
+        )
+    )
+    return order
+
+
 # -- changes ---------------------------------------------------------------------------------------
 
 CHANGED = WorkingTerms(Quantity("100"), Price("186.00"))
@@ -222,6 +249,49 @@ def test_a_change_is_confirmed_by_the_terms_that_ib_works():
     assert names(events) == ["PendingUpdate", "Updated"]
     assert events[-1].price == Price("186.00")
     assert (state.asked, state.terms) == (None, CHANGED)
+
+
+LARGER = WorkingTerms(Quantity("150"), Price("187.25"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "published", "phase", "quantity"),
+    [
+        ([seen("Submitted", terms=LARGER)], ["Updated"], Phase.WORKING, "150"),
+        ([seen("Submitted", terms=LARGER), fill(2, "50")], ["Updated", "Filled"], "FILLED", "150"),
+        ([fill(2, "50")], ["Filled"], Phase.FILLED, "150"),
+        ([fill(2, "20"), seen("Cancelled")], ["Filled", "Canceled"], Phase.CANCELED, "150"),
+        ([seen("Filled", filled_raw=100 * 10**9)], ["Updated"], Phase.FILLED, "100"),
+        ([seen("Filled")], [], Phase.WORKING, "150"),
+        ([seen("Filled"), fill(2, "50")], ["Filled"], Phase.FILLED, "150"),
+        (
+            [ProblemSeen(ProblemKind.MODIFY_REFUSED, 104, "Cannot modify a filled order.")],
+            ["ModifyRejected", "Updated"],
+            Phase.FILLED,
+            "100",
+        ),
+        ([ConnectionLost(), seen("Cancelled")], ["Canceled"], Phase.CANCELED, "150"),
+    ],
+)
+def test_an_order_that_may_have_been_enlarged_stays_open_when_it_has_filled(
+    answers, published, phase, quantity
+):
+    before, events = run(working(), ChangeAsked(LARGER), fill(1, "100"))
+    assert names(events) == ["PendingUpdate", "Updated", "Filled"]
+    assert (before.phase, before.asked) == (Phase.WORKING, LARGER)
+    state, more = run(before, *answers)
+    assert (names(more), state.phase) == (published, phase)
+    order = order_of(state)
+    for event in (*events, *more):
+        order.apply(event)
+    assert order.quantity == Quantity(quantity)
+    assert order.is_closed is state.phase.is_done
+
+
+def test_an_order_that_was_to_become_smaller_is_filled_by_what_it_was():
+    smaller = WorkingTerms(Quantity("60"), Price("187.25"))
+    state, events = run(working(), ChangeAsked(smaller), fill(1, "100"))
+    assert (names(events), state.phase) == (["PendingUpdate", "Filled"], Phase.FILLED)
 
 
 def test_a_change_by_hand_in_tws_is_published():
@@ -390,7 +460,7 @@ happenings = st.one_of(
     st.builds(
         seen,
         statuses,
-        terms=st.sampled_from([None, TERMS, CHANGED]),
+        terms=st.sampled_from([None, TERMS, CHANGED, LARGER]),
         filled_raw=st.sampled_from([None, 0, 40 * 10**9, 100 * 10**9]),
         why_held=st.sampled_from([None, "", "trigger", "locate", "child"]),
         reason=st.sampled_from(["", "expired", "by trader"]),
@@ -398,11 +468,11 @@ happenings = st.one_of(
     st.builds(
         ProblemSeen, st.sampled_from(ProblemKind), st.integers(100, 400), st.text(max_size=5)
     ),
-    st.just(ChangeAsked(CHANGED)),
+    st.sampled_from([ChangeAsked(CHANGED), ChangeAsked(LARGER)]),
     st.just(CancelAsked()),
     st.just(ConnectionLost()),
     st.just(AbsenceSeen()),
-    st.sampled_from([StillWorking(TERMS), StillWorking(CHANGED)]),
+    st.sampled_from([StillWorking(TERMS), StillWorking(CHANGED), StillWorking(LARGER)]),
 )
 
 
@@ -442,29 +512,7 @@ def test_the_machine_is_total_and_our_order_model_accepts_every_sequence_it_publ
 ):
     """No (state, happening) pair fails, and the order of the core applies all events in turn."""
     state = tracked()
-    order = Order(
-        OrderTerms(
-            trader_id=state.identity.trader_id,
-            strategy_id=state.identity.strategy_id,
-            instrument_id=state.identity.instrument_id,
-            client_order_id=state.identity.client_order_id,
-            order_side=OrderSide.BUY,
-            order_type=OrderType.LIMIT,
-            quantity=Quantity("100"),
-            price=Price("187.25"),
-        )
-    )
-    order.apply(
-        ev.OrderSubmitted(
-            trader_id=state.identity.trader_id,
-            strategy_id=state.identity.strategy_id,
-            instrument_id=state.identity.instrument_id,
-            client_order_id=state.identity.client_order_id,
-            ts_event=NOW,
-            ts_init=NOW,
-            account_id=ACCOUNT,
-        )
-    )
+    order = order_of(state)
     fills = [fill(number, str(size)) for number, size in enumerate(sizes)]
     step = max(1, len(sequence) // (len(fills) + 1))
     mixed = list(

@@ -17,7 +17,12 @@ from posei_trader.adapters.interactive_brokers.orders.tracked import (
     TrackedOrder,
 )
 from posei_trader.model.enums import OrderStatus
-from posei_trader.model.events import OrderFillAmended
+from posei_trader.model.events import (
+    OrderFillAmended,
+    OrderModifyRejected,
+    OrderPendingUpdate,
+    OrderUpdated,
+)
 from posei_trader.model.identifiers import AccountId, ClientOrderId
 
 if TYPE_CHECKING:
@@ -207,6 +212,7 @@ class OrderLedger:
             identity=identity_of(order, account_id),
             terms=WorkingTerms.of(order),
             phase=_PHASES.get(order.status, Phase.WORKING),
+            asked=_unanswered(order),
             is_cancel_asked=order.status is OrderStatus.PENDING_CANCEL,
             filled_raw=order.filled_qty.raw,
             venue_order_id=order.venue_order_id,
@@ -253,3 +259,19 @@ def identity_of(order: Order, account_id: AccountId) -> Identity:
         expire_time_ns=terms.expire_time_ns,
         is_quote_quantity=terms.quote_quantity,
     )
+
+
+def _unanswered(order: Order) -> WorkingTerms | None:
+    """Return the terms of a change that the venue has not answered, as far as the store knows."""
+    if order.is_closed:
+        return None
+    for event in reversed(order.events):
+        if isinstance(event, OrderUpdated | OrderModifyRejected):
+            return None
+        if isinstance(event, OrderPendingUpdate):
+            return WorkingTerms(
+                event.quantity or order.quantity,
+                order.price if event.price is None else event.price,
+                order.trigger_price if event.trigger_price is None else event.trigger_price,
+            )
+    return None

@@ -7,6 +7,8 @@ the events to publish. Every (state, happening) pair has a result. The rules:
 - Only definite words of IB end an order. A lost connection or an unknown code puts it in doubt,
   which is a reason to ask, never a rejection.
 - Fills come from executions alone; a status that says more than they add up to is a doubt too.
+- An order that has filled while a change to a larger quantity is unanswered may have more to fill:
+  it is open, with the larger quantity, until IB has said.
 """
 
 from __future__ import annotations
@@ -84,8 +86,14 @@ def _change_asked(state: t.TrackedOrder, happening: t.ChangeAsked, ts: int) -> S
     if state.is_cancel_asked:
         reason = "a cancel of the order is on its way"
         return state, (ev.OrderModifyRejected(**_about(state, ts), reason=reason),)
-    event = ev.OrderPendingUpdate(**_about(state, ts))
-    return replace(state, asked=happening.terms), (event,)
+    asked = happening.terms
+    event = ev.OrderPendingUpdate(
+        **_about(state, ts),
+        quantity=asked.quantity,
+        price=asked.price,
+        trigger_price=asked.trigger_price,
+    )
+    return replace(state, asked=asked), (event,)
 
 
 def _cancel_asked(state: t.TrackedOrder, _happening: t.CancelAsked, ts: int) -> Step:
@@ -176,15 +184,19 @@ def _updated(state: t.TrackedOrder, terms: WorkingTerms, ts: int) -> Step:
     is_answer = state.asked is not None and terms == state.asked
     if terms == state.terms and not is_answer:
         return state, ()
-    event = ev.OrderUpdated(
+    event = _update(state, terms, ts)
+    state = replace(state, terms=terms, asked=None if is_answer else state.asked)
+    return _counted(state, 0), (event,)  # a smaller quantity may be filled already
+
+
+def _update(state: t.TrackedOrder, terms: WorkingTerms, ts: int) -> ev.OrderUpdated:
+    return ev.OrderUpdated(
         **_about(state, ts),
         quantity=terms.quantity,
         price=terms.price,
         trigger_price=terms.trigger_price,
         venue_order_id=state.venue_order_id,
     )
-    state = replace(state, terms=terms, asked=None if is_answer else state.asked)
-    return _counted(state, 0), (event,)  # a smaller quantity may be filled already
 
 
 def _completed(state: t.TrackedOrder, ts: int, *, is_listed: bool = False) -> Step:
@@ -196,18 +208,15 @@ def _completed(state: t.TrackedOrder, ts: int, *, is_listed: bool = False) -> St
     """
     if not state.is_called_filled or state.phase not in LIVE or state.misses_fills:
         return state, ()
-    is_known = is_listed or (state.identity.is_quote_quantity and state.reported_filled_raw > 0)
+    is_known = (
+        is_listed
+        or (state.identity.is_quote_quantity and state.reported_filled_raw > 0)
+        or (_may_grow(state) and state.reported_filled_raw == state.filled_raw)
+    )
     if is_known and state.filled_raw:
         terms = replace(state.terms, quantity=Quantity.from_raw(state.filled_raw, 9))
         state = replace(state, phase=Phase.FILLED, terms=terms, asked=None, is_in_doubt=False)
-        event = ev.OrderUpdated(
-            **_about(state, ts),
-            quantity=terms.quantity,
-            price=terms.price,
-            trigger_price=terms.trigger_price,
-            venue_order_id=state.venue_order_id,
-        )
-        return state, (event,)
+        return state, (_update(state, terms, ts),)
     return _ended(state, TAKEN_BACK, ts) if is_listed else (state, ())
 
 
@@ -299,9 +308,13 @@ def _not_sent(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Step:
 
 def _modify_refused(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Step:
     # IB may cancel the whole order after refusing a change of it; its state follows and tells.
+    events: _Events = (
+        ev.OrderModifyRejected(**_about(state, ts), reason=problem.text, code=problem.code),
+    )
+    if _may_grow(state):
+        events = (*events, _update(state, state.terms, ts))
     state = replace(state, asked=None, held=Held(problem.code, problem.text, is_refusal=True))
-    event = ev.OrderModifyRejected(**_about(state, ts), reason=problem.text, code=problem.code)
-    return state, (event,)
+    return _counted(state, 0), events
 
 
 def _cancel_refused(state: t.TrackedOrder, problem: t.ProblemSeen, ts: int) -> Step:
@@ -333,16 +346,42 @@ def _fill_seen(state: t.TrackedOrder, fill: t.FillSeen, ts: int) -> Step:
         liquidity_side=fill.liquidity_side,
         commission=fill.commission,
     )
-    state, completed = _completed(_counted(state, fill.quantity.raw), ts)
+    grew = _may_grow(state)
+    state = _counted(state, fill.quantity.raw)
+    if state.asked is not None and _may_grow(state) and not grew:
+        grown = replace(state.terms, quantity=state.asked.quantity)
+        events = (*events, _update(state, grown, ts))
+    state, completed = _completed(state, ts)
     return state, (*events, event, *completed)
 
 
 def _counted(state: t.TrackedOrder, added_raw: int) -> t.TrackedOrder:
     filled = state.filled_raw + added_raw
-    is_full = not state.identity.is_quote_quantity and filled >= state.terms.quantity.raw
-    if is_full and filled and state.phase in LIVE:
-        return replace(state, filled_raw=filled, phase=Phase.FILLED, asked=None, is_in_doubt=False)
+    asked, terms = state.asked, state.terms
+    if asked is not None and filled > terms.quantity.raw:
+        terms = replace(terms, quantity=max(terms.quantity, asked.quantity))
+    is_full = not state.identity.is_quote_quantity and filled >= terms.quantity.raw
+    may_grow = asked is not None and asked.quantity.raw > filled
+    if is_full and filled and not may_grow and state.phase in LIVE:
+        return replace(
+            state,
+            filled_raw=filled,
+            terms=terms,
+            phase=Phase.FILLED,
+            asked=None,
+            is_in_doubt=False,
+        )
     return replace(state, filled_raw=filled) if added_raw else state
+
+
+def _may_grow(state: t.TrackedOrder) -> bool:
+    """Return whether all is filled but for a larger quantity that IB has not answered."""
+    return (
+        state.asked is not None
+        and state.phase in LIVE
+        and not state.identity.is_quote_quantity
+        and 0 < state.terms.quantity.raw <= state.filled_raw < state.asked.quantity.raw
+    )
 
 
 def _fill_corrected(state: t.TrackedOrder, fix: t.FillCorrected, ts: int) -> Step:
