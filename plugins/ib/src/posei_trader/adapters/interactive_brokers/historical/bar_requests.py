@@ -128,7 +128,9 @@ class BarRequests(ResearchConnection):
             streams,
             Wanted(*span, use_rth, timeout, as_tables, check_gaps, tracker.answered),
         )
-        bars = sorted(found.records, key=attrgetter("ts_init"))
+        bars = found.records
+        if len(streams) > 1:  # each is in order
+            bars = sorted(bars, key=attrgetter("ts_init"))
         return HistoryResult(
             found.tables if as_tables else bars, skips.skipped, found.gaps, found.unchecked
         )

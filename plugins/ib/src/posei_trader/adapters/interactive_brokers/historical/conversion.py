@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import repeat
+from itertools import chain, pairwise, repeat
 from operator import le
 from typing import TYPE_CHECKING, Final
 
@@ -67,18 +67,19 @@ def convert_bars(
     scale: Scale,
     discarded: Discarded,
     opened: list[int] | None = None,
+    raw: RawPrices | None = None,
 ) -> list[Bar]:
     """Return the bars of an answer, in its order.
 
     A volume of -1 (data without trades) becomes 0. Bars that contradict themselves are left out,
-    and counted in `discarded`.
+    and counted in `discarded`. Several answers may share their `raw` prices.
 
     Raises:
         InvalidRequest: IB's text for a time is none.
     """
     spec = bar_type.spec
     columns = BarColumns(open_times(history.dates, spec) if opened is None else opened, history)
-    raw = RawPrices(scale.factor)
+    raw = RawPrices(scale.factor) if raw is None else raw
     prices = [
         list(map(raw.__getitem__, values))
         for values in (history.opens, history.highs, history.lows, history.closes)
@@ -101,6 +102,20 @@ def convert_bars(
             close_times(columns.bars.dates, columns.opened, spec),
         )
     )
+
+
+def joined_bars(parts: Sequence[list[Bar]]) -> list[Bar]:
+    """Return the bars of several answers; of the same bar the one of the last part stays.
+
+    Args:
+        parts: Bars ascending, each once in its part.
+    """
+    parts = [part for part in parts if part]
+    bars = list(chain.from_iterable(parts))
+    if all(older[-1].ts_event < newer[0].ts_event for older, newer in pairwise(parts)):
+        return bars
+    by_time = {bar.ts_event: bar for bar in bars}
+    return [by_time[moment] for moment in sorted(by_time)]
 
 
 def volumes_of(history: HistoricalBars) -> list[int]:

@@ -22,10 +22,11 @@ from posei_trader.adapters.interactive_brokers.historical.conversion import (
     convert_bars,
     convert_quotes,
     convert_trades,
+    joined_bars,
 )
 from posei_trader.adapters.interactive_brokers.historical.discarded import report_discarded
 from posei_trader.adapters.interactive_brokers.historical.pages import PAGE, walk
-from posei_trader.adapters.interactive_brokers.historical.scales import Scale
+from posei_trader.adapters.interactive_brokers.historical.scales import RawPrices, Scale
 from posei_trader.adapters.interactive_brokers.historical.segmentation import (
     Segment,
     check_span,
@@ -125,13 +126,22 @@ class HistoryDownloads:
             Unsupported: IB has no such bars.
             PoseiError: as the connection's `get_historical_bars`.
         """
-        columns = await self._bar_columns(
-            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment
-        )
-        discarded = Discarded()
-        found = convert_bars(columns.bars, bar_type, Scale(traded), discarded, columns.opened)
+        plan = self.plan(traded, bar_type, start_ns, end_ns)
+        first = bar_times.floor_to_period(start_ns, bar_type.spec)
+        scale, discarded = Scale(traded), Discarded()
+        raw = RawPrices(scale.factor)
+
+        async def fetch(segment: Segment) -> list[Bar]:
+            found = await self._segment(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)
+            if on_segment is not None:
+                on_segment(len(found.opened))
+            kept = found.in_order().clipped(first, end_ns)
+            # While the others are on their way, and before memory has to hold all columns at once.
+            return convert_bars(kept.bars, bar_type, scale, discarded, kept.opened, raw)
+
+        parts = await all_or_nothing(fetch(segment) for segment in plan)
         report_discarded(discarded, str(bar_type))
-        return found
+        return joined_bars(parts[::-1])
 
     async def _bar_columns(
         self,

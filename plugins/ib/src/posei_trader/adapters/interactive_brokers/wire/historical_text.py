@@ -71,8 +71,7 @@ class HistoricalText:
         else:
             (req_id, start, end, count), first = _header(payload, 4)
             span = text(start), text(end)
-        bars = _count(count, payload.count(b"\0", first), _BAR)
-        columns = self._columns(payload, first, bars, *span)
+        columns = self._columns(payload, first, int(count or 0), *span)
         self._sink.historical_bars(int(req_id or 0), columns, not self._ends_apart)
 
     def _columns(
@@ -82,6 +81,7 @@ class HistoricalText:
         if found is None:
             found = columns(payload, first, _FRACTIONAL_VOLUMES)
         if found is None or len(found.integers[0]) != count or 0 in found.integers[0]:
+            _count(count, payload.count(b"\0", first), _BAR)
             return self._columns_one_by_one(payload[first:], count, start, end)
         dates, *volumes, counts = found.integers
         opens, highs, lows, closes, *_, waps = found.floats
@@ -191,7 +191,7 @@ def _header(payload: bytes, fields: int) -> tuple[list[bytes], int]:
     return payload[:end].split(b"\0"), end + 1
 
 
-def _count(field: bytes, available: int, width: int) -> int:
+def _count(field: bytes | int, available: int, width: int) -> int:
     """Return how many rows a message announces.
 
     Raises:
