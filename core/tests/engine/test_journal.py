@@ -233,6 +233,23 @@ def test_a_power_failure_takes_nothing_from_a_store_that_flushes(path, monkeypat
     rig.execution.close_store()
 
 
+def test_a_little_is_moved_at_a_time_but_never_a_part_of_what_belongs_together(path):
+    rig = rig_with(path)
+    store = rig.execution._keeper._store
+    store.settle()
+    for count in (3, 3, 10, 1):
+        store.submit([order_of(rig) for _ in range(count)], SIM)
+    db = sqlite3.connect(path)
+    moved = []
+    is_left = True
+    while is_left:
+        is_left = store.settle(5)
+        moved += db.execute("SELECT count(*) FROM orders").fetchone()
+    assert moved == [3, 6, 16, 17]
+    db.close()
+    store.close()
+
+
 def test_more_than_memory_should_hold_goes_into_the_tables_at_once(path, monkeypatch):
     monkeypatch.setattr("posei_trader.engine.sqlite_store._AHEAD_AT_MOST", 10)
     rig = rig_with(path)

@@ -28,8 +28,8 @@ __all__ = ["Keeper"]
 P = ParamSpec("P")
 
 _SETTLES_AFTER_NS: Final = NANOS_PER_SECOND // 4
-_SETTLED_AT_A_TIME: Final = 32
-_WAITING_AT_MOST: Final = 1_000
+_SETTLED_AT_A_TIME: Final = 64
+_WAITING_AT_MOST: Final = 200
 _PREPARED_AT_MOST: Final = 100
 
 _log: Final = logging.getLogger("posei.ExecutionEngine")

@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, final
 
 import msgspec
@@ -30,7 +29,7 @@ from posei_trader.model.identifiers import ClientId, ClientOrderId, PositionId
 from posei_trader.model.serialization import encode_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from posei_trader.engine.journal import Batch, Row
@@ -167,8 +166,15 @@ class SqliteOrderStore:
         self._write([("instruments", (str(instrument.id), body))])
 
     def settle(self, at_most: int | None = None) -> bool:
-        """Move what the journal holds into the tables; return whether something is left."""
-        batches = list(islice(self._ahead, at_most))
+        """Move rows from the journal into the tables, whole batches of them, at least one.
+
+        Args:
+            at_most: How many rows, None for all.
+
+        Returns:
+            Whether something is left.
+        """
+        batches = _first(self._ahead, at_most)
         if not batches or not self._is_open:
             return False
         try:
@@ -305,6 +311,19 @@ class SqliteOrderStore:
             field=str(self._path),
             remedy="make room on the disk and check its permissions, then start again",
         )
+
+
+def _first(batches: Iterable[Batch], rows: int | None) -> list[Batch]:
+    """Return the first batches: so many rows, but at least one batch."""
+    if rows is None:
+        return list(batches)
+    taken: list[Batch] = []
+    for batch in batches:
+        rows -= len(batch)
+        if taken and rows < 0:
+            break
+        taken.append(batch)
+    return taken
 
 
 def _event_row(event: OrderEvent) -> Row:

@@ -111,10 +111,16 @@ class OrderStore(Protocol):
         """Store or replace the definition that orders are understood by."""
 
     def settle(self, at_most: int | None = None) -> bool:
-        """Put what was stored into its final place; return whether something is left to put.
+        """Put what was stored into its final place.
 
-        Nothing depends on when this is called, but how much a restart has to do. Of what it takes
-        at a time the caller decides.
+        Nothing depends on when this is called but how much a restart has to do.
+
+        Args:
+            at_most: About how many rows, so that the caller decides how long it blocks; None for
+                all.
+
+        Returns:
+            Whether something is left.
         """
 
     def load(self) -> StoredState:
