@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sys
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
     from posei_trader.protocols import Clock
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 PATIENCE = 60.0
 """Seconds after which a test that waits for something has failed."""

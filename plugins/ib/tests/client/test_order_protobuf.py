@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from order_listeners import Glancer, Listener
 
 pytest.importorskip("ibapi.protobuf", reason="this release of ibapi has no protobuf")
 
@@ -121,38 +122,6 @@ MESSAGES = {
 OPEN_ORDERS = built("OpenOrder", orderId=IDS, contract=CONTRACTS, order=ORDERS, orderState=STATES)
 
 
-class Listener:
-    """Writes down what it is told."""
-
-    def __init__(self):
-        self.told = []
-
-    def open_order(self, order):
-        self.told.append(order)
-
-    def order_status(self, status):
-        self.told.append(status)
-
-    def execution(self, record):
-        self.told.append(record)
-
-    def commission(self, report):
-        self.told.append(report)
-
-
-class Glancer(Listener):
-    """Is content with a part of an open order, or is not."""
-
-    def __init__(self, *, is_content):
-        super().__init__()
-        self.is_content = is_content
-        self.glances = []
-
-    def open_order_glance(self, glance):
-        self.glances.append(glance)
-        return self.is_content
-
-
 def client_with(listener):
     client = InteractiveBrokersClient()
     client._opened(MAX_SERVER_VERSION)
@@ -182,7 +151,7 @@ def test_a_message_says_what_ibapi_reads_in_it(found):
 @settings(max_examples=200)
 @given(OPEN_ORDERS)
 def test_a_glance_at_an_open_order_shows_what_ibapi_reads_in_it(sent):
-    ours = Glancer(is_content=True)
+    ours = Glancer()
 
     assert told(ours, CLIENT._process_message, OPEN_ORDER, sent) == []
 
@@ -204,7 +173,7 @@ OPEN = message("OpenOrder")(
 
 
 def test_who_is_content_with_a_glance_is_not_told_all():
-    listener = Glancer(is_content=True)
+    listener = Glancer()
 
     client_with(listener)._process_message(OPEN_ORDER, OPEN)
 
@@ -221,7 +190,7 @@ def test_who_needs_all_of_an_open_order_is_told_all():
 
 
 def test_all_is_told_where_one_of_two_handlers_cannot_glance():
-    glancer, listener = Glancer(is_content=True), Listener()
+    glancer, listener = Glancer(), Listener()
     client = client_with(glancer)
     client.add_order_handler(listener)
 
@@ -232,7 +201,7 @@ def test_all_is_told_where_one_of_two_handlers_cannot_glance():
 
 
 def test_all_is_told_of_an_order_for_a_combination():
-    listener = Glancer(is_content=True)
+    listener = Glancer()
     sent = message("OpenOrder").FromString(OPEN)
     sent.contract.comboLegs.add(conId=2, perLegPrice=1.5)
 

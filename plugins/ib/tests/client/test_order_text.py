@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from order_listeners import Glancer, Listener
 
 pytest.importorskip("posei_ib_sim.wire", reason="the simulator is not installed")
 
@@ -160,38 +161,6 @@ MESSAGES = {
     ),
 }
 NUMBERED = st.sampled_from(sorted(MESSAGES)).flatmap(lambda n: st.tuples(st.just(n), MESSAGES[n]))
-
-
-class Listener:
-    """Writes down what it is told."""
-
-    def __init__(self):
-        self.told = []
-
-    def open_order(self, order):
-        self.told.append(order)
-
-    def order_status(self, status):
-        self.told.append(status)
-
-    def execution(self, record):
-        self.told.append(record)
-
-    def commission(self, report):
-        self.told.append(report)
-
-
-class Glancer(Listener):
-    """Is content with a part of an open order, or is not."""
-
-    def __init__(self, *, is_content=True):
-        super().__init__()
-        self.is_content = is_content
-        self.glances = []
-
-    def open_order_glance(self, glance):
-        self.glances.append(glance)
-        return self.is_content
 
 
 def opened(version):

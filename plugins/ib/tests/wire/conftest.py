@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,8 @@ from posei_trader.adapters.interactive_brokers.wire.ibapi_border import MessageD
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class WritingSink:

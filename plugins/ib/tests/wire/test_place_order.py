@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 pytest.importorskip("ibapi.protobuf", reason="this release of ibapi has no protobuf")
 
-from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
+from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE
 from ibapi.order import Order
 from ibapi.order_condition import TimeCondition
+from order_terms import CONTRACTS, order_of, terms_of
 
 from posei_trader.adapters.interactive_brokers.contract_conversion import contract_to_ibapi
-from posei_trader.adapters.interactive_brokers.contract_types import ComboLeg, IBContract
+from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.adapters.interactive_brokers.wire.ibapi_border import (
     MAX_SERVER_VERSION,
     RequestEncoder,
@@ -27,82 +28,13 @@ from posei_trader.adapters.interactive_brokers.wire.place_order import (
 )
 
 TEXTS = st.sampled_from(["", "BUY", "LMT", "DU123456", "O-1", "größer", "20240315 09:30:00 UTC"])
-FLAGS = st.booleans()
-WHOLE = st.one_of(st.integers(-1, 2**31 - 1), st.just(UNSET_INTEGER))
 NUMBERS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.just(UNSET_DOUBLE))
 SIZES = st.one_of(
     st.decimals(0, 10**9, places=9), st.integers(0, 10**9).map(Decimal), st.just(UNSET_DECIMAL)
 )
 
-TERMS = {
-    **dict.fromkeys(
-        (
-            "account",
-            "action",
-            "clearingAccount",
-            "clearingIntent",
-            "goodAfterTime",
-            "goodTillDate",
-            "ocaGroup",
-            "orderRef",
-            "orderType",
-            "rule80A",
-            "settlingFirm",
-            "tif",
-        ),
-        TEXTS,
-    ),
-    **dict.fromkeys(
-        (
-            "allOrNone",
-            "blockOrder",
-            "hidden",
-            "outsideRth",
-            "overridePercentageConstraints",
-            "sweepToFill",
-            "transmit",
-            "whatIf",
-        ),
-        FLAGS,
-    ),
-    **dict.fromkeys(
-        ("clientId", "displaySize", "minQty", "ocaType", "parentId", "triggerMethod"), WHOLE
-    ),
-    **dict.fromkeys(
-        (
-            "auxPrice",
-            "cashQty",
-            "lmtPrice",
-            "lmtPriceOffset",
-            "percentOffset",
-            "trailStopPrice",
-            "trailingPercent",
-        ),
-        NUMBERS,
-    ),
-    "totalQuantity": SIZES,
-}
-
-CONTRACTS = st.sampled_from(
-    [
-        IBContract(conId=265598, symbol="AAPL", secType="STK", exchange="SMART", currency="USD"),
-        IBContract(secType="OPT", symbol="AAPL", strike=150.0, right="C", multiplier="100"),
-        IBContract(
-            secType="BAG",
-            symbol="ES",
-            exchange="CME",
-            comboLegs=(ComboLeg(conId=1, ratio=1, action="BUY", exchange="CME"),),
-        ),
-    ]
-)
+TERMS = terms_of(TEXTS, TEXTS, NUMBERS, SIZES)
 VERSIONS = st.integers(PLACE_ORDERS_FROM, MAX_SERVER_VERSION)
-
-
-def order_of(kind, terms):
-    order = kind()
-    for name, value in terms.items():
-        setattr(order, name, value)
-    return order
 
 
 def encoder(ibapi: RequestEncoder) -> PlaceOrderEncoder:

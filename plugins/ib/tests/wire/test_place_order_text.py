@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
 from ibapi.order import Order
 from ibapi.order_condition import TimeCondition
+from order_terms import CONTRACTS, order_of, terms_of
 
 from posei_trader.adapters.interactive_brokers.contract_conversion import contract_to_ibapi
 from posei_trader.adapters.interactive_brokers.contract_types import (
-    ComboLeg,
-    DeltaNeutralContract,
     IBContract,
 )
 from posei_trader.adapters.interactive_brokers.wire.ibapi_border import (
@@ -30,8 +29,6 @@ TEXTS = st.one_of(
     st.sampled_from(["", "BUY", "DU123456", "O-1", "?account?", "{tif}", "%s"]),
     st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=12),
 )
-FLAGS = st.booleans()
-WHOLE = st.one_of(st.integers(-1, 2**31 - 1), st.just(UNSET_INTEGER))
 NUMBERS = st.one_of(
     st.floats(allow_nan=False),
     st.sampled_from([UNSET_DOUBLE, float(UNSET_INTEGER), UNSET_INTEGER, math.inf, 0, 185]),
@@ -42,79 +39,15 @@ SIZES = st.one_of(
     st.sampled_from([UNSET_DECIMAL, Decimal("1E+2"), 100]),
 )
 
-TERMS = {
-    **dict.fromkeys(
-        (
-            "account",
-            "action",
-            "clearingAccount",
-            "clearingIntent",
-            "goodAfterTime",
-            "goodTillDate",
-            "ocaGroup",
-            "orderRef",
-            "rule80A",
-            "settlingFirm",
-            "tif",
-        ),
-        TEXTS,
-    ),
-    "orderType": st.sampled_from(["MKT", "LMT", "STP LMT", "TRAIL", "MOC", "?orderType?", ""]),
-    **dict.fromkeys(
-        (
-            "allOrNone",
-            "blockOrder",
-            "hidden",
-            "outsideRth",
-            "overridePercentageConstraints",
-            "sweepToFill",
-            "transmit",
-            "whatIf",
-        ),
-        FLAGS,
-    ),
-    **dict.fromkeys(
-        ("clientId", "displaySize", "minQty", "ocaType", "parentId", "triggerMethod"), WHOLE
-    ),
-    **dict.fromkeys(
-        (
-            "auxPrice",
-            "cashQty",
-            "lmtPrice",
-            "lmtPriceOffset",
-            "percentOffset",
-            "trailStopPrice",
-            "trailingPercent",
-        ),
-        NUMBERS,
-    ),
-    "totalQuantity": SIZES,
-}
-
-CONTRACTS = st.sampled_from(
-    [
-        IBContract(conId=265598, symbol="AAPL", secType="STK", exchange="SMART", currency="USD"),
-        IBContract(secType="OPT", symbol="AAPL", strike=150.0, right="C", multiplier="100"),
-        IBContract(secType="STK", symbol="AAPL", exchange="IBKRATS", currency="USD"),
-        IBContract(
-            secType="BAG",
-            symbol="ES",
-            exchange="CME",
-            comboLegs=(ComboLeg(conId=1, ratio=1, action="BUY", exchange="CME"),),
-            deltaNeutralContract=DeltaNeutralContract(conId=2, delta=0.5, price=4.25),
-        ),
-    ]
+TERMS = terms_of(
+    TEXTS,
+    st.sampled_from(["MKT", "LMT", "STP LMT", "TRAIL", "MOC", "?orderType?", ""]),
+    NUMBERS,
+    SIZES,
 )
 NEWEST = min(202, MAX_SERVER_VERSION)
 VERSIONS = st.integers(157, NEWEST)
 AAPL = IBContract(conId=265598, exchange="SMART")
-
-
-def order_of(kind, terms):
-    order = kind()
-    for name, value in terms.items():
-        setattr(order, name, value)
-    return order
 
 
 def whole(ibapi, order_id, contract, order):
