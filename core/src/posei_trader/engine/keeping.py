@@ -209,14 +209,16 @@ class Keeper:
             self._instruments.add(instrument.id)
 
     def _attempt(self, keep: Callable[P, None], *what: P.args, **named: P.kwargs) -> Denial | None:
-        """Store a command, behind the events that may have caused it."""
+        """Store a command, behind the events that may have caused it.
+
+        What it settles is left to the event that says that the command was sent, behind it.
+        """
         self._flush()
         try:
             keep(*what, **named)
         except PoseiError as error:
             self._failed(error)
             return Denial("STORE", error.message)
-        self._settle_soon()
         return None
 
     def _failed(self, error: PoseiError) -> None:
