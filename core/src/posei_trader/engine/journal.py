@@ -76,7 +76,7 @@ def read_batches(path: Path) -> tuple[int, list[Batch]]:
             break
         place = begin + length
     if place < len(data):
-        _log.warning("the last %d bytes of %s are not whole", len(data) - place, path)
+        _log.info("the last %d bytes of %s are not whole", len(data) - place, path)
     return first, batches
 
 

@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars
 from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
-from posei_trader.adapters.interactive_brokers.historical.conversion import Discarded, convert_bars
-from posei_trader.adapters.interactive_brokers.historical.scales import Scale
+from posei_trader.adapters.interactive_brokers.historical.conversion import (
+    Discarded,
+    convert_bars,
+    joined_bars,
+)
+from posei_trader.adapters.interactive_brokers.historical.scales import RawPrices, Scale
 from posei_trader.adapters.interactive_brokers.historical.tables import bars_table
 from posei_trader.adapters.interactive_brokers.wire.fast_text import FastText
 from posei_trader.errors import InvalidRequest
@@ -119,6 +123,24 @@ def test_parts_are_joined_in_order_each_bar_once_of_the_last_part_and_clipped(pa
     for column in (joined.bars.opens, joined.bars.highs, joined.bars.lows, joined.bars.closes):
         assert list(column) == [expected[minute] for minute in kept]
     assert len(joined.bars.volumes) == len(joined.bars.waps) == len(joined.bars.counts) == len(kept)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 12), max_size=6, unique=True), min_size=1, max_size=4))
+def test_bars_made_answer_by_answer_are_those_made_of_all_at_once(parts):
+    instrument = SimpleNamespace(price_precision=2, size_precision=0)
+    scale = Scale(SimpleNamespace(instrument=instrument, magnifier=1))
+    raw, one, other = RawPrices(scale), Discarded(), Discarded()
+    columns = [
+        BarColumns.of(answer(minutes, 1.005 * number, as_arrays=True), SPEC)
+        for number, minutes in enumerate(parts, 1)
+    ]
+    made = [
+        convert_bars(part.bars, MINUTES, scale, one, part.opened, raw)
+        for part in (each.in_order() for each in columns)
+    ]
+    whole = BarColumns.joined(columns)
+    assert joined_bars(made) == convert_bars(whole.bars, MINUTES, scale, other, whole.opened)
 
 
 @pytest.mark.parametrize("as_arrays", [True, False])

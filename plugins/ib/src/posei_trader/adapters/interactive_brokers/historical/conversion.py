@@ -11,7 +11,11 @@ import msgspec
 from posei_trader.adapters.interactive_brokers.client.messages import TradeMask
 from posei_trader.adapters.interactive_brokers.historical.bar_times import close_times, open_times
 from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
-from posei_trader.adapters.interactive_brokers.historical.scales import RawPrices, digits_of
+from posei_trader.adapters.interactive_brokers.historical.scales import (
+    RawPrices,
+    are_shown,
+    digits_of,
+)
 from posei_trader.model.bars import NANOS_PER_SECOND, Bar
 from posei_trader.model.enums import AggressorSide, TradeFlag
 from posei_trader.model.identifiers import TradeId
@@ -79,7 +83,7 @@ def convert_bars(
     """
     spec = bar_type.spec
     columns = BarColumns(open_times(history.dates, spec) if opened is None else opened, history)
-    raw = RawPrices(scale.factor) if raw is None else raw
+    raw = RawPrices(scale) if raw is None else raw
     prices = [
         list(map(raw.__getitem__, values))
         for values in (history.opens, history.highs, history.lows, history.closes)
@@ -90,14 +94,15 @@ def convert_bars(
         columns = columns.rows(right)
         prices = [[values[row] for row in right] for values in prices]
     volumes = volumes_of(columns.bars)
+    least, whole = scale.precision, scale.size_precision
     return list(
         map(
             Bar,
             repeat(bar_type),
             *prices,
             volumes,
-            digits_of(prices, scale.precision, raw.values()),
-            digits_of([volumes], scale.size_precision, volumes),
+            repeat(least) if raw.are_shown else digits_of(prices, least),
+            repeat(whole) if are_shown(volumes, whole) else digits_of([volumes], whole),
             columns.opened,
             close_times(columns.bars.dates, columns.opened, spec),
         )

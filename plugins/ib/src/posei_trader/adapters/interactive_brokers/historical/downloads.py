@@ -129,7 +129,7 @@ class HistoryDownloads:
         plan = self.plan(traded, bar_type, start_ns, end_ns)
         first = bar_times.floor_to_period(start_ns, bar_type.spec)
         scale, discarded = Scale(traded), Discarded()
-        raw = RawPrices(scale.factor)
+        raw = RawPrices(scale)
 
         async def fetch(segment: Segment) -> list[Bar]:
             found = await self._segment(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)

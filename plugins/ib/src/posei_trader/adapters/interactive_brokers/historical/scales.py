@@ -56,31 +56,35 @@ class RawPrices(dict[float, int]):
     """Raw prices by IB's, each made once: a market visits the same prices again and again.
 
     Args:
-        factor: See `Scale.factor`.
+        scale: Of the contract.
+
+    Attributes:
+        are_shown: Whether the instrument's precision shows all prices so far without loss.
     """
 
-    __slots__ = ("_factor",)
+    __slots__ = ("_factor", "_unit", "are_shown")
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, scale: Scale) -> None:
         super().__init__()
-        self._factor = factor
+        self._factor = scale.factor
+        self._unit = _UNITS[scale.precision]
+        self.are_shown = True
 
     def __missing__(self, price: float) -> int:
         raw = self[price] = round(price * self._factor)
+        if raw % self._unit:
+            self.are_shown = False
         return raw
 
 
-def digits_of(columns: Sequence[Sequence[int]], least: int, values: Iterable[int]) -> Iterable[int]:
-    """Return how many decimals show the values of each row without loss, at least `least`.
+def are_shown(values: Iterable[int], digits: int) -> bool:
+    """Return whether so many decimals show all values without loss."""
+    return not any(map(mod, values, repeat(_UNITS[digits])))
 
-    Args:
-        columns: The values.
-        least: The instrument's decimals.
-        values: The same values, in any order; each may be left out where it repeats.
-    """
-    if any(map(mod, values, repeat(_UNITS[least]))):
-        return [shown(least, row) for row in zip(*columns, strict=True)]
-    return repeat(least)
+
+def digits_of(columns: Sequence[Sequence[int]], least: int) -> list[int]:
+    """Return how many decimals show the values of each row without loss, at least `least`."""
+    return [shown(least, row) for row in zip(*columns, strict=True)]
 
 
 def shown(least: int, raws: tuple[int, ...]) -> int:
