@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 import msgspec
 
@@ -168,7 +168,7 @@ class OrderHistory:
             self._begin()
             rows = self._select(
                 "client_order_id, client_id, position_id, ts_init, terms", "orders", where, values
-            )
+            ).fetchall()
             for name, kind, ts_init, terms in self._select(
                 "client_order_id, kind, ts_init, terms", "commands", where, values
             ):
@@ -215,11 +215,11 @@ class OrderHistory:
 
     def _select(
         self, columns: str, table: str, where: str, values: tuple[str, ...]
-    ) -> list[tuple[Any, ...]]:
+    ) -> sqlite3.Cursor:
         return self._db.execute(
             f"SELECT {columns} FROM (SELECT 0 AS part, rowid AS place, {_COLUMNS[table]} FROM {table} UNION ALL SELECT 1, rowid, {_COLUMNS[table]} FROM {table}_ahead) {where} ORDER BY part, place",  # noqa: S608, E501  constant texts
             values,
-        ).fetchall()
+        )
 
     def _apply(self, order: Order, event: OrderEvent) -> None:
         try:

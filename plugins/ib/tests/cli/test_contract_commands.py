@@ -160,11 +160,17 @@ async def test_a_chain_is_summed_up_by_class_and_expiry(gateway: SimulatedIBGate
 
 
 async def test_a_chains_ids_can_be_listed_and_filtered(gateway: SimulatedIBGateway) -> None:
-    filters = ["--max-days", "14", "--right", "C", "--max-strike", "4000"]
+    filters = ["--max-days", "14", "--right", "C"]
+    result = await run(gateway, "chain", "SPX", *filters, "--json")
+    assert result.exit_code == 0, result.output
+    calls = json.loads(result.output)
+    assert all(name.endswith(".CBOE") and "C0" in name for name in calls)
+    strikes = {name: int(name.removesuffix(".CBOE")[-8:]) // 1000 for name in calls}
+    low = sorted(set(strikes.values()))[2]  # of the simulated index, which moves
+    filters += ["--max-strike", str(low)]
     result = await run(gateway, "chain", "SPX", *filters, "--json")
     assert result.exit_code == 0, result.output
     names = json.loads(result.output)
-    assert names
-    assert all(name.endswith(".CBOE") and "C0" in name for name in names)
+    assert sorted(names) == sorted(name for name in calls if strikes[name] <= low)
     listed = await run(gateway, "chain", "SPX", *filters, "--ids")
     assert sorted(listed.output.split()) == sorted(names)
