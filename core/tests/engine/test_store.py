@@ -25,9 +25,12 @@ from posei_trader.engine.journal import journal_of
 from posei_trader.engine.sqlite_store import SqliteOrderStore
 from posei_trader.engine.store import NoStore, StoredState
 from posei_trader.errors import ConfigError, StoreCorrupt
+from posei_trader.model import events as ev
 from posei_trader.model.enums import OrderSide, OrderStatus, TradingState
 from posei_trader.model.identifiers import InstrumentId, PositionId
 from posei_trader.model.values import Money, Price, Quantity
+
+HEAD = ("trader_id", "strategy_id", "instrument_id", "client_order_id", "ts_event", "ts_init")
 
 
 @pytest.fixture
@@ -360,6 +363,29 @@ def test_an_event_that_cannot_be_stored_counts_all_the_same(path):
     assert rig.portfolio.net_position(AAPL) == 5
     assert rig.risk.trading_state is TradingState.HALTED
     rig.execution.close_store()
+
+
+def test_an_order_of_which_something_could_not_be_stored_is_known_from_its_beginning(path):
+    rig = rig_with(path)
+    changed, other = (rig.limit(AAPL, "BUY", "5", price) for price in ("90.00", "91.00"))
+    rig.exec_client.later = lambda *_what: None  # the venue answers only when it is told to
+    rig.commands.modify_order(changed, price=Price("92.00"))
+    fill_disk(rig, 0)
+    facts = {name: getattr(changed.last_event, name) for name in HEAD}
+    rig.execution.order_event(ev.OrderPendingUpdate(**facts, price=Price("92.00")))
+    del rig.exec_client.later
+    rig.execution._keeper._store._journal._file.room = 100_000
+    rig.execution.order_event(
+        ev.OrderUpdated(**facts, quantity=Quantity("5"), price=Price("92.00"))
+    )
+    rig.commands.cancel_order(changed)
+    rig.commands.cancel_order(other)
+    rig.run()
+    assert (changed.status, other.status) == (OrderStatus.CANCELED, OrderStatus.CANCELED)
+    again = restarted(path, rig)
+    assert again.cache.order(changed.client_order_id).status is OrderStatus.PENDING_UPDATE
+    assert again.cache.order(other.client_order_id).status is OrderStatus.CANCELED
+    again.execution.close_store()
 
 
 def test_tables_that_cannot_be_written_halt_trading_and_take_it_later(path, caplog):

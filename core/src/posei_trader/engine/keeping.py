@@ -156,6 +156,10 @@ class Keeper:
         try:
             self._store.events(waiting, adopted)
         except PoseiError as error:
+            # Nothing more of these orders is stored: what there is of each stays the beginning of
+            # its history, which a restart completes by asking the venue.
+            self._orders.difference_update(event.client_order_id for event in waiting)
+            self._orders.difference_update(order.client_order_id for order, _ in adopted)
             self._failed(error)
         self._settle_soon()
 
