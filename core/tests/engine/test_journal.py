@@ -10,6 +10,7 @@ import sqlite3
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from remains import left_by_the_dead
 from rig import SIM, Rig
 from venue import AAPL, quote
 
@@ -95,16 +96,6 @@ def names(store):
 
 def order_of(rig):
     return rig.factory.market(AAPL, OrderSide.BUY, Quantity("1"))
-
-
-def left_by_the_dead(path, folder):
-    """Copy the files as they are: what a process that is killed now leaves."""
-    folder.mkdir()
-    for suffix in ("-ahead", "-wal", ""):
-        source = path.with_name(path.name + suffix)
-        if source.exists():
-            shutil.copyfile(source, folder / source.name)
-    return folder / path.name
 
 
 def test_whoever_dies_while_the_journal_moves_has_everything_once(path, tmp_path):

@@ -18,6 +18,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from remains import left_by_the_dead
 from rig import SIM, Rig
 from venue import AAPL, USD, quote
 
@@ -107,17 +108,12 @@ def test_any_history_replays_to_the_same_view(tmp_path_factory, moves):
     again.execution.close_store()
 
 
-def stored(path, table, folder="stored"):
+def stored(path, table):
     """What is in a store that the process left just now, of one table."""
-    left = path.parent / folder
-    shutil.rmtree(left, ignore_errors=True)
-    left.mkdir()
-    for suffix in ("-ahead", "-wal", ""):
-        source = path.with_name(path.name + suffix)
-        if source.exists():
-            shutil.copyfile(source, left / source.name)
-    SqliteOrderStore(left / path.name).close()
-    reader = sqlite3.connect(left / path.name)
+    shutil.rmtree(path.parent / "stored", ignore_errors=True)
+    left = left_by_the_dead(path, path.parent / "stored")
+    SqliteOrderStore(left).close()
+    reader = sqlite3.connect(left)
     rows = reader.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
     reader.close()
     return rows

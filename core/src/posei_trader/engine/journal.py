@@ -25,7 +25,7 @@ import msgspec
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Batch", "Journal", "Row", "journal_of", "read_batches"]
+__all__ = ["Batch", "Journal", "Row", "batches_beyond", "journal_of", "read_batches"]
 
 _log: Final = logging.getLogger("posei.SqliteOrderStore")
 
@@ -78,6 +78,19 @@ def read_batches(path: Path) -> tuple[int, list[Batch]]:
     if place < len(data):
         _log.info("the last %d bytes of %s are not whole", len(data) - place, path)
     return first, batches
+
+
+def batches_beyond(moved: int, first: int, batches: list[Batch]) -> list[Batch] | None:
+    """Return the batches that the tables do not hold yet; None if some before them are missing.
+
+    Args:
+        moved: The number of the last batch that the tables hold.
+        first: As from `read_batches`.
+        batches: The same.
+    """
+    if batches and first > moved + 1:
+        return None
+    return batches[moved + 1 - first :]
 
 
 @final

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 
 import msgspec
 
-from posei_trader.engine.journal import journal_of, read_batches
+from posei_trader.engine.journal import batches_beyond, journal_of, read_batches
 from posei_trader.engine.store_records import EVENTS, TERMS, decoded
 from posei_trader.errors import DataFileError, InvalidRequest, StoreCorrupt
 from posei_trader.model.events import (
@@ -205,9 +205,7 @@ class OrderHistory:
         if version < _HAS_JOURNAL:
             return
         (moved,) = self._db.execute("SELECT moved FROM journal").fetchone()
-        if first > moved + 1:
-            return  # of another store
-        for batch in batches[moved + 1 - first :]:
+        for batch in batches_beyond(moved, first, batches) or ():
             for table, row in batch:
                 if table in _COLUMNS:
                     marks = ", ".join("?" * len(row))

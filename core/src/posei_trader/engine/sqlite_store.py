@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final, Literal, final
 import msgspec
 
 from posei_trader.engine.checkpointing import Checkpointer
-from posei_trader.engine.journal import Journal, journal_of, read_batches
-from posei_trader.engine.store import StoredChange, StoredOrder, StoredState
+from posei_trader.engine.journal import Journal, batches_beyond, journal_of, read_batches
+from posei_trader.engine.store import ChangedTerms, StoredChange, StoredOrder, StoredState
 from posei_trader.engine.store_records import CHANGES, EVENTS, INSTRUMENTS, TERMS, decoded
 from posei_trader.errors import ConfigError, PoseiError, ResourceExhausted, StoreCorrupt
 from posei_trader.model.events import OrderFilled
@@ -43,7 +43,7 @@ __all__ = ["SqliteOrderStore"]
 _log: Final = logging.getLogger("posei.SqliteOrderStore")
 
 _VERSION: Final = 2
-_UPGRADED: Final = frozenset({0, 1})  # 0 is a new file; 1 had no journal
+_READABLE: Final = frozenset({0, 1, _VERSION})  # 0 is a new file; 1 had no journal
 
 _AHEAD_AT_MOST: Final = 10_000
 """Batches that are not in the tables yet."""
@@ -138,11 +138,7 @@ class SqliteOrderStore:
 
     def modify(self, command: ModifyOrder) -> None:
         """Store a change before it is sent."""
-        terms = {
-            "quantity": command.quantity,
-            "price": command.price,
-            "trigger_price": command.trigger_price,
-        }
+        terms = ChangedTerms(command.quantity, command.price, command.trigger_price)
         body = encode_json(terms).decode()
         row = (str(command.order.client_order_id), "modify", command.ts_init, body)
         self._write([("commands", row)])
@@ -276,14 +272,13 @@ class SqliteOrderStore:
         """Move what a process that died left in the journal."""
         (self._moved,) = self._db.execute("SELECT moved FROM journal").fetchone()
         first, batches = read_batches(ahead)
-        if batches and first > self._moved + 1:
+        left = batches_beyond(self._moved, first, batches)
+        if left is None:
             # The power failed, and took what is between; or the files are not of one backup.
             aside = ahead.with_name(f"{ahead.name}.unmatched")
             ahead.replace(aside)
             _log.error("what came last is missing from the store; what follows it is in %s", aside)
-            return
-        left = batches[self._moved + 1 - first :]
-        if left:
+        elif left:
             refused = self._move(left)
             _log.info("took %d batches over from the journal", len(left))
             if refused is not None:
@@ -338,6 +333,7 @@ def _event_row(event: OrderEvent) -> Row:
 
 def _order_row(order: Order, client_id: ClientId | None, position_id: PositionId | None) -> Row:
     terms = order.terms
+    # Bare texts: the journal's encoder knows no identifiers.
     return (
         str(terms.client_order_id),
         None if client_id is None else str(client_id),
@@ -403,7 +399,7 @@ def _opened(path: Path, synchronous: str) -> sqlite3.Connection:
 
 
 def _check_version(path: Path, version: int) -> None:
-    if version != _VERSION and version not in _UPGRADED:
+    if version not in _READABLE:
         raise StoreCorrupt(
             "the order store was written by another version of posei_trader",
             field=str(path),

@@ -8,7 +8,7 @@ module only says what is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from posei_trader.adapters.interactive_brokers.historical import bar_times
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from posei_trader.protocols import Clock
 
 __all__ = ["HistoryDownloads"]
+
+PartT = TypeVar("PartT")
 
 
 class HistoryDownloads:
@@ -126,24 +128,22 @@ class HistoryDownloads:
             Unsupported: IB has no such bars.
             PoseiError: as the connection's `get_historical_bars`.
         """
-        plan = self.plan(traded, bar_type, start_ns, end_ns)
         first = bar_times.floor_to_period(start_ns, bar_type.spec)
         scale, discarded = Scale(traded), Discarded()
         raw = RawPrices(scale)
 
-        async def fetch(segment: Segment) -> list[Bar]:
-            found = await self._segment(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)
-            if on_segment is not None:
-                on_segment(len(found.opened))
+        def made(found: BarColumns) -> list[Bar]:
             kept = found.in_order().clipped(first, end_ns)
             # While the others are on their way, and before memory has to hold all columns at once.
             return convert_bars(kept.bars, bar_type, scale, discarded, kept.opened, raw)
 
-        parts = await all_or_nothing(fetch(segment) for segment in plan)
+        parts = await self._bar_parts(
+            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment, made
+        )
         report_discarded(discarded, str(bar_type))
-        return joined_bars(parts[::-1])
+        return joined_bars(parts)
 
-    async def _bar_columns(
+    async def _bar_parts(
         self,
         traded: Traded,
         bar_type: BarType,
@@ -152,18 +152,19 @@ class HistoryDownloads:
         use_rth: bool,
         timeout: float | None,
         on_segment: Callable[[int], None] | None,
-    ) -> BarColumns:
+        make: Callable[[BarColumns], PartT],
+    ) -> list[PartT]:
+        """Return what is made of each answer that a span needs, oldest first."""
         plan = self.plan(traded, bar_type, start_ns, end_ns)
 
-        async def fetch(segment: Segment) -> BarColumns:
+        async def fetch(segment: Segment) -> PartT:
             found = await self._segment(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)
             if on_segment is not None:
                 on_segment(len(found.opened))
-            return found
+            return make(found)
 
         parts = await all_or_nothing(fetch(segment) for segment in plan)
-        first = bar_times.floor_to_period(start_ns, bar_type.spec)
-        return BarColumns.joined(parts[::-1]).clipped(first, end_ns)
+        return parts[::-1]
 
     async def _segment(
         self,

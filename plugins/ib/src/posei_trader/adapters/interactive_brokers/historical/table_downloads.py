@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 import pyarrow as pa
 
 from posei_trader.adapters.interactive_brokers.historical import bar_times
+from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
 from posei_trader.adapters.interactive_brokers.historical.conversion import Discarded
 from posei_trader.adapters.interactive_brokers.historical.discarded import report_discarded
 from posei_trader.adapters.interactive_brokers.historical.downloads import HistoryDownloads
@@ -70,9 +71,11 @@ class TableDownloads(HistoryDownloads):
         on_segment: Callable[[int], None] | None = None,
     ) -> CatalogTable:
         """Fetch the bars of a span as an Arrow table. Otherwise as `bars`."""
-        columns = await self._bar_columns(
-            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment
+        first = bar_times.floor_to_period(start_ns, bar_type.spec)
+        parts = await self._bar_parts(
+            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment, lambda found: found
         )
+        columns = BarColumns.joined(parts).clipped(first, end_ns)
         discarded = Discarded()
         table = bars_table(columns, bar_type.spec, Scale(traded), discarded)
         report_discarded(discarded, str(bar_type))

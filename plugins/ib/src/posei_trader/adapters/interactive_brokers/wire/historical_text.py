@@ -139,7 +139,7 @@ class HistoricalText:
 
     def _midpoints(self, payload: bytes) -> None:
         fields = payload.split(b"\0")
-        stop = 2 + 4 * _count(fields[1], len(fields) - 4, 4)
+        stop = 2 + 4 * _count(int(fields[1] or 0), len(fields) - 4, 4)
         ticks = list(
             map(
                 HistoricalMidpoint,
@@ -152,7 +152,7 @@ class HistoricalText:
 
     def _quotes(self, payload: bytes) -> None:
         fields = payload.split(b"\0")
-        stop = 2 + 6 * _count(fields[1], len(fields) - 4, 6)
+        stop = 2 + 6 * _count(int(fields[1] or 0), len(fields) - 4, 6)
         ticks = list(
             map(
                 HistoricalQuote,
@@ -168,7 +168,7 @@ class HistoricalText:
 
     def _trades(self, payload: bytes) -> None:
         fields = payload.split(b"\0")
-        stop = 2 + 6 * _count(fields[1], len(fields) - 4, 6)
+        stop = 2 + 6 * _count(int(fields[1] or 0), len(fields) - 4, 6)
         ticks = list(
             map(
                 HistoricalTrade,
@@ -191,13 +191,12 @@ def _header(payload: bytes, fields: int) -> tuple[list[bytes], int]:
     return payload[:end].split(b"\0"), end + 1
 
 
-def _count(field: bytes | int, available: int, width: int) -> int:
+def _count(count: int, available: int, width: int) -> int:
     """Return how many rows a message announces.
 
     Raises:
         MalformedMessage: it announces more than it has.
     """
-    count = int(field or 0)
     if count < 0 or count * width > available:
         raise MalformedMessage(f"{count} rows are announced, {available // width} are there")
     return count
