@@ -27,7 +27,7 @@ def test_a_raising_handler_is_logged_with_its_traceback_and_stops_nobody(caplog)
     with caplog.at_level(logging.ERROR, "posei"):
         bus.publish("a", 1)
     assert seen == [1]
-    [record] = caplog.records
+    [record] = [one for one in caplog.records if one.name != "asyncio"]
     assert record.exc_info[1].args == ("oops",)
     assert record.getMessage() == "a handler of a raised"
 
@@ -41,7 +41,7 @@ def test_whoever_named_an_error_handler_is_told_instead_of_the_log(caplog):
     bus.subscribe("a", broken, lambda topic, error: told.append((topic, str(error))))
     bus.publish("a", 1)
     assert told == [("a", "oops")]
-    assert not caplog.records
+    assert not [one for one in caplog.records if one.name != "asyncio"]
 
 
 def test_a_pattern_catches_topics_that_exist_and_topics_that_are_made_later():

@@ -201,7 +201,7 @@ def test_ib_async_sees_every_field_it_knows(message_type, caplog):
         for _ in range(3):
             message = realistic(in_text(saturated(message_type, chance), version))
             calls = client_calls(message, version)
-            assert caplog.messages == []
+            assert not [record for record in caplog.records if record.name.startswith("ib_async")]
             expected = EXPECTED[message_type](message)
             assert [name for name, _ in calls] == [name for name, _ in expected], version
             for (name, theirs), (_, ours) in zip(calls, expected, strict=True):
