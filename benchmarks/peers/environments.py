@@ -103,18 +103,24 @@ def installed(contestant: Contestant, python: str) -> str:
     major, minor = version_of(python)
     name = "-".join([f"py{major}{minor}", *map(_short, contestant.packages)])
     home = CACHE / name
-    mark = home / ".packages"
+    mark, wanted = home / ".packages", _wanted(contestant.packages)
     found = str(home / "bin" / "python")
-    if not mark.exists() or mark.read_text() != repr(contestant.packages):
+    if not mark.exists() or mark.read_text() != wanted:
         print(f"installing {' '.join(contestant.packages)}", file=sys.stderr)
         subprocess.run([_uv(), "venv", "-q", "--clear", "--python", python, str(home)], check=True)
         install = [_uv(), "pip", "install", "-q", "--compile-bytecode", "--python", found]
         subprocess.run([*install, *contestant.packages], check=True)
-        mark.write_text(repr(contestant.packages))
+        mark.write_text(wanted)
     if contestant.packages == OURS:  # as an installer leaves it: a start compiles nothing
         sources = [str(Path(folder) / "src") for folder in OURS[1::2]]
         subprocess.run([found, "-m", "compileall", "-q", *sources], check=True)
     return found
+
+
+def _wanted(packages: tuple[str, ...]) -> str:
+    """Return what an environment has: our own packages may come to need others."""
+    manifests = [Path(one) / "pyproject.toml" for one in packages if Path(one).is_absolute()]
+    return "\n".join([repr(packages), *(manifest.read_text() for manifest in manifests)])
 
 
 def _short(package: str) -> str:

@@ -77,7 +77,9 @@ def int64_array(values: Iterable[int]) -> pa.Array:
 
 
 def float64_array(values: Iterable[float]) -> pa.Array:
-    """Return floating point numbers as an Arrow array."""
+    """Return floating point numbers as an Arrow array; one of Python's is shared, not copied."""
+    if isinstance(values, array) and values.typecode == "d":
+        return _from_buffer(pa.float64(), values)
     return _from_buffer(pa.float64(), array("d", values))
 
 

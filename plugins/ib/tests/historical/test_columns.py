@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars
+from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars, SizeColumn
 from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
 from posei_trader.adapters.interactive_brokers.historical.conversion import (
     Discarded,
@@ -67,7 +67,7 @@ def test_bars_have_exactly_the_numbers_that_were_written(rows, digits, size_digi
     FastText(178, sink).table()[17](b"".join(field.encode() + b"\0" for field in fields))
     instrument = SimpleNamespace(price_precision=digits, size_precision=size_digits)
     scale = Scale(SimpleNamespace(instrument=instrument, magnifier=1))
-    found = convert_bars(sink.bars, MINUTES, scale, Discarded())
+    found = convert_bars(BarColumns.of(sink.bars, SPEC), MINUTES, scale, Discarded())
     assert len(found) == len(rows)
     for number, (bar, (values, volume)) in enumerate(zip(found, rows, strict=True)):
         raws = (bar.open_raw, bar.high_raw, bar.low_raw, bar.close_raw)
@@ -93,9 +93,8 @@ def answer(minutes, mark, *, as_arrays):
         return HistoricalBars(list(map(str, dates)), *columns, nothing, nothing, [1] * count)
     columns = [array("d", [mark] * count) for _ in range(4)]
     waps = array("d", [mark] * count)
-    return HistoricalBars(
-        array("q", dates), *columns, [10**9] * count, waps, array("q", [1] * count)
-    )
+    ones = array("d", [1] * count)
+    return HistoricalBars(array("d", dates), *columns, SizeColumn(ones), waps, ones)
 
 
 minutes_of_a_part = st.lists(st.integers(0, 30), max_size=8)
@@ -118,7 +117,7 @@ def test_parts_are_joined_in_order_each_bar_once_of_the_last_part_and_clipped(pa
         ]
     ).clipped(first, end)
     kept = sorted(minute for minute in expected if span[0] <= minute < span[1])
-    assert joined.opened == [(START + 60 * minute) * 10**9 for minute in kept]
+    assert list(joined.opened) == [START + 60 * minute for minute in kept]
     assert [int(date) for date in joined.bars.dates] == [START + 60 * minute for minute in kept]
     for column in (joined.bars.opens, joined.bars.highs, joined.bars.lows, joined.bars.closes):
         assert list(column) == [expected[minute] for minute in kept]
@@ -136,11 +135,11 @@ def test_bars_made_answer_by_answer_are_those_made_of_all_at_once(parts):
         for number, minutes in enumerate(parts, 1)
     ]
     made = [
-        convert_bars(part.bars, MINUTES, scale, one, part.opened, raw)
+        convert_bars(part, MINUTES, scale, one, raw)
         for part in (each.in_order() for each in columns)
     ]
     whole = BarColumns.joined(columns)
-    assert joined_bars(made) == convert_bars(whole.bars, MINUTES, scale, other, whole.opened)
+    assert joined_bars(made) == convert_bars(whole, MINUTES, scale, other)
 
 
 @pytest.mark.parametrize("as_arrays", [True, False])
@@ -150,7 +149,7 @@ def test_a_bar_that_contradicts_itself_is_left_out_and_named(as_arrays):
     instrument = SimpleNamespace(price_precision=2, size_precision=0)
     scale = Scale(SimpleNamespace(instrument=instrument, magnifier=1))
     one, other = Discarded(), Discarded()
-    objects = convert_bars(bars, MINUTES, scale, one)
+    objects = convert_bars(BarColumns.of(bars, SPEC), MINUTES, scale, one)
     table = bars_table(BarColumns.of(bars, SPEC), SPEC, scale, other)
     assert [bar.ts_event for bar in objects] == [START * 10**9, (START + 120) * 10**9]
     assert CatalogTable("bars", MINUTES, table).records() == objects
@@ -164,9 +163,9 @@ def test_a_volume_beyond_64_bits_is_a_bar_but_no_row_and_says_so():
     bars = HistoricalBars(["20081031"], [3.0], [3.0], [3.0], [3.0], [20 * 10**18], [3.0], [1])
     instrument = SimpleNamespace(price_precision=2, size_precision=0)
     scale = Scale(SimpleNamespace(instrument=instrument, magnifier=1))
-    (bar,) = convert_bars(bars, months, scale, Discarded())
-    assert str(bar.volume) == "20000000000"
     columns = BarColumns.of(bars, months.spec)
+    (bar,) = convert_bars(columns, months, scale, Discarded())
+    assert str(bar.volume) == "20000000000"
     with pytest.raises(InvalidRequest, match="does not fit 64 bits") as caught:
         bars_table(columns, months.spec, scale, Discarded())
     assert caught.value.value == 20_000_000_000

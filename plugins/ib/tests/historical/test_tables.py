@@ -82,7 +82,7 @@ def test_bars_are_the_same_in_both_forms(rows, text, digits):
     )
     one, other = Discarded(), Discarded()
     bar_type = BarType(EURUSD, spec)
-    objects = convert_bars(bars, bar_type, digits, one)
+    objects = convert_bars(BarColumns.of(bars, spec), bar_type, digits, one)
     table = bars_table(BarColumns.of(bars, spec), spec, digits, other)
     assert table.schema.equals(schemas.BARS.schema, check_metadata=True)
     assert CatalogTable("bars", bar_type, table).records() == objects

@@ -23,7 +23,9 @@ from posei_trader.adapters.interactive_brokers.wire.records import (
     QuoteMask,
     TickKind,
     TradeMask,
+    date_text,
 )
+from posei_trader.adapters.interactive_brokers.wire.size_columns import SizeColumn
 
 __all__ = [
     "AccountSnapshot",
@@ -49,8 +51,10 @@ __all__ = [
     "Position",
     "QuoteMask",
     "ReportedExecution",
+    "SizeColumn",
     "TickKind",
     "TradeMask",
+    "date_text",
 ]
 
 

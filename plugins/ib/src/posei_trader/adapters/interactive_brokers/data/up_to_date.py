@@ -13,6 +13,7 @@ from posei_trader.adapters.interactive_brokers.data.nearness import is_near
 from posei_trader.adapters.interactive_brokers.data.seams import bar_repair
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
 from posei_trader.adapters.interactive_brokers.historical.bar_times import close_ns, open_ns
+from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
 from posei_trader.adapters.interactive_brokers.historical.conversion import Discarded, convert_bars
 from posei_trader.logs import get_logger
 from posei_trader.model.bars import NANOS_PER_SECOND, Bar
@@ -104,7 +105,8 @@ class UpToDateBars(Stream):
     def bars(self, bars: HistoricalBars) -> None:
         """Take the history up to now: it tells which bar is current, and which were missed."""
         discarded = Discarded()
-        known = convert_bars(bars, self._bar_type, self.scale, discarded)
+        columns = BarColumns.of(bars, self._bar_type.spec)
+        known = convert_bars(columns, self._bar_type, self.scale, discarded)
         if discarded:
             self.context.count("bars that contradict themselves left out")
         if not known:

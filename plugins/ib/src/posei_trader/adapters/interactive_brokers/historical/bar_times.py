@@ -11,6 +11,7 @@ import functools
 from array import array
 from typing import TYPE_CHECKING, Final, TypeGuard
 
+from posei_trader.adapters.interactive_brokers.client.messages import date_text
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
 from posei_trader.adapters.interactive_brokers.venue_time import parse_time
 from posei_trader.model.bars import NANOS_PER_SECOND
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _DAY_NS: Final = 86_400 * NANOS_PER_SECOND
 _EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
-
 
 _LEAST_EPOCH: Final = 100_000_000
 """Seconds since 1970 have nine digits or more; a date has eight."""
@@ -43,33 +43,29 @@ def open_ns(date: str, spec: BarSpecification) -> int:
     return _period(date[:8], spec.aggregation)[0]
 
 
-def open_times(dates: Sequence[int | str], spec: BarSpecification) -> list[int]:
-    """Return when each of many bars opened; see :func:`open_ns`.
+def open_seconds(dates: Sequence[float | str], spec: BarSpecification) -> Sequence[float]:
+    """Return when each of many bars opened, in whole seconds since 1970, UTC; see :func:`open_ns`.
 
     Raises:
         InvalidRequest: one of IB's texts is no time.
     """
     if spec.aggregation not in CALENDAR_BARS and _are_epochs(dates):
-        return [seconds * NANOS_PER_SECOND for seconds in dates]
-    return [open_ns(str(date), spec) for date in dates]
+        return dates
+    return [open_ns(date_text(date), spec) // NANOS_PER_SECOND for date in dates]
 
 
-def _are_epochs(dates: Sequence[int | str]) -> TypeGuard[Sequence[int]]:
-    return _are_whole(dates) and min(dates, default=_LEAST_EPOCH) >= _LEAST_EPOCH
-
-
-def _are_whole(dates: Sequence[int | str]) -> TypeGuard[Sequence[int]]:
-    return isinstance(dates, array) or {*map(type, dates)} <= {int}
+def _are_epochs(dates: Sequence[float | str]) -> TypeGuard[Sequence[float]]:
+    return isinstance(dates, array) and min(dates, default=_LEAST_EPOCH) >= _LEAST_EPOCH
 
 
 def close_times(
-    dates: Sequence[int | str], opened: Sequence[int], spec: BarSpecification
+    dates: Sequence[float | str], opened: Sequence[int], spec: BarSpecification
 ) -> list[int]:
-    """Return when each of many bars is complete; see :func:`close_ns`.
+    """Return when each of many bars is complete, UNIX ns UTC; see :func:`close_ns`.
 
     Args:
         dates: IB's.
-        opened: When each opened, see :func:`open_times`.
+        opened: When each opened, UNIX ns UTC.
         spec: Which bars.
 
     Raises:
@@ -78,7 +74,7 @@ def close_times(
     if spec.aggregation not in CALENDAR_BARS:
         length = spec.nanos or 0
         return [moment + length for moment in opened]
-    return [close_ns(str(date), spec) for date in dates]
+    return [close_ns(date_text(date), spec) for date in dates]
 
 
 def close_ns(date: str, spec: BarSpecification) -> int:

@@ -8,8 +8,9 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars
-from posei_trader.adapters.interactive_brokers.historical.bar_times import open_times
+from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars, SizeColumn
+from posei_trader.adapters.interactive_brokers.historical.bar_times import open_seconds
+from posei_trader.model.bars import NANOS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,11 +24,11 @@ class BarColumns(NamedTuple):
     """Bars without an object a bar.
 
     Attributes:
-        opened: When each bar opened, UNIX ns UTC, in the order of `bars`.
+        opened: When each bar opened, whole seconds since 1970, UTC, in the order of `bars`.
         bars: IB's columns.
     """
 
-    opened: list[int]
+    opened: Sequence[float]
     bars: HistoricalBars
 
     @classmethod
@@ -37,14 +38,14 @@ class BarColumns(NamedTuple):
         Raises:
             InvalidRequest: one of IB's texts is no time.
         """
-        return cls(open_times(bars.dates, spec), bars)
+        return cls(open_seconds(bars.dates, spec), bars)
 
     @classmethod
     def joined(cls, parts: Sequence[BarColumns]) -> BarColumns:
         """Return the bars of several answers; of the same bar the one of the last part stays."""
         if len(parts) == 1:
             return parts[0].in_order()
-        opened = list(itertools.chain.from_iterable(part.opened for part in parts))
+        opened = _chained([part.opened for part in parts])
         bars = _made(lambda name: _chained([getattr(part.bars, name) for part in parts]))
         return cls(opened, bars).in_order()
 
@@ -56,8 +57,13 @@ class BarColumns(NamedTuple):
         return self.rows([rows[moment] for moment in sorted(rows)])
 
     def clipped(self, start_ns: int, end_ns: int) -> BarColumns:
-        """Return the bars that opened in a span, its end not included; they must be in order."""
-        first, stop = bisect_left(self.opened, start_ns), bisect_left(self.opened, end_ns)
+        """Return the bars that opened in a span, its end not included; they must be in order.
+
+        Args:
+            start_ns: First moment, UNIX ns UTC.
+            end_ns: End, UNIX ns UTC.
+        """
+        first, stop = (bisect_left(self.opened, _whole_second(ns)) for ns in (start_ns, end_ns))
         if first == 0 and stop == len(self.opened):
             return self
         return self._taken(lambda values: values[first:stop])
@@ -70,7 +76,14 @@ class BarColumns(NamedTuple):
         return BarColumns(take(self.opened), _made(lambda name: take(getattr(self.bars, name))))
 
 
+def _whole_second(moment_ns: int) -> int:
+    """Return the first whole second that is not before a moment."""
+    return -(-moment_ns // NANOS_PER_SECOND)
+
+
 def _chained(parts: list[Any]) -> Any:
+    if all(isinstance(part, SizeColumn) for part in parts):
+        return SizeColumn(_chained([part.numbers for part in parts]))
     if not all(isinstance(part, array) for part in parts):
         return list(itertools.chain.from_iterable(parts))
     whole = parts[0][:0]

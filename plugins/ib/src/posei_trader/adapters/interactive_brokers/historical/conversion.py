@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from posei_trader.adapters.interactive_brokers.client.messages import TradeMask
-from posei_trader.adapters.interactive_brokers.historical.bar_times import close_times, open_times
-from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
+from posei_trader.adapters.interactive_brokers.client.messages import (
+    SizeColumn,
+    TradeMask,
+    date_text,
+)
+from posei_trader.adapters.interactive_brokers.historical.bar_times import close_times
 from posei_trader.adapters.interactive_brokers.historical.scales import (
     RawPrices,
     are_shown,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         HistoricalQuote,
         HistoricalTrade,
     )
+    from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
     from posei_trader.adapters.interactive_brokers.historical.scales import Scale
     from posei_trader.model.bars import BarType
     from posei_trader.model.identifiers import InstrumentId
@@ -66,11 +70,10 @@ class Discarded(msgspec.Struct):
 
 
 def convert_bars(
-    history: HistoricalBars,
+    columns: BarColumns,
     bar_type: BarType,
     scale: Scale,
     discarded: Discarded,
-    opened: list[int] | None = None,
     raw: RawPrices | None = None,
 ) -> list[Bar]:
     """Return the bars of an answer, in its order.
@@ -81,8 +84,7 @@ def convert_bars(
     Raises:
         InvalidRequest: IB's text for a time is none.
     """
-    spec = bar_type.spec
-    columns = BarColumns(open_times(history.dates, spec) if opened is None else opened, history)
+    history = columns.bars
     raw = RawPrices(scale) if raw is None else raw
     prices = [
         list(map(raw.__getitem__, values))
@@ -94,6 +96,7 @@ def convert_bars(
         columns = columns.rows(right)
         prices = [[values[row] for row in right] for values in prices]
     volumes = volumes_of(columns.bars)
+    opened = [int(second) * NANOS_PER_SECOND for second in columns.opened]
     least, whole = scale.precision, scale.size_precision
     return list(
         map(
@@ -103,8 +106,8 @@ def convert_bars(
             volumes,
             repeat(least) if raw.are_shown else digits_of(prices, least),
             repeat(whole) if are_shown(volumes, whole) else digits_of([volumes], whole),
-            columns.opened,
-            close_times(columns.bars.dates, columns.opened, spec),
+            opened,
+            close_times(columns.bars.dates, opened, bar_type.spec),
         )
     )
 
@@ -125,7 +128,10 @@ def joined_bars(parts: Sequence[list[Bar]]) -> list[Bar]:
 
 def volumes_of(history: HistoricalBars) -> list[int]:
     """Return volumes in units of 10^-9; where IB says that there is none, 0."""
-    return [volume if volume is not None and volume > 0 else 0 for volume in history.volumes]
+    volumes = history.volumes
+    if isinstance(volumes, SizeColumn) and min(volumes.numbers, default=0) >= 0:
+        return list(volumes)
+    return [volume if volume is not None and volume > 0 else 0 for volume in volumes]
 
 
 def note_bars(discarded: Discarded, history: HistoricalBars, right: Sequence[int]) -> None:
@@ -140,7 +146,7 @@ def note_bars(discarded: Discarded, history: HistoricalBars, right: Sequence[int
     discarded.bars += len(history) - len(right)
     discarded.note(
         (
-            history.dates[first],
+            date_text(history.dates[first]),
             history.opens[first],
             history.highs[first],
             history.lows[first],

@@ -135,7 +135,7 @@ class HistoryDownloads:
         def made(found: BarColumns) -> list[Bar]:
             kept = found.in_order().clipped(first, end_ns)
             # While the others are on their way, and before memory has to hold all columns at once.
-            return convert_bars(kept.bars, bar_type, scale, discarded, kept.opened, raw)
+            return convert_bars(kept, bar_type, scale, discarded, raw)
 
         parts = await self._bar_parts(
             traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment, made

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from posei_trader.adapters.interactive_brokers.client.messages import SizeColumn
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
 from posei_trader.adapters.interactive_brokers.historical.bar_times import close_times
 from posei_trader.adapters.interactive_brokers.historical.conversion import (
@@ -20,12 +21,14 @@ from posei_trader.adapters.interactive_brokers.historical.conversion import (
 )
 from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import AggressorSide
+from posei_trader.model.fixed_point import FIXED_SCALAR
 from posei_trader.persistence import arrow_values, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from posei_trader.adapters.interactive_brokers.client.messages import (
+        HistoricalBars,
         HistoricalQuote,
         HistoricalTrade,
     )
@@ -45,10 +48,13 @@ def bars_table(
     opens, highs, lows, closes = (
         _raw(values, scale) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
     )
-    volumes = arrow_values.raw_array(volumes_of(bars))
-    opened = arrow_values.int64_array(columns.opened)
+    volumes = _volumes(bars)
+    opened = pc.multiply(
+        arrow_values.float64_array(columns.opened).cast(pa.int64()),
+        arrow_values.int64(NANOS_PER_SECOND),
+    )
     if spec.aggregation in CALENDAR_BARS:
-        known = arrow_values.int64_array(close_times(bars.dates, columns.opened, spec))
+        known = arrow_values.int64_array(close_times(bars.dates, opened.to_pylist(), spec))
     else:
         known = pc.add(opened, arrow_values.int64(spec.nanos or 0))
     arrays = [
@@ -126,13 +132,25 @@ def trades_table(rows: Sequence[HistoricalTrade], scale: Scale, discarded: Disca
     return pa.Table.from_arrays(arrays, schema=schemas.TRADE_TICKS.schema)
 
 
+def _volumes(bars: HistoricalBars) -> pa.Array:
+    """Return volumes in units of 10^-9, see :func:`volumes_of`."""
+    if isinstance(bars.volumes, SizeColumn):
+        raws = _product(bars.volumes.numbers, FIXED_SCALAR)
+        return pc.max_element_wise(raws, arrow_values.int64(0))
+    return arrow_values.raw_array(volumes_of(bars))
+
+
 def _raw(prices: Sequence[float], scale: Scale) -> pa.Array:
     """Return prices in units of 10^-9, rounded as Python rounds."""
-    return pc.round(
-        pc.multiply(
-            arrow_values.float64_array(prices), arrow_values.float64_array([scale.factor])[0]
-        )
-    ).cast(pa.int64())
+    return _product(prices, scale.factor)
+
+
+def _product(numbers: Sequence[float], factor: float) -> pa.Array:
+    """Return whole numbers."""
+    exact = pc.multiply(
+        arrow_values.float64_array(numbers), arrow_values.float64_array([factor])[0]
+    )
+    return pc.round(exact).cast(pa.int64())
 
 
 def _precisions(columns: tuple[pa.Array, ...], least: int) -> pa.Array:

@@ -6,12 +6,7 @@ from array import array
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
-from posei_trader.adapters.interactive_brokers.wire.number_columns import (
-    FLOAT,
-    INTEGER,
-    floats_of,
-    integers_of,
-)
+from posei_trader.adapters.interactive_brokers.wire.number_columns import are_whole, column
 from posei_trader.adapters.interactive_brokers.wire.protobuf_columns import bar_columns
 from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import (
     average,
@@ -26,7 +21,8 @@ from posei_trader.adapters.interactive_brokers.wire.records import (
     HistoricalQuote,
     HistoricalTrade,
 )
-from posei_trader.adapters.interactive_brokers.wire.sizes import SIZE_SCALE, TextSizes
+from posei_trader.adapters.interactive_brokers.wire.size_columns import SizeColumn
+from posei_trader.adapters.interactive_brokers.wire.sizes import TextSizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,13 +63,13 @@ class HistoricalProtobuf:
         req_id, (dates, opens, highs, lows, closes, volumes, averages, counts) = found
         columns = HistoricalBars(
             _dates(dates),
-            array(FLOAT, opens),
-            array(FLOAT, highs),
-            array(FLOAT, lows),
-            array(FLOAT, closes),
+            array("d", opens),
+            array("d", highs),
+            array("d", lows),
+            array("d", closes),
             self._volumes(volumes),
             _averages(averages),
-            array(INTEGER, counts),
+            array("d", counts),
         )
         self._sink.historical_bars(req_id, columns, False)
 
@@ -92,11 +88,10 @@ class HistoricalProtobuf:
         )
         self._sink.historical_bars(message.reqId, columns, False)
 
-    def _volumes(self, texts: list[bytes]) -> list[int | None]:
-        found = integers_of(texts)
-        if found is None:
-            return [self._sizes[text.decode()] for text in texts]
-        return [volume * SIZE_SCALE for volume in found]
+    def _volumes(self, texts: list[bytes]) -> Sequence[int | None]:
+        found = column(texts)
+        sizes = None if found is None else SizeColumn.of(found)
+        return [self._sizes[text.decode()] for text in texts] if sizes is None else sizes
 
     def _update(self, payload: bytes) -> None:
         message = HistoricalDataUpdate.FromString(payload)
@@ -157,11 +152,13 @@ class HistoricalProtobuf:
         self._sink.historical_trades(message.reqId, ticks, message.isDone)
 
 
-def _dates(texts: list[bytes]) -> Sequence[int | str]:
-    found = integers_of(texts)
-    return list(map(bytes.decode, texts)) if found is None or 0 in found else found
+def _dates(texts: list[bytes]) -> Sequence[float | str]:
+    found = column(texts)
+    if found is None or not are_whole(found, above=0):
+        return list(map(bytes.decode, texts))
+    return found
 
 
 def _averages(texts: list[bytes]) -> Sequence[float | None]:
-    found = floats_of(texts)
+    found = column(texts)
     return [average(text.decode()) for text in texts] if found is None else found

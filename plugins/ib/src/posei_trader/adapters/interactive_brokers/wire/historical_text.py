@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.number_columns import (
-    FLOAT,
-    INTEGER,
+    are_between,
+    are_whole,
     columns,
-    has_no_marks,
 )
 from posei_trader.adapters.interactive_brokers.wire.records import (
     BarRecord,
@@ -18,8 +17,9 @@ from posei_trader.adapters.interactive_brokers.wire.records import (
     HistoricalQuote,
     HistoricalTrade,
 )
+from posei_trader.adapters.interactive_brokers.wire.size_columns import SizeColumn
 from posei_trader.adapters.interactive_brokers.wire.sizes import (
-    SIZE_SCALE,
+    LEAST_MARK,
     Sizes,
     parse_average,
     parse_averages,
@@ -27,6 +27,7 @@ from posei_trader.adapters.interactive_brokers.wire.sizes import (
 from posei_trader.adapters.interactive_brokers.wire.texts import text
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable
 
     from posei_trader.adapters.interactive_brokers.wire.sink import FastSink
@@ -36,9 +37,6 @@ __all__ = ["HistoricalText"]
 _SEPARATE_END_FROM: Final = 196
 _BAR: Final = 8
 """Fields of a bar: date, open, high, low, close, volume, average, count."""
-
-_WHOLE_VOLUMES: Final = INTEGER + 4 * FLOAT + INTEGER + FLOAT + INTEGER
-_FRACTIONAL_VOLUMES: Final = INTEGER + 6 * FLOAT + INTEGER
 
 _SWAPPED: Final = (0, 2, 1, 3)
 """Historical quotes have the two bits of the mask in the other order."""
@@ -77,24 +75,21 @@ class HistoricalText:
     def _columns(
         self, payload: bytes, first: int, count: int, start: str, end: str
     ) -> HistoricalBars:
-        found = columns(payload, first, _WHOLE_VOLUMES)
-        if found is None:
-            found = columns(payload, first, _FRACTIONAL_VOLUMES)
-        if found is None or len(found.integers[0]) != count or 0 in found.integers[0]:
+        found = columns(payload, first, _BAR)
+        if found is None or not _are_dates(found[0], count):
             _count(count, payload.count(b"\0", first), _BAR)
             return self._columns_one_by_one(payload[first:], count, start, end)
-        dates, *volumes, counts = found.integers
-        opens, highs, lows, closes, *_, waps = found.floats
+        dates, opens, highs, lows, closes, volumes, waps, counts = found
         return HistoricalBars(
             dates,
             opens,
             highs,
             lows,
             closes,
-            [volume * SIZE_SCALE for volume in volumes[0]]
-            if volumes and has_no_marks(volumes[0])
-            else self._sizes_of(_column(payload[first:], 5)),
-            waps if has_no_marks(waps) else parse_averages(_column(payload[first:], 6)),
+            SizeColumn.of(volumes) or self._sizes_of(_column(payload[first:], 5)),
+            waps
+            if are_between(waps, -LEAST_MARK, LEAST_MARK)
+            else parse_averages(_column(payload[first:], 6)),
             counts,
             start,
             end,
@@ -200,6 +195,10 @@ def _count(count: int, available: int, width: int) -> int:
     if count < 0 or count * width > available:
         raise MalformedMessage(f"{count} rows are announced, {available // width} are there")
     return count
+
+
+def _are_dates(found: array[float], count: int) -> bool:
+    return len(found) == count and are_whole(found, above=0)
 
 
 def _column(body: bytes, field: int) -> list[bytes]:

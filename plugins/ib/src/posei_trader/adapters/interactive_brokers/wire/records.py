@@ -20,6 +20,7 @@ __all__ = [
     "QuoteMask",
     "TickKind",
     "TradeMask",
+    "date_text",
 ]
 
 
@@ -76,18 +77,19 @@ class HistoricalBars(msgspec.Struct, frozen=True):
 
     Attributes:
         dates: See `BarRecord.date`, like the other columns; a whole number may stand for its text.
+        counts: Whole numbers of whichever type.
         start: What IB says is the start of the answer, empty where it does not.
         end: What IB says is its end.
     """
 
-    dates: Sequence[int | str]
+    dates: Sequence[float | str]
     opens: Sequence[float]
     highs: Sequence[float]
     lows: Sequence[float]
     closes: Sequence[float]
     volumes: Sequence[int | None]
     waps: Sequence[float | None]
-    counts: Sequence[int]
+    counts: Sequence[float]
     start: str = ""
     end: str = ""
 
@@ -122,16 +124,21 @@ class HistoricalBars(msgspec.Struct, frozen=True):
         return list(
             map(
                 BarRecord,
-                map(str, self.dates),
+                map(date_text, self.dates),
                 self.opens,
                 self.highs,
                 self.lows,
                 self.closes,
                 self.volumes,
                 self.waps,
-                self.counts,
+                map(int, self.counts),
             )
         )
+
+
+def date_text(date: float | str) -> str:
+    """Return IB's text for when a bar opened, see `HistoricalBars.dates`."""
+    return date if isinstance(date, str) else str(int(date))
 
 
 class HistoricalTrade(msgspec.Struct, frozen=True, gc=False):

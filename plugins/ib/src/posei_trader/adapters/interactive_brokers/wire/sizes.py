@@ -13,6 +13,7 @@ import msgspec
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 
 __all__ = [
+    "LEAST_MARK",
     "SIZE_SCALE",
     "UNSET_TEXTS",
     "Floats",
@@ -30,6 +31,9 @@ _Number = TypeVar("_Number")
 SIZE_SCALE: Final = 10**9
 """Units of a size in one whole."""
 
+LEAST_MARK: Final = 2147483647
+"""The least of the numbers by which IB says that there is none."""
+
 _SCALE: Final = Decimal(SIZE_SCALE)
 
 UNSET_TEXTS: Final = frozenset(
@@ -44,7 +48,7 @@ UNSET_TEXTS: Final = frozenset(
 """How IB writes a decimal that has no value in text messages; in protobuf it is absent."""
 
 _UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
-_LEAST_UNSET: Final = 2147483647 * SIZE_SCALE
+_LEAST_UNSET: Final = LEAST_MARK * SIZE_SCALE
 _ZEROS_TEXT: Final = str(SIZE_SCALE)[1:]
 _NEXT_WHOLE_TEXT: Final = f"{_ZEROS_TEXT},"
 _ZEROS: Final = _ZEROS_TEXT.encode()
