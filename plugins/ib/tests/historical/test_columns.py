@@ -118,10 +118,10 @@ def test_parts_are_joined_in_order_each_bar_once_of_the_last_part_and_clipped(pa
     ).clipped(first, end)
     kept = sorted(minute for minute in expected if span[0] <= minute < span[1])
     assert list(joined.opened) == [START + 60 * minute for minute in kept]
-    assert [int(date) for date in joined.bars.dates] == [START + 60 * minute for minute in kept]
-    for column in (joined.bars.opens, joined.bars.highs, joined.bars.lows, joined.bars.closes):
+    assert [int(date) for date in joined.dates] == [START + 60 * minute for minute in kept]
+    for column in (joined.opens, joined.highs, joined.lows, joined.closes):
         assert list(column) == [expected[minute] for minute in kept]
-    assert len(joined.bars.volumes) == len(joined.bars.waps) == len(joined.bars.counts) == len(kept)
+    assert len(joined.volumes) == len(kept)
 
 
 @settings(deadline=None)

@@ -28,6 +28,7 @@ def test_sizes_are_exact(sizes):
     assert [column[row] for row in range(len(sizes))] == expected
     assert list(column[1:]) == expected[1:]
     assert len(column) == len(sizes)
+    assert column.are_whole() == all(size == int(size) for size in sizes)
     assert all(isinstance(size, int) for size in column)
 
 

@@ -342,5 +342,6 @@ class RequestTable:
             del self._by_channel[channel]
         if request.command is not None:
             self._scheduler.withdraw(request.command)
+            request.command = None  # which knows the request: a long answer would wait for a GC
         self._unsend(request)
         return True

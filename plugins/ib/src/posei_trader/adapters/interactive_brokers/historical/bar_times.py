@@ -58,6 +58,37 @@ def _are_epochs(dates: Sequence[float | str]) -> TypeGuard[Sequence[float]]:
     return isinstance(dates, array) and min(dates, default=_LEAST_EPOCH) >= _LEAST_EPOCH
 
 
+def times_of(
+    opened: Sequence[float], dates: Sequence[float | str], spec: BarSpecification
+) -> tuple[list[int], list[int]]:
+    """Return when each of many bars opened and when each is complete, UNIX ns UTC.
+
+    Args:
+        opened: See :func:`open_seconds`.
+        dates: IB's.
+        spec: Which bars.
+
+    Raises:
+        InvalidRequest: one of IB's texts is no time.
+    """
+    length = 0 if spec.aggregation in CALENDAR_BARS else spec.nanos or 0
+    if length and _is_gapless(opened, length // NANOS_PER_SECOND):
+        # Each bar ends when the next begins: one integer for both halves what they take.
+        first = int(opened[0]) * NANOS_PER_SECOND
+        moments = list(range(first, first + (len(opened) + 1) * length, length))
+        return moments[:-1], moments[1:]
+    moments = [int(second) * NANOS_PER_SECOND for second in opened]
+    return moments, close_times(dates, moments, spec)
+
+
+def _is_gapless(opened: Sequence[float], length_s: int) -> bool:
+    if not isinstance(opened, array) or not opened:
+        return False
+    first = int(opened[0])
+    expected = array("d", range(first, first + len(opened) * length_s, length_s))
+    return expected.tobytes() == opened.tobytes()
+
+
 def close_times(
     dates: Sequence[float | str], opened: Sequence[int], spec: BarSpecification
 ) -> list[int]:

@@ -8,28 +8,34 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars, SizeColumn
+from posei_trader.adapters.interactive_brokers.client.messages import SizeColumn
 from posei_trader.adapters.interactive_brokers.historical.bar_times import open_seconds
 from posei_trader.model.bars import NANOS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars
     from posei_trader.model.bars import BarSpecification
 
 __all__ = ["BarColumns"]
 
 
 class BarColumns(NamedTuple):
-    """Bars without an object a bar.
+    """What bars are made of, without an object a bar.
 
     Attributes:
-        opened: When each bar opened, whole seconds since 1970, UTC, in the order of `bars`.
-        bars: IB's columns.
+        opened: When each bar opened, whole seconds since 1970, UTC.
+        dates: IB's own, see `HistoricalBars`, like the others; `opened` itself where they are that.
     """
 
     opened: Sequence[float]
-    bars: HistoricalBars
+    dates: Sequence[float | str]
+    opens: Sequence[float]
+    highs: Sequence[float]
+    lows: Sequence[float]
+    closes: Sequence[float]
+    volumes: Sequence[int | None]
 
     @classmethod
     def of(cls, bars: HistoricalBars, spec: BarSpecification) -> BarColumns:
@@ -38,16 +44,19 @@ class BarColumns(NamedTuple):
         Raises:
             InvalidRequest: one of IB's texts is no time.
         """
-        return cls(open_seconds(bars.dates, spec), bars)
+        opened = open_seconds(bars.dates, spec)
+        return cls(opened, bars.dates, bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes)
 
     @classmethod
     def joined(cls, parts: Sequence[BarColumns]) -> BarColumns:
         """Return the bars of several answers; of the same bar the one of the last part stays."""
         if len(parts) == 1:
             return parts[0].in_order()
-        opened = _chained([part.opened for part in parts])
-        bars = _made(lambda name: _chained([getattr(part.bars, name) for part in parts]))
-        return cls(opened, bars).in_order()
+        opened, dates, *others = zip(*parts, strict=True) if parts else ((),) * len(cls._fields)
+        whole = _chained(opened)
+        are_same = all(map(operator.is_, opened, dates))
+        columns = map(_chained, others)
+        return cls(whole, whole if are_same else _chained(dates), *columns).in_order()
 
     def in_order(self) -> BarColumns:
         """Return the bars ascending, each once."""
@@ -73,7 +82,7 @@ class BarColumns(NamedTuple):
         return self._taken(lambda values: [values[row] for row in rows])
 
     def _taken(self, take: Callable[[Sequence[Any]], Any]) -> BarColumns:
-        return BarColumns(take(self.opened), _made(lambda name: take(getattr(self.bars, name))))
+        return BarColumns(*map(take, self))
 
 
 def _whole_second(moment_ns: int) -> int:
@@ -81,7 +90,7 @@ def _whole_second(moment_ns: int) -> int:
     return -(-moment_ns // NANOS_PER_SECOND)
 
 
-def _chained(parts: list[Any]) -> Any:
+def _chained(parts: Sequence[Any]) -> Any:
     if all(isinstance(part, SizeColumn) for part in parts):
         return SizeColumn(_chained([part.numbers for part in parts]))
     if not all(isinstance(part, array) for part in parts):
@@ -90,16 +99,3 @@ def _chained(parts: list[Any]) -> Any:
     for part in parts:
         whole.extend(part)
     return whole
-
-
-def _made(column: Callable[[str], Any]) -> HistoricalBars:
-    return HistoricalBars(
-        column("dates"),
-        column("opens"),
-        column("highs"),
-        column("lows"),
-        column("closes"),
-        column("volumes"),
-        column("waps"),
-        column("counts"),
-    )

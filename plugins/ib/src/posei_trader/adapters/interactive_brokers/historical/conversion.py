@@ -13,7 +13,7 @@ from posei_trader.adapters.interactive_brokers.client.messages import (
     TradeMask,
     date_text,
 )
-from posei_trader.adapters.interactive_brokers.historical.bar_times import close_times
+from posei_trader.adapters.interactive_brokers.historical.bar_times import times_of
 from posei_trader.adapters.interactive_brokers.historical.scales import (
     RawPrices,
     are_shown,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from posei_trader.adapters.interactive_brokers.client.messages import (
-        HistoricalBars,
         HistoricalQuote,
         HistoricalTrade,
     )
@@ -84,19 +83,17 @@ def convert_bars(
     Raises:
         InvalidRequest: IB's text for a time is none.
     """
-    history = columns.bars
     raw = RawPrices(scale) if raw is None else raw
     prices = [
         list(map(raw.__getitem__, values))
-        for values in (history.opens, history.highs, history.lows, history.closes)
+        for values in (columns.opens, columns.highs, columns.lows, columns.closes)
     ]
     if not _agree(*prices):
         right = [row for row, of_bar in enumerate(zip(*prices, strict=True)) if _agrees(*of_bar)]
-        note_bars(discarded, history, right)
+        note_bars(discarded, columns, right)
         columns = columns.rows(right)
         prices = [[values[row] for row in right] for values in prices]
-    volumes = volumes_of(columns.bars)
-    opened = [int(second) * NANOS_PER_SECOND for second in columns.opened]
+    volumes = volumes_of(columns.volumes)
     least, whole = scale.precision, scale.size_precision
     return list(
         map(
@@ -106,8 +103,7 @@ def convert_bars(
             volumes,
             repeat(least) if raw.are_shown else digits_of(prices, least),
             repeat(whole) if are_shown(volumes, whole) else digits_of([volumes], whole),
-            opened,
-            close_times(columns.bars.dates, opened, bar_type.spec),
+            *times_of(columns.opened, columns.dates, bar_type.spec),
         )
     )
 
@@ -126,31 +122,30 @@ def joined_bars(parts: Sequence[list[Bar]]) -> list[Bar]:
     return [by_time[moment] for moment in sorted(by_time)]
 
 
-def volumes_of(history: HistoricalBars) -> list[int]:
+def volumes_of(volumes: Sequence[int | None]) -> list[int]:
     """Return volumes in units of 10^-9; where IB says that there is none, 0."""
-    volumes = history.volumes
     if isinstance(volumes, SizeColumn) and min(volumes.numbers, default=0) >= 0:
         return list(volumes)
     return [volume if volume is not None and volume > 0 else 0 for volume in volumes]
 
 
-def note_bars(discarded: Discarded, history: HistoricalBars, right: Sequence[int]) -> None:
+def note_bars(discarded: Discarded, columns: BarColumns, right: Sequence[int]) -> None:
     """Note the bars of an answer whose prices contradict each other.
 
     Args:
         discarded: Where.
-        history: The answer.
+        columns: The answer.
         right: The numbers of the other bars, ascending; one at least is missing.
     """
     first = next((row for row, other in enumerate(right) if row != other), len(right))
-    discarded.bars += len(history) - len(right)
+    discarded.bars += len(columns.opened) - len(right)
     discarded.note(
         (
-            date_text(history.dates[first]),
-            history.opens[first],
-            history.highs[first],
-            history.lows[first],
-            history.closes[first],
+            date_text(columns.dates[first]),
+            columns.opens[first],
+            columns.highs[first],
+            columns.lows[first],
+            columns.closes[first],
         )
     )
 

@@ -10,6 +10,7 @@ from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersInstrumentProviderConfig,
 )
 from posei_trader.adapters.interactive_brokers.historical.asking import need_something, set_level
+from posei_trader.adapters.interactive_brokers.historical.freed_memory import keep_freed_memory
 from posei_trader.adapters.interactive_brokers.historical.progress import ProgressTracker
 from posei_trader.adapters.interactive_brokers.historical.side_by_side import all_or_nothing
 from posei_trader.adapters.interactive_brokers.historical.spans import span_of
@@ -72,6 +73,7 @@ class ResearchConnection:
         limits: PacingLimits | None = None,
     ) -> None:
         set_level(log_level)
+        keep_freed_memory()
         self._clock = LoopClock()
         self._client = InteractiveBrokersClient(
             host,

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from posei_trader.adapters.interactive_brokers.client.messages import (
-        HistoricalBars,
         HistoricalQuote,
         HistoricalTrade,
     )
@@ -44,17 +43,17 @@ def bars_table(
     columns: BarColumns, spec: BarSpecification, scale: Scale, discarded: Discarded
 ) -> pa.Table:
     """Return bars as a table; see :func:`convert_bars`."""
-    bars = columns.bars
     opens, highs, lows, closes = (
-        _raw(values, scale) for values in (bars.opens, bars.highs, bars.lows, bars.closes)
+        _raw(values, scale)
+        for values in (columns.opens, columns.highs, columns.lows, columns.closes)
     )
-    volumes = _volumes(bars)
+    volumes = _volumes(columns.volumes)
     opened = pc.multiply(
         arrow_values.float64_array(columns.opened).cast(pa.int64()),
         arrow_values.int64(NANOS_PER_SECOND),
     )
     if spec.aggregation in CALENDAR_BARS:
-        known = arrow_values.int64_array(close_times(bars.dates, opened.to_pylist(), spec))
+        known = arrow_values.int64_array(close_times(columns.dates, opened.to_pylist(), spec))
     else:
         known = pc.add(opened, arrow_values.int64(spec.nanos or 0))
     arrays = [
@@ -73,7 +72,7 @@ def bars_table(
     )
     if pc.all(inside, min_count=0).as_py():
         return table
-    note_bars(discarded, bars, pc.indices_nonzero(inside).to_pylist())
+    note_bars(discarded, columns, pc.indices_nonzero(inside).to_pylist())
     return table.filter(inside)
 
 
@@ -132,12 +131,12 @@ def trades_table(rows: Sequence[HistoricalTrade], scale: Scale, discarded: Disca
     return pa.Table.from_arrays(arrays, schema=schemas.TRADE_TICKS.schema)
 
 
-def _volumes(bars: HistoricalBars) -> pa.Array:
+def _volumes(volumes: Sequence[int | None]) -> pa.Array:
     """Return volumes in units of 10^-9, see :func:`volumes_of`."""
-    if isinstance(bars.volumes, SizeColumn):
-        raws = _product(bars.volumes.numbers, FIXED_SCALAR)
+    if isinstance(volumes, SizeColumn):
+        raws = _product(volumes.numbers, FIXED_SCALAR)
         return pc.max_element_wise(raws, arrow_values.int64(0))
-    return arrow_values.raw_array(volumes_of(bars))
+    return arrow_values.raw_array(volumes_of(volumes))
 
 
 def _raw(prices: Sequence[float], scale: Scale) -> pa.Array:

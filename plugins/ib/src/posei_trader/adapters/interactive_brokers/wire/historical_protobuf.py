@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Final
 
+from posei_trader.adapters.interactive_brokers.wire.deferred import Deferred
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.number_columns import are_whole, column
 from posei_trader.adapters.interactive_brokers.wire.protobuf_columns import bar_columns
@@ -68,8 +69,8 @@ class HistoricalProtobuf:
             array("d", lows),
             array("d", closes),
             self._volumes(volumes),
-            _averages(averages),
-            array("d", counts),
+            Deferred(len(averages), lambda: _averages(averages)),
+            counts,
         )
         self._sink.historical_bars(req_id, columns, False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from posei_trader.adapters.interactive_brokers.wire.deferred import Deferred
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.number_columns import (
     are_between,
@@ -20,6 +21,7 @@ from posei_trader.adapters.interactive_brokers.wire.records import (
 from posei_trader.adapters.interactive_brokers.wire.size_columns import SizeColumn
 from posei_trader.adapters.interactive_brokers.wire.sizes import (
     LEAST_MARK,
+    UNSET_NUMBERS,
     Sizes,
     parse_average,
     parse_averages,
@@ -28,7 +30,7 @@ from posei_trader.adapters.interactive_brokers.wire.texts import text
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from posei_trader.adapters.interactive_brokers.wire.sink import FastSink
 
@@ -87,9 +89,7 @@ class HistoricalText:
             lows,
             closes,
             SizeColumn.of(volumes) or self._sizes_of(_column(payload[first:], 5)),
-            waps
-            if are_between(waps, -LEAST_MARK, LEAST_MARK)
-            else parse_averages(_column(payload[first:], 6)),
+            Deferred(count, lambda: _averages(waps)),
             counts,
             start,
             end,
@@ -195,6 +195,12 @@ def _count(count: int, available: int, width: int) -> int:
     if count < 0 or count * width > available:
         raise MalformedMessage(f"{count} rows are announced, {available // width} are there")
     return count
+
+
+def _averages(numbers: array[float]) -> Sequence[float | None]:
+    if are_between(numbers, -LEAST_MARK, LEAST_MARK):
+        return numbers
+    return [None if number in UNSET_NUMBERS else number for number in numbers]
 
 
 def _are_dates(found: array[float], count: int) -> bool:

@@ -48,7 +48,13 @@ class SizeColumn(Sequence[int]):
         return len(self.numbers)
 
     def __iter__(self) -> Iterator[int]:
-        return map(round, map(mul, self.numbers, repeat(_UNITS)))
+        # Whole ones have exact products, and `int` takes half the time of `round`.
+        exact = int if self.are_whole() else round
+        return map(exact, map(mul, self.numbers, repeat(_UNITS)))
+
+    def are_whole(self) -> bool:
+        """Return whether no size has decimals."""
+        return all(map(float.is_integer, self.numbers))
 
     @overload
     def __getitem__(self, row: int) -> int: ...

@@ -15,6 +15,7 @@ from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessa
 __all__ = [
     "LEAST_MARK",
     "SIZE_SCALE",
+    "UNSET_NUMBERS",
     "UNSET_TEXTS",
     "Floats",
     "Ints",
@@ -46,6 +47,8 @@ UNSET_TEXTS: Final = frozenset(
     }
 )
 """How IB writes a decimal that has no value in text messages; in protobuf it is absent."""
+
+UNSET_NUMBERS: Final = frozenset(float(text) for text in UNSET_TEXTS if text)
 
 _UNSET_BYTES: Final = frozenset(text.encode() for text in UNSET_TEXTS)
 _LEAST_UNSET: Final = LEAST_MARK * SIZE_SCALE
