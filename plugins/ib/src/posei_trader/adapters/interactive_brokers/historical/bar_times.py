@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from array import array
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from posei_trader.adapters.interactive_brokers.client.messages import date_text
@@ -84,9 +85,8 @@ def times_of(
 def _is_gapless(opened: Sequence[float], length_s: int) -> bool:
     if not isinstance(opened, array) or not opened:
         return False
-    first = int(opened[0])
-    expected = array("d", range(first, first + len(opened) * length_s, length_s))
-    return expected.tobytes() == opened.tobytes()
+    gapless = accumulate(repeat(float(length_s), len(opened) - 1), initial=opened[0])
+    return array("d", list(gapless)).tobytes() == opened.tobytes()
 
 
 def close_times(

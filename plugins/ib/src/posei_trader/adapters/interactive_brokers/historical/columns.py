@@ -58,6 +58,14 @@ class BarColumns(NamedTuple):
         columns = map(_chained, others)
         return cls(whole, whole if are_same else _chained(dates), *columns).in_order()
 
+    def packed(self) -> BarColumns:
+        """Return the bars with their prices in arrays, which take a quarter of the memory."""
+        opens, highs, lows, closes = (
+            values if isinstance(values, array) else array("d", values)
+            for values in (self.opens, self.highs, self.lows, self.closes)
+        )
+        return self._replace(opens=opens, highs=highs, lows=lows, closes=closes)
+
     def in_order(self) -> BarColumns:
         """Return the bars ascending, each once."""
         if all(map(operator.lt, self.opened, itertools.islice(self.opened, 1, None))):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.adapters.interactive_brokers.wire.deferred import Deferred
@@ -64,10 +63,10 @@ class HistoricalProtobuf:
         req_id, (dates, opens, highs, lows, closes, volumes, averages, counts) = found
         columns = HistoricalBars(
             _dates(dates),
-            array("d", opens),
-            array("d", highs),
-            array("d", lows),
-            array("d", closes),
+            opens,
+            highs,
+            lows,
+            closes,
             self._volumes(volumes),
             Deferred(len(averages), lambda: _averages(averages)),
             counts,
