@@ -14,6 +14,8 @@ from ibapi.order import Order
 from ibapi.order_state import OrderState
 
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+from posei_trader.adapters.interactive_brokers.wire.bar_dates import date_text
+from posei_trader.adapters.interactive_brokers.wire.gapless_seconds import GaplessSeconds
 from posei_trader.adapters.interactive_brokers.wire.records import (
     BarRecord,
     HistoricalBars,
@@ -23,7 +25,6 @@ from posei_trader.adapters.interactive_brokers.wire.records import (
     QuoteMask,
     TickKind,
     TradeMask,
-    date_text,
 )
 from posei_trader.adapters.interactive_brokers.wire.size_columns import SizeColumn
 
@@ -35,6 +36,7 @@ __all__ = [
     "CompletedOrder",
     "ConnectionChange",
     "ExecutionRecord",
+    "GaplessSeconds",
     "HistoricalBars",
     "HistoricalMidpoint",
     "HistoricalQuote",

@@ -9,10 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from array import array
-from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-from posei_trader.adapters.interactive_brokers.client.messages import date_text
+from posei_trader.adapters.interactive_brokers.client.messages import GaplessSeconds, date_text
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
 from posei_trader.adapters.interactive_brokers.venue_time import parse_time
 from posei_trader.model.bars import NANOS_PER_SECOND
@@ -56,6 +55,8 @@ def open_seconds(dates: Sequence[float | str], spec: BarSpecification) -> Sequen
 
 
 def _are_epochs(dates: Sequence[float | str]) -> TypeGuard[Sequence[float]]:
+    if isinstance(dates, GaplessSeconds):
+        return dates[0] >= _LEAST_EPOCH
     return isinstance(dates, array) and min(dates, default=_LEAST_EPOCH) >= _LEAST_EPOCH
 
 
@@ -73,20 +74,13 @@ def times_of(
         InvalidRequest: one of IB's texts is no time.
     """
     length = 0 if spec.aggregation in CALENDAR_BARS else spec.nanos or 0
-    if length and _is_gapless(opened, length // NANOS_PER_SECOND):
+    if isinstance(opened, GaplessSeconds) and opened.step * NANOS_PER_SECOND == length:
         # Each bar ends when the next begins: one integer for both halves what they take.
         first = int(opened[0]) * NANOS_PER_SECOND
         moments = list(range(first, first + (len(opened) + 1) * length, length))
         return moments[:-1], moments[1:]
     moments = [int(second) * NANOS_PER_SECOND for second in opened]
     return moments, close_times(dates, moments, spec)
-
-
-def _is_gapless(opened: Sequence[float], length_s: int) -> bool:
-    if not isinstance(opened, array) or not opened:
-        return False
-    gapless = accumulate(repeat(float(length_s), len(opened) - 1), initial=opened[0])
-    return array("d", list(gapless)).tobytes() == opened.tobytes()
 
 
 def close_times(

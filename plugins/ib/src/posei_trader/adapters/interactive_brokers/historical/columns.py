@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from posei_trader.adapters.interactive_brokers.client.messages import SizeColumn
+from posei_trader.adapters.interactive_brokers.client.messages import GaplessSeconds, SizeColumn
 from posei_trader.adapters.interactive_brokers.historical.bar_times import open_seconds
 from posei_trader.model.bars import NANOS_PER_SECOND
 
@@ -58,17 +58,12 @@ class BarColumns(NamedTuple):
         columns = map(_chained, others)
         return cls(whole, whole if are_same else _chained(dates), *columns).in_order()
 
-    def packed(self) -> BarColumns:
-        """Return the bars with their prices in arrays, which take a quarter of the memory."""
-        opens, highs, lows, closes = (
-            values if isinstance(values, array) else array("d", values)
-            for values in (self.opens, self.highs, self.lows, self.closes)
-        )
-        return self._replace(opens=opens, highs=highs, lows=lows, closes=closes)
-
     def in_order(self) -> BarColumns:
         """Return the bars ascending, each once."""
-        if all(map(operator.lt, self.opened, itertools.islice(self.opened, 1, None))):
+        opened = self.opened
+        if isinstance(opened, GaplessSeconds) or all(
+            map(operator.lt, opened, itertools.islice(opened, 1, None))
+        ):
             return self
         rows = {moment: row for row, moment in enumerate(self.opened)}
         return self.rows([rows[moment] for moment in sorted(rows)])
@@ -101,6 +96,11 @@ def _whole_second(moment_ns: int) -> int:
 def _chained(parts: Sequence[Any]) -> Any:
     if all(isinstance(part, SizeColumn) for part in parts):
         return SizeColumn(_chained([part.numbers for part in parts]))
+    if all(isinstance(part, GaplessSeconds) for part in parts):
+        joined = GaplessSeconds.joined(parts)
+        if joined is not None:
+            return joined
+    parts = [part.numbers if isinstance(part, GaplessSeconds) else part for part in parts]
     if not all(isinstance(part, array) for part in parts):
         return list(itertools.chain.from_iterable(parts))
     whole = parts[0][:0]

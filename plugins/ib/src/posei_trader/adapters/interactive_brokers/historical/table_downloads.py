@@ -73,7 +73,7 @@ class TableDownloads(HistoryDownloads):
         """Fetch the bars of a span as an Arrow table. Otherwise as `bars`."""
         first = bar_times.floor_to_period(start_ns, bar_type.spec)
         parts = await self._bar_parts(
-            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment, BarColumns.packed
+            traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment, lambda found: found
         )
         columns = BarColumns.joined(parts).clipped(first, end_ns)
         discarded = Discarded()

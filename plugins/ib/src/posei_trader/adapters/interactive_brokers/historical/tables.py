@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from posei_trader.adapters.interactive_brokers.client.messages import SizeColumn
+from posei_trader.adapters.interactive_brokers.client.messages import GaplessSeconds, SizeColumn
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
 from posei_trader.adapters.interactive_brokers.historical.bar_times import close_times
 from posei_trader.adapters.interactive_brokers.historical.conversion import (
@@ -48,9 +48,9 @@ def bars_table(
         for values in (columns.opens, columns.highs, columns.lows, columns.closes)
     )
     volumes = _volumes(columns.volumes)
-    opened = pc.multiply(
-        arrow_values.float64_array(columns.opened).cast(pa.int64()),
-        arrow_values.int64(NANOS_PER_SECOND),
+    seconds = columns.opened
+    opened = _product(
+        seconds.numbers if isinstance(seconds, GaplessSeconds) else seconds, NANOS_PER_SECOND
     )
     if spec.aggregation in CALENDAR_BARS:
         known = arrow_values.int64_array(close_times(columns.dates, opened.to_pylist(), spec))

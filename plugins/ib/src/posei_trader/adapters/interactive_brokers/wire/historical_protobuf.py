@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from posei_trader.adapters.interactive_brokers.wire.bar_dates import dates_of
 from posei_trader.adapters.interactive_brokers.wire.deferred import Deferred
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
-from posei_trader.adapters.interactive_brokers.wire.number_columns import are_whole, column
+from posei_trader.adapters.interactive_brokers.wire.number_columns import column
 from posei_trader.adapters.interactive_brokers.wire.protobuf_columns import bar_columns
 from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import (
     average,
@@ -60,18 +61,18 @@ class HistoricalProtobuf:
         if found is None:
             self._bars_one_by_one(payload)
             return
-        req_id, (dates, opens, highs, lows, closes, volumes, averages, counts) = found
+        opens, highs, lows, closes = found.prices
         columns = HistoricalBars(
-            _dates(dates),
+            _dates(found.dates),
             opens,
             highs,
             lows,
             closes,
-            self._volumes(volumes),
-            Deferred(len(averages), lambda: _averages(averages)),
-            counts,
+            self._volumes(found.volumes),
+            Deferred(len(found.dates), lambda: _averages(found.averages())),
+            Deferred(len(found.dates), found.counts),
         )
-        self._sink.historical_bars(req_id, columns, False)
+        self._sink.historical_bars(found.req_id, columns, False)
 
     def _bars_one_by_one(self, payload: bytes) -> None:
         message = HistoricalData.FromString(payload)
@@ -154,9 +155,8 @@ class HistoricalProtobuf:
 
 def _dates(texts: list[bytes]) -> Sequence[float | str]:
     found = column(texts)
-    if found is None or not are_whole(found, above=0):
-        return list(map(bytes.decode, texts))
-    return found
+    dates = None if found is None else dates_of(found)
+    return list(map(bytes.decode, texts)) if dates is None else dates
 
 
 def _averages(texts: list[bytes]) -> Sequence[float | None]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from posei_trader.adapters.interactive_brokers.wire.bar_dates import dates_of
 from posei_trader.adapters.interactive_brokers.wire.deferred import Deferred
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.number_columns import (
     are_between,
-    are_whole,
     columns,
 )
 from posei_trader.adapters.interactive_brokers.wire.records import (
@@ -78,10 +78,11 @@ class HistoricalText:
         self, payload: bytes, first: int, count: int, start: str, end: str
     ) -> HistoricalBars:
         found = columns(payload, first, _BAR)
-        if found is None or not _are_dates(found[0], count):
+        dates = None if found is None or len(found[0]) != count else dates_of(found[0])
+        if found is None or dates is None:
             _count(count, payload.count(b"\0", first), _BAR)
             return self._columns_one_by_one(payload[first:], count, start, end)
-        dates, opens, highs, lows, closes, volumes, waps, counts = found
+        _, opens, highs, lows, closes, volumes, waps, counts = found
         return HistoricalBars(
             dates,
             opens,
@@ -201,10 +202,6 @@ def _averages(numbers: array[float]) -> Sequence[float | None]:
     if are_between(numbers, -LEAST_MARK, LEAST_MARK):
         return numbers
     return [None if number in UNSET_NUMBERS else number for number in numbers]
-
-
-def _are_dates(found: array[float], count: int) -> bool:
-    return len(found) == count and are_whole(found, above=0)
 
 
 def _column(body: bytes, field: int) -> list[bytes]:

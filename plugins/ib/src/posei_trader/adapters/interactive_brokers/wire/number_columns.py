@@ -62,8 +62,14 @@ def columns(payload: bytes, start: int, width: int) -> list[array[float]] | None
 
 def column(texts: list[bytes]) -> array[float] | None:
     """Return the numbers of texts; None where one is not plainly a number."""
-    found = columns(b"\0".join([*texts, b""]), 0, 1) if texts else None
-    return None if found is None else found[0]
+    joined = b",".join(texts)
+    if not texts or any(other in joined for other in _OTHERS[1:]):
+        return None
+    try:
+        numbers = _readers.read(b"[%b]" % joined)
+    except (ValueError, TypeError):
+        return None
+    return numbers if len(numbers) == len(texts) else None  # one had commas of its own
 
 
 def are_whole(numbers: array[float], above: float = -_WHOLE_UNTIL) -> bool:

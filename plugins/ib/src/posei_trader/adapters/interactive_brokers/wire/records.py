@@ -11,6 +11,8 @@ from enum import IntFlag, StrEnum, unique
 
 import msgspec
 
+from posei_trader.adapters.interactive_brokers.wire.bar_dates import date_text
+
 __all__ = [
     "BarRecord",
     "HistoricalBars",
@@ -20,7 +22,6 @@ __all__ = [
     "QuoteMask",
     "TickKind",
     "TradeMask",
-    "date_text",
 ]
 
 
@@ -134,11 +135,6 @@ class HistoricalBars(msgspec.Struct, frozen=True):
                 map(int, self.counts),
             )
         )
-
-
-def date_text(date: float | str) -> str:
-    """Return IB's text for when a bar opened, see `HistoricalBars.dates`."""
-    return date if isinstance(date, str) else str(int(date))
 
 
 class HistoricalTrade(msgspec.Struct, frozen=True, gc=False):
