@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -108,7 +109,8 @@ def test_no_rows_are_no_numbers():
     found = columns(b"1\0", 2, 2)
     assert found is not None
     assert [len(numbers) for numbers in found] == [0, 0]
-    assert column([]) is None
+    assert column(b"", 0) == array("d")
+    assert column(b"", 1) is None
 
 
 @settings(max_examples=100, deadline=None)
@@ -129,5 +131,11 @@ def test_each_thread_reads_for_itself():
 
 @pytest.mark.parametrize("text", [b"1.5", b"1e-3", b"9007199254740993", b"-9007199254740993"])
 def test_numbers_that_are_not_whole_or_not_exact_are_told(text):
-    assert are_whole(column([b"1", b"-7", b"9007199254740991"]))
-    assert not are_whole(column([b"1", text]))
+    assert are_whole(column(b"1,-7,9007199254740991", 3))
+    assert not are_whole(column(b"1,%b" % text, 2))
+
+
+@pytest.mark.parametrize("texts", [b"1,2,3", b"1,", b"[1],2", b"1, 2", b"1,x", b"1,\xff", b",1"])
+def test_texts_that_are_not_plainly_two_numbers_are_left_to_the_caller(texts):
+    assert column(b"1,2.5", 2).tolist() == [1, 2.5]
+    assert column(texts, 2) is None

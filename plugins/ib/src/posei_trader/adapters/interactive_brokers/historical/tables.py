@@ -49,8 +49,10 @@ def bars_table(
     )
     volumes = _volumes(columns.volumes)
     seconds = columns.opened
-    opened = _product(
-        seconds.numbers if isinstance(seconds, GaplessSeconds) else seconds, NANOS_PER_SECOND
+    if isinstance(seconds, GaplessSeconds):
+        seconds = seconds.numbers
+    opened = pc.multiply(
+        arrow_values.float64_array(seconds).cast(pa.int64()), arrow_values.int64(NANOS_PER_SECOND)
     )
     if spec.aggregation in CALENDAR_BARS:
         known = arrow_values.int64_array(close_times(columns.dates, opened.to_pylist(), spec))
@@ -155,13 +157,11 @@ def _product(numbers: Sequence[float], factor: float) -> pa.Array:
 def _precisions(columns: tuple[pa.Array, ...], least: int) -> pa.Array:
     """Return how many decimals show the values of each row without loss, at least `least`."""
     digits = None
-    zero = arrow_values.int64(0)
     for more in range(least, 9):
         unit = arrow_values.int64(10 ** (9 - more))
         needs = None
         for column in columns:
-            rest = pc.subtract(column, pc.multiply(pc.divide(column, unit), unit))
-            some = pc.not_equal(rest, zero)
+            some = pc.not_equal(column, pc.multiply(pc.divide(column, unit), unit))
             needs = some if needs is None else pc.or_(needs, some)
         if not pc.any(needs, min_count=0).as_py():
             break

@@ -8,7 +8,10 @@ from posei_trader.adapters.interactive_brokers.wire.bar_dates import dates_of
 from posei_trader.adapters.interactive_brokers.wire.deferred import Deferred
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.number_columns import column
-from posei_trader.adapters.interactive_brokers.wire.protobuf_columns import bar_columns
+from posei_trader.adapters.interactive_brokers.wire.protobuf_columns import (
+    RepeatedBars,
+    bar_columns,
+)
 from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import (
     average,
     generated,
@@ -63,14 +66,14 @@ class HistoricalProtobuf:
             return
         opens, highs, lows, closes = found.prices
         columns = HistoricalBars(
-            _dates(found.dates),
+            _dates(found),
             opens,
             highs,
             lows,
             closes,
-            self._volumes(found.volumes),
-            Deferred(len(found.dates), lambda: _averages(found.averages())),
-            Deferred(len(found.dates), found.counts),
+            self._volumes(found.texts("volume")),
+            Deferred(found.length, lambda: _averages(found.texts("WAP"))),
+            Deferred(found.length, found.counts),
         )
         self._sink.historical_bars(found.req_id, columns, False)
 
@@ -90,7 +93,7 @@ class HistoricalProtobuf:
         self._sink.historical_bars(message.reqId, columns, False)
 
     def _volumes(self, texts: list[bytes]) -> Sequence[int | None]:
-        found = column(texts)
+        found = column(b",".join(texts), len(texts))
         sizes = None if found is None else SizeColumn.of(found)
         return [self._sizes[text.decode()] for text in texts] if sizes is None else sizes
 
@@ -153,12 +156,12 @@ class HistoricalProtobuf:
         self._sink.historical_trades(message.reqId, ticks, message.isDone)
 
 
-def _dates(texts: list[bytes]) -> Sequence[float | str]:
-    found = column(texts)
-    dates = None if found is None else dates_of(found)
-    return list(map(bytes.decode, texts)) if dates is None else dates
+def _dates(bars: RepeatedBars) -> Sequence[float | str]:
+    numbers = column(bars.dates, bars.length)
+    dates = None if numbers is None else dates_of(numbers)
+    return list(map(bytes.decode, bars.texts("date"))) if dates is None else dates
 
 
 def _averages(texts: list[bytes]) -> Sequence[float | None]:
-    found = column(texts)
+    found = column(b",".join(texts), len(texts))
     return [average(text.decode()) for text in texts] if found is None else found

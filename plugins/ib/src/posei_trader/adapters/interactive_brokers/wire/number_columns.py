@@ -60,16 +60,20 @@ def columns(payload: bytes, start: int, width: int) -> list[array[float]] | None
     return None if len(fields) % width else [fields[place::width] for place in range(width)]
 
 
-def column(texts: list[bytes]) -> array[float] | None:
-    """Return the numbers of texts; None where one is not plainly a number."""
-    joined = b",".join(texts)
-    if not texts or any(other in joined for other in _OTHERS[1:]):
+def column(texts: bytes, count: int) -> array[float] | None:
+    """Return the numbers of texts; None where one is not plainly a number.
+
+    Args:
+        texts: With commas between them.
+        count: How many there are.
+    """
+    if any(other in texts for other in _OTHERS[1:]):
         return None
     try:
-        numbers = _readers.read(b"[%b]" % joined)
+        numbers = _readers.read(b"[%b]" % texts)
     except (ValueError, TypeError):
         return None
-    return numbers if len(numbers) == len(texts) else None  # one had commas of its own
+    return numbers if len(numbers) == count else None  # one had commas of its own
 
 
 def are_whole(numbers: array[float], above: float = -_WHOLE_UNTIL) -> bool:

@@ -33,6 +33,12 @@ _FIELDS: Final = (
 """Those of IB's `HistoricalDataBar`; texts as bytes, which need not be decoded."""
 
 _PRICES: Final = 4
+_OPEN: Final = b"\x12"
+"""What a column of the first of the prices begins with."""
+
+_SECONDS_LENGTH: Final = 10
+_SECONDS: Final = b"\n\n"
+"""What a date of ten digits begins with: its field, its length. Digits are no line feeds."""
 
 
 def _schema() -> descriptor_pb2.FileDescriptorProto:
@@ -74,21 +80,21 @@ class RepeatedBars(NamedTuple):
 
     Attributes:
         req_id: The request.
-        dates: IB's texts.
+        length: How many bars there are.
+        dates: IB's texts, commas between them.
         prices: Open, high, low and close.
-        volumes: IB's texts.
-        message: What `averages` and `counts` are read from when they are wanted.
+        message: What else there is, as it is wanted.
     """
 
     req_id: int
-    dates: list[bytes]
+    length: int
+    dates: bytes
     prices: list[array[float]]
-    volumes: list[bytes]
     message: Any
 
-    def averages(self) -> list[bytes]:
-        """Return IB's texts of average prices."""
-        found: list[bytes] = self.message.WAP[:]
+    def texts(self, name: str) -> list[bytes]:
+        """Return IB's texts: date, volume or WAP."""
+        found: list[bytes] = getattr(self.message, name)[:]
         return found
 
     def counts(self) -> list[int]:
@@ -101,28 +107,36 @@ def bar_columns(payload: bytes) -> RepeatedBars | None:
     """Return the bars of an answer; None where one lacks a field."""
     message = _Merged.FromString(payload)
     count, bars = len(_Counted.FromString(payload).bars), message.bars
-    if any(len(getattr(bars, name)) != count for name, _, _ in _FIELDS):
+    if not count or any(len(getattr(bars, name)) != count for name, _, _ in _FIELDS):
         return None
-    dates, volumes = bars.date[:], bars.volume[:]
-    bars.ClearField("date")  # then prices are what the message begins with
-    return RepeatedBars(
-        message.reqId, dates, _packed_prices(bars.SerializeToString(), count), volumes, bars
-    )
+    written = bars.SerializeToString()
+    end = count * (len(_SECONDS) + _SECONDS_LENGTH)
+    if written.count(_SECONDS, 0, end) == count and written.startswith(_OPEN, end):
+        dates = written[len(_SECONDS) : end].replace(_SECONDS, b",")
+    else:
+        dates = b",".join(bars.date)
+        end = sum(map(_written_size, bars.date))
+    return RepeatedBars(message.reqId, count, dates, _prices(written, end, count), bars)
 
 
-def _packed_prices(written: bytes, count: int) -> list[array[float]]:
-    """Return the columns of prices at the beginning of a written message."""
+def _written_size(text: bytes) -> int:
+    return 1 + _length_size(len(text)) + len(text)
+
+
+def _length_size(length: int) -> int:
+    return max(1, -(-length.bit_length() // 7))
+
+
+def _prices(written: bytes, position: int, count: int) -> list[array[float]]:
+    """Return the columns of prices, which follow each other in a written message."""
     columns: list[array[float]] = []
-    size, position = count * array("d").itemsize, 0
-    for _ in range(_PRICES if count else 0):
-        position += 1  # the field's number
-        while written[position] & 0x80:  # its length, seven bits a byte
-            position += 1
-        position += 1
+    size = count * array("d").itemsize
+    for _ in range(_PRICES):
+        position += 1 + _length_size(size)
         column = array("d")
         column.frombytes(written[position : position + size])
         if sys.byteorder == "big":
             column.byteswap()
         columns.append(column)
         position += size
-    return columns or [array("d") for _ in range(_PRICES)]
+    return columns
