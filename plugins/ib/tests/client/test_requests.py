@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
+from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.errors import (
     InstrumentAmbiguous,
@@ -304,3 +306,27 @@ async def test_a_timeout_that_is_no_time_is_refused_before_anything_is_asked(sho
         await client.server_time(timeout=seconds)
     assert refused.value.field == "timeout"
     assert client.health().requests == ()
+
+
+async def test_an_answer_is_freed_with_whoever_asked_and_waits_for_no_collection(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    gc.collect()
+    gc.disable()
+    try:
+        for minute in range(3):
+            asking = asyncio.create_task(
+                client.get_historical_bars(
+                    shop.AAPL, **{**HISTORY, "end": f"20240102-21:0{minute}:00"}
+                )
+            )
+            req_id = (await gateway.asked(20))[1]
+            bar = (1704229200, 1.0, 1.0, 1.0, 1.0, 5, 1.0, 3)
+            gateway.send(17, req_id, "", "", 1, *bar)
+            assert len((await asking).opens) == 1
+            del asking
+        await asyncio.sleep(0)
+        alive = [one for one in gc.get_objects() if isinstance(one, HistoricalBars)]
+        assert alive == []
+    finally:
+        gc.enable()

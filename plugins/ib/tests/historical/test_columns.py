@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.client.messages import HistoricalBars, SizeColumn
+from posei_trader.adapters.interactive_brokers.historical.bar_times import open_seconds, times_of
 from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
 from posei_trader.adapters.interactive_brokers.historical.conversion import (
     Discarded,
@@ -19,6 +20,7 @@ from posei_trader.adapters.interactive_brokers.historical.conversion import (
 )
 from posei_trader.adapters.interactive_brokers.historical.scales import RawPrices, Scale
 from posei_trader.adapters.interactive_brokers.historical.tables import bars_table
+from posei_trader.adapters.interactive_brokers.wire.bar_dates import dates_of
 from posei_trader.adapters.interactive_brokers.wire.fast_text import FastText
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import BarSpecification, BarType
@@ -94,10 +96,14 @@ def answer(minutes, mark, *, as_arrays):
     columns = [array("d", [mark] * count) for _ in range(4)]
     waps = array("d", [mark] * count)
     ones = array("d", [1] * count)
-    return HistoricalBars(array("d", dates), *columns, SizeColumn(ones), waps, ones)
+    dates = dates_of(array("d", dates))  # now and then without gaps, as IB's are
+    return HistoricalBars(dates, *columns, SizeColumn(ones), waps, ones)
 
 
-minutes_of_a_part = st.lists(st.integers(0, 30), max_size=8)
+minutes_of_a_part = st.one_of(
+    st.lists(st.integers(0, 30), max_size=8),
+    st.tuples(st.integers(0, 22), st.integers(1, 9)).map(lambda run: [*range(run[0], sum(run))]),
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -125,7 +131,7 @@ def test_parts_are_joined_in_order_each_bar_once_of_the_last_part_and_clipped(pa
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(st.integers(0, 12), max_size=6, unique=True), min_size=1, max_size=4))
+@given(st.lists(minutes_of_a_part.filter(lambda part: len({*part}) == len(part)), min_size=1))
 def test_bars_made_answer_by_answer_are_those_made_of_all_at_once(parts):
     instrument = SimpleNamespace(price_precision=2, size_precision=0)
     scale = Scale(SimpleNamespace(instrument=instrument, magnifier=1))
@@ -156,6 +162,17 @@ def test_a_bar_that_contradicts_itself_is_left_out_and_named(as_arrays):
     assert one.bars == other.bars == 1
     assert str(START + 60) in one.example
     assert one == other
+
+
+@given(st.integers(1, 20), st.sets(st.integers(0, 19)), st.sampled_from(["1-MINUTE", "5-MINUTE"]))
+def test_times_are_the_same_with_gaps_and_without(count, missing, size):
+    spec = BarSpecification.from_str(f"{size}-LAST")
+    length = spec.nanos // 10**9
+    seconds = [START + length * row for row in range(count) if row not in missing]
+    for dates in (dates_of(array("d", seconds)), list(map(str, seconds))):
+        opened, closed = times_of(open_seconds(dates, spec), dates, spec)
+        assert opened == [second * 10**9 for second in seconds]
+        assert closed == [(second + length) * 10**9 for second in seconds]
 
 
 def test_a_volume_beyond_64_bits_is_a_bar_but_no_row_and_says_so():
