@@ -86,8 +86,9 @@ class TickFlow(Generic[TickT]):
 
     def deliver(self, tick: TickT) -> None:
         """Deliver a tick: one look-up, then every listener in turn. Never raises."""
+        intake = self._intake
         # `ts_init` is now, so the time that listeners may take costs no look at the clock.
-        if tick.ts_init >= self._intake.closes_at and not self._intake.admits():
+        if tick.ts_init >= intake.closes_at and not intake.admits():
             self._wait(tick)
             return
         route = self._routes.get(tick.instrument_id) or self._route_of(tick.instrument_id)
@@ -103,6 +104,8 @@ class TickFlow(Generic[TickT]):
                 handler(tick)
             except Exception as error:  # noqa: BLE001  one listener may not stop the others
                 topic.failed(handler, error)
+        if intake.is_begun:
+            intake.settle()
 
     def deliver_all(self, ticks: Sequence[TickT]) -> None:
         """Deliver ticks of one instrument that came together, as `deliver` does each."""

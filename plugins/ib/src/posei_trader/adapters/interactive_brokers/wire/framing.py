@@ -72,7 +72,10 @@ class Framing(Enum):
     BINARY = "four bytes"
 
 
-_RUNS: Final[dict[Framing, tuple[tuple[int, tuple[bytes, ...]], ...]]] = {
+Kinds: TypeAlias = tuple[tuple[int, tuple[bytes, ...]], ...]
+"""Kinds of runs: the number that each goes by, and what its frames begin with."""
+
+_RUNS: Final[dict[Framing, Kinds]] = {
     Framing.TEXT: ((TICK_BY_TICK, (b"99\0",)), (LEVEL_ONE, (b"1\0", b"2\0"))),
     Framing.BINARY: (
         (TICK_BY_TICK + 200, (_PREFIX.pack(299),)),
@@ -95,6 +98,7 @@ class FrameReader:
         self.frames = 0
         self.bytes = 0
         self._framing = Framing.NONE
+        self._kinds: Kinds = ()
         self._buffer = bytearray(_USUAL_SIZE)
         self._view = memoryview(self._buffer)
         self._end = 0
@@ -103,12 +107,13 @@ class FrameReader:
     def switch(self, framing: Framing) -> None:
         """Read ids in another way from the next frame on."""
         self._framing = framing
+        self._kinds = _RUNS.get(framing, ())
 
     def writable(self) -> memoryview:
         """Return where the next bytes go; never empty."""
         if self._end == len(self._buffer):
             self._resize(max(self._wanted, 2 * len(self._buffer)))
-        return self._view[self._end :]
+        return self._view[self._end :] if self._end else self._view
 
     def written(self, count: int) -> None:
         """Take note of `count` new bytes in the buffer and deliver what is complete.
@@ -127,7 +132,8 @@ class FrameReader:
             self._view[:rest] = chunk[position:]
         self._end = rest
         self._wanted = self._length(chunk, position) if rest >= _PREFIX.size else _PREFIX.size
-        if self._wanted > len(self._buffer) or rest == 0:
+        size = len(self._buffer)
+        if self._wanted > size or (rest == 0 and size != _USUAL_SIZE):
             self._resize(max(self._wanted, _USUAL_SIZE))
 
     def _length(self, chunk: bytes, position: int) -> int:
@@ -161,7 +167,7 @@ class FrameReader:
 
     def _walk_frames(self, chunk: bytes, position: int) -> int:
         unpack, size = _PREFIX.unpack_from, len(chunk)
-        is_of_run, kinds = chunk.startswith, _RUNS[self._framing]
+        is_of_run, kinds = chunk.startswith, self._kinds
         number, heads = kinds[0]
         run: list[bytes] = []
         while size - position >= 4:
