@@ -179,14 +179,14 @@ class Intake:
     def settle(self) -> None:
         """Look at the clock from now on, until the loop has turned."""
         self.is_begun = False
+        self._begin()
+        self._close_in(self._turn_ns)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # without a loop there is no socket that could starve
         self._is_turn_open = True
         loop.call_soon(self._turn_over, context=self._context)
-        self._begin()
-        self._close_in(self._turn_ns)
 
     def _close_in(self, left_ns: int) -> None:
         self.closes_at = self._clock.timestamp_ns() + left_ns

@@ -21,6 +21,7 @@ def test_a_column_is_made_once_and_only_when_a_value_is_wanted():
     assert column[1:] == [None, 1.0]
     assert column[-1] == 1.0
     assert 3.0 in column
+    assert [*map(type, column)] == [float, type(None), float]
     assert made == ["made"]
 
 

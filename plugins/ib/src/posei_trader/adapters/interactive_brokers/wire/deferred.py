@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, final, overload
 
 __all__ = ["Deferred"]
@@ -28,6 +28,9 @@ class Deferred(Sequence[ValueT]):
 
     def __len__(self) -> int:
         return self._length
+
+    def __iter__(self) -> Iterator[ValueT]:
+        return iter(self[:])
 
     @overload
     def __getitem__(self, place: int) -> ValueT: ...
