@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage
 from posei_trader.adapters.interactive_brokers.wire.historical_protobuf import HistoricalProtobuf
+from posei_trader.adapters.interactive_brokers.wire.plain_quotes import plain_quote
 from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import (
     average,
     generated,
@@ -72,6 +73,14 @@ class FastProtobuf:
     # --- streams ----------------------------------------------------------------------------------
 
     def _tick_by_tick(self, payload: bytes) -> None:
+        plain = plain_quote(payload)
+        if plain is not None:
+            req_id, time_s, bid, ask, bid_size, ask_size, mask = plain
+            sizes = self._sizes
+            self._quote(
+                req_id, time_s, bid, ask, sizes[bid_size.decode()], sizes[ask_size.decode()], mask
+            )
+            return
         message = TickByTickData.FromString(payload)
         kind = message.tickType
         if kind == 3:
