@@ -65,7 +65,7 @@ class BarColumns(NamedTuple):
             map(operator.lt, opened, itertools.islice(opened, 1, None))
         ):
             return self
-        rows = {moment: row for row, moment in enumerate(self.opened)}
+        rows = {moment: row for row, moment in enumerate(opened)}
         return self.rows([rows[moment] for moment in sorted(rows)])
 
     def clipped(self, start_ns: int, end_ns: int) -> BarColumns:

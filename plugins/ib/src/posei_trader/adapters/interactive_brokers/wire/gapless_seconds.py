@@ -8,11 +8,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, repeat
-from typing import Final, final, overload
+from typing import final, overload
+
+from posei_trader.adapters.interactive_brokers.wire.number_columns import WHOLE_UNTIL
 
 __all__ = ["GaplessSeconds"]
-
-_EXACT_UNTIL: Final = 2.0**53
 
 
 @final
@@ -39,7 +39,7 @@ class GaplessSeconds(Sequence[float]):
         step = numbers[1] - first
         if not (first > 0 and step > 0 and first.is_integer() and step.is_integer()):
             return None
-        if last != first + steps * step or last >= _EXACT_UNTIL:
+        if last != first + steps * step or last >= WHOLE_UNTIL:
             return None
         expected = array("d", list(accumulate(repeat(step, steps), initial=first)))
         return cls(numbers, step) if expected.tobytes() == numbers.tobytes() else None

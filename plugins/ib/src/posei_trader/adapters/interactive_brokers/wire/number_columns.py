@@ -22,15 +22,13 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["are_between", "are_whole", "column", "columns"]
-
-FLOAT: Final = "d"
+__all__ = ["WHOLE_UNTIL", "are_between", "are_whole", "column", "columns"]
 
 _PIECE: Final = 32_768
 _OTHERS: Final = (b",", b"[", b" ", b"\t", b"\n", b"\r")
 """What JSON lets pass in a list of numbers, and a number of IB's does not have."""
 
-_WHOLE_UNTIL: Final = 2.0**53
+WHOLE_UNTIL: Final = 2.0**53
 """Beyond it a float does not tell a whole number from its neighbours."""
 
 
@@ -44,17 +42,13 @@ def columns(payload: bytes, start: int, width: int) -> list[array[float]] | None
     """
     if not payload.endswith(b"\0") or any(payload.find(other, start) >= 0 for other in _OTHERS):
         return None
-    read, fields = _readers.read, array(FLOAT)
+    fields = array("d")
     while start < len(payload):
         stop = payload.find(b"\0", start + _PIECE)
         stop = len(payload) - 1 if stop < 0 else stop
-        piece = payload[start:stop]
-        try:
-            numbers = read(b"[%b]" % piece.replace(b"\0", b","))
-        except (ValueError, TypeError):
-            return None
+        numbers = _numbers(payload[start:stop].replace(b"\0", b","))
         if not numbers:
-            return None  # an empty field by itself; JSON refuses those between others
+            return None  # nor an empty field by itself; JSON refuses those between others
         fields += numbers
         start = stop + 1
     return None if len(fields) % width else [fields[place::width] for place in range(width)]
@@ -69,21 +63,28 @@ def column(texts: bytes, count: int) -> array[float] | None:
     """
     if any(other in texts for other in _OTHERS[1:]):
         return None
+    numbers = _numbers(texts)
+    if numbers is None or len(numbers) != count:
+        return None  # one had commas of its own
+    return numbers
+
+
+def _numbers(texts: bytes) -> array[float] | None:
+    """Return numbers that have commas between them; None where one is none."""
     try:
-        numbers = _readers.read(b"[%b]" % texts)
+        return _readers.read(b"[%b]" % texts)
     except (ValueError, TypeError):
         return None
-    return numbers if len(numbers) == count else None  # one had commas of its own
 
 
-def are_whole(numbers: array[float], above: float = -_WHOLE_UNTIL) -> bool:
+def are_whole(numbers: array[float], above: float = -WHOLE_UNTIL) -> bool:
     """Return whether numbers are whole, and are what was written to the last digit.
 
     Args:
         numbers: Some.
         above: They are greater than this, too.
     """
-    return are_between(numbers, above, _WHOLE_UNTIL) and all(map(float.is_integer, numbers))
+    return are_between(numbers, above, WHOLE_UNTIL) and all(map(float.is_integer, numbers))
 
 
 def are_between(numbers: Sequence[float], above: float, below: float) -> bool:
@@ -111,18 +112,18 @@ def _fastest_reader() -> Callable[[bytes], array[float]]:
         found = parse(text)
         if not isinstance(found, Array):
             raise TypeError("no list of numbers")
-        numbers = array(FLOAT)
-        numbers.frombytes(found.as_buffer(of_type=FLOAT))
+        numbers = array("d")
+        numbers.frombytes(found.as_buffer(of_type="d"))
         return numbers
 
     return read
 
 
-_NUMBERS: Final = msgspec.json.Decoder(list[float])
+_DECODER: Final = msgspec.json.Decoder(list[float])
 
 
 def _read_by_msgspec(text: bytes) -> array[float]:
-    return array(FLOAT, _NUMBERS.decode(text))
+    return array("d", _DECODER.decode(text))
 
 
 _readers: Final = _Readers()

@@ -7,7 +7,7 @@ from itertools import repeat
 from operator import mul
 from typing import TYPE_CHECKING, Final, final, overload
 
-from posei_trader.adapters.interactive_brokers.wire.number_columns import are_between, are_whole
+from posei_trader.adapters.interactive_brokers.wire.number_columns import are_between
 from posei_trader.adapters.interactive_brokers.wire.sizes import LEAST_MARK, SIZE_SCALE
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class SizeColumn(Sequence[int]):
     @classmethod
     def of(cls, numbers: array[float]) -> SizeColumn | None:
         """Return the sizes; None where one may be a mark for "no value", or cannot be exact."""
+        column = cls(numbers)
         if are_between(numbers, -_EXACT_WITH_DECIMALS, _EXACT_WITH_DECIMALS):
-            return cls(numbers)
+            return column
         # A whole number below the marks has 31 bits, and 10^9 has 21 beside its factors of two.
-        if are_between(numbers, -LEAST_MARK, LEAST_MARK) and are_whole(numbers):
-            return cls(numbers)
-        return None
+        is_exact = are_between(numbers, -LEAST_MARK, LEAST_MARK) and column.are_whole()
+        return column if is_exact else None
 
     def __len__(self) -> int:
         return len(self.numbers)
