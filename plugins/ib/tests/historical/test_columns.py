@@ -85,6 +85,15 @@ def test_bars_have_exactly_the_numbers_that_were_written(rows, digits, size_digi
     assert CatalogTable("bars", MINUTES, table).records() == found
 
 
+@pytest.mark.parametrize("count", ["1.5", "x", "1e400"])
+def test_a_number_of_trades_that_is_not_whole_is_malformed(count):
+    sink = LastBars()
+    fields = ["10000", "", "", "1", str(START), "1", "1", "1", "1", "5", "1", count]
+    with pytest.raises(ValueError, match="invalid literal"):
+        FastText(178, sink).table()[17](b"".join(field.encode() + b"\0" for field in fields))
+    assert "bars" not in vars(sink)
+
+
 def answer(minutes, mark, *, as_arrays):
     """Return an answer whose prices tell which answer they are of."""
     count = len(minutes)

@@ -79,7 +79,7 @@ class HistoricalText:
     ) -> HistoricalBars:
         found = columns(payload, first, _BAR)
         dates = None if found is None or len(found[0]) != count else dates_of(found[0])
-        if found is None or dates is None:
+        if found is None or dates is None or not all(map(float.is_integer, found[7])):
             _count(count, payload.count(b"\0", first), _BAR)
             return self._columns_one_by_one(payload[first:], count, start, end)
         _, opens, highs, lows, closes, volumes, waps, counts = found
