@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from venue import AAPL, SECOND
 
 from posei_trader.engine.aggregation import TimeBarAggregator
@@ -174,6 +175,18 @@ def test_a_back_filled_trade_of_a_published_bar_does_not_count_again():
     made.trade(13, 4, START + SECOND + 1, TradeFlag.BACKFILLED)
     made.clock.advance_to(START + 2 * SECOND)
     assert made.rows()[-1][1:] == (13, 13, 13, 13, 4)
+    assert made.counters["backfilled_ticks_of_published_bars"] == 1
+
+
+def test_a_backfilled_quote_of_a_bar_that_went_out_is_not_in_the_next_one():
+    made = Made("1-SECOND-BID")
+    for bid, second in ((10, 0), (12, 1)):
+        made.clock.advance_to(START + second * SECOND)
+        made.aggregator.on_quote(quote(bid, bid + 1, START + second * SECOND))
+    for bid, ts in ((99, START + 1), (13, START + SECOND + 1)):
+        made.aggregator.on_quote(replace(quote(bid, bid + 1, ts), is_backfilled=True))
+    made.clock.advance_to(START + 2 * SECOND)
+    assert made.rows()[-1][1:] == (12, 13, 12, 13, 0)
     assert made.counters["backfilled_ticks_of_published_bars"] == 1
 
 

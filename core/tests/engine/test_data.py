@@ -27,7 +27,7 @@ from posei_trader.model.enums import (
 from posei_trader.model.identifiers import ClientId, InstrumentId
 from posei_trader.model.requests import DataKind, HistoryRequest, Subscription
 from posei_trader.model.ticks import IndexPriceUpdate, InstrumentStatus
-from posei_trader.model.values import Price
+from posei_trader.model.values import Price, Quantity
 
 QUOTES = Subscription(DataKind.QUOTE_TICKS, AAPL)
 MINUTE = BarType.from_str(f"{AAPL}-1-MINUTE-LAST-EXTERNAL")
@@ -202,6 +202,72 @@ async def test_two_clients_may_stream_one_instrument_and_each_is_closed_alone():
     rig.venue.set_quote(quote(AAPL, "1", "2"))
     assert len(owner.items) == 1
     assert other.streams == set()
+
+
+async def test_who_names_no_terms_shares_the_stream_on_the_terms_it_has():
+    rig, first, second = Rig(), Owner(), Owner()
+    on_terms = msgspec.structs.replace(QUOTES, params=(("batch", "no"),))
+    rig.data.subscribe(on_terms, first.items.append, first)
+    rig.data.subscribe(QUOTES, second.items.append, second)
+    await rig.data.settle()
+    assert rig.data_client.streams == {routed(on_terms)}
+    rig.data.quote_tick(quote(AAPL, "1", "2"))
+    assert len(first.items) == len(second.items) == 1
+    rig.data.unsubscribe(on_terms, first.items.append, first)
+    await rig.data.settle()
+    assert rig.data_client.streams == {routed(on_terms)}
+    rig.data.unsubscribe(QUOTES, second.items.append, second)
+    await rig.data.settle()
+    assert rig.data_client.streams == set()
+
+
+async def test_an_owner_who_asked_on_two_terms_keeps_the_stream_until_both_are_taken_back():
+    rig, owner = Rig(), Owner()
+    on_terms = msgspec.structs.replace(QUOTES, params=(("batch", "no"),))
+    for wanted in (on_terms, QUOTES):
+        rig.data.subscribe(wanted, owner.items.append, owner)
+    rig.data.unsubscribe(QUOTES, owner.items.append, owner)
+    await rig.data.settle()
+    rig.data.quote_tick(quote(AAPL, "1", "2"))
+    assert len(owner.items) == 1
+    rig.data.unsubscribe(on_terms, owner.items.append, owner)
+    await rig.data.settle()
+    assert rig.data_client.streams == set()
+
+
+@pytest.mark.parametrize("present", [(), (("depth", "5"),)])
+async def test_other_terms_for_what_is_streamed_already_are_refused_until_it_ends(present):
+    rig, first, second = Rig(), Owner(), Owner()
+    book = Subscription(DataKind.ORDER_BOOK_DELTAS, AAPL, params=present)
+    other = msgspec.structs.replace(book, params=(("depth", "20"),))
+    rig.data.subscribe(book, first.items.append, first)
+    with pytest.raises(InvalidRequest, match="streamed already") as refused:
+        rig.data.subscribe(other, second.items.append, second)
+    assert (refused.value.field, refused.value.value) == ("params", {"depth": "20"})
+    assert str(dict(present)) in refused.value.message
+    assert "share" in refused.value.remedy
+    rig.data.unsubscribe(book, first.items.append, first)
+    rig.data.subscribe(other, second.items.append, second)
+    await rig.data.settle()
+    assert rig.data_client.streams == {routed(other)}
+
+
+async def test_internal_bars_share_the_ticks_that_are_there_and_refuse_other_terms():
+    rig, owner = Rig(), Owner()
+    on_terms = Subscription(DataKind.TRADE_TICKS, AAPL, params=(("stale_after", "30"),))
+    bars = BarType.from_str(f"{AAPL}-1-SECOND-LAST-INTERNAL")
+    wanted = Subscription(DataKind.BARS, AAPL, bars)
+    rig.data.subscribe(on_terms, owner.items.append, owner)
+    rig.data.subscribe(wanted, owner.items.append, owner)
+    await rig.data.settle()
+    assert rig.data_client.streams == {routed(on_terms)}
+    rig.data.trade_tick(trade(AAPL, "1.00", "3", 60 * SECOND))
+    rig.clock.advance(SECOND)
+    assert [item.volume for item in owner.items if isinstance(item, Bar)] == [Quantity("3")]
+    with pytest.raises(InvalidRequest, match="streamed already"):
+        rig.data.subscribe(
+            msgspec.structs.replace(wanted, params=(("a", "b"),)), owner.items.append, owner
+        )
 
 
 async def test_stopping_abandons_what_is_being_opened():

@@ -78,6 +78,8 @@ class TimeBarAggregator:
 
     def on_quote(self, tick: QuoteTick) -> None:
         """Count a quote."""
+        if tick.is_backfilled and self._is_over(tick.ts_event):
+            return
         self._update(tick.price_raw(self._price_type), 0, tick.ts_event, tick.price_precision, 0)
 
     def on_trade(self, tick: TradeTick) -> None:
@@ -85,8 +87,7 @@ class TimeBarAggregator:
         if tick.flags:
             if tick.flags & _NOT_ON_TAPE:
                 return
-            if tick.flags & TradeFlag.BACKFILLED and tick.ts_event < self._begin:
-                self._counters.add("backfilled_ticks_of_published_bars", self.bar_type)
+            if tick.flags & TradeFlag.BACKFILLED and self._is_over(tick.ts_event):
                 return
         self._update(
             tick.price_raw, tick.size_raw, tick.ts_event, tick.price_precision, tick.size_precision
@@ -96,6 +97,13 @@ class TimeBarAggregator:
         """Publish nothing more; the open interval is dropped. Idempotent."""
         self._is_stopped = True
         self._disarm()
+
+    def _is_over(self, ts_event: int) -> bool:
+        """Return whether a back-filled tick comes too late for its bar; count it then."""
+        if ts_event >= self._begin:
+            return False
+        self._counters.add("backfilled_ticks_of_published_bars", self.bar_type)
+        return True
 
     def _update(
         self, price: int, size: int, ts_event: int, price_precision: int, size_precision: int

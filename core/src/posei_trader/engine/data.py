@@ -26,7 +26,7 @@ from posei_trader.engine.messages import (
     SubscriptionFailure,
 )
 from posei_trader.engine.routing import Router
-from posei_trader.engine.streams import Streams
+from posei_trader.engine.streams import Streams, check_terms
 from posei_trader.engine.tick_flow import Route, TickFlow
 from posei_trader.errors import Unsupported
 from posei_trader.model.requests import DataKind, Subscription
@@ -190,6 +190,8 @@ class DataEngine:
     ) -> None:
         """Listen to a stream; opens it for the first listener. Idempotent for one owner.
 
+        A client streams a thing once, on the terms of who asked first; who names none shares it.
+
         Args:
             subscription: What to stream.
             handler: What is called with each item.
@@ -197,7 +199,7 @@ class DataEngine:
             on_error: What is told that the handler raised.
 
         Raises:
-            InvalidRequest: no client serves the instrument.
+            InvalidRequest: no client serves the instrument, or it is streamed on other terms.
             Unsupported: bars of this kind are not made here.
         """
         topic = topic_of(subscription)
@@ -212,13 +214,15 @@ class DataEngine:
     def unsubscribe(self, subscription: Subscription, handler: Handler, owner: StreamOwner) -> None:
         """Listen no longer; closes the stream after its last listener. Idempotent.
 
+        It ends what was asked for with the same terms.
+
         Raises:
             InvalidRequest: no client serves the instrument.
         """
         topic = topic_of(subscription)
         bar_type = subscription.bar_type
         if bar_type is not None and bar_type.is_internal:
-            self._stop_aggregating(bar_type, owner)
+            self._stop_aggregating(subscription, bar_type, owner)
         else:
             routed, _ = self._routed(subscription)
             self._streams.release(routed, owner)
@@ -267,13 +271,17 @@ class DataEngine:
                 bars.stop()
                 raise
             self._aggregations[bar_type] = aggregation
-        aggregation.owners[owner] = None
+        else:
+            check_terms(subscription, aggregation.subscription)
+        aggregation.owners.add(owner, subscription.params)
 
-    def _stop_aggregating(self, bar_type: BarType, owner: StreamOwner) -> None:
+    def _stop_aggregating(
+        self, subscription: Subscription, bar_type: BarType, owner: StreamOwner
+    ) -> None:
         aggregation = self._aggregations.get(bar_type)
         if aggregation is None:
             return
-        aggregation.owners.pop(owner, None)
+        aggregation.owners.remove(owner, subscription.params)
         if not aggregation.owners:
             self.end_aggregation(aggregation)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, final
 
 import msgspec
 
+from posei_trader.engine.streams import Owners
 from posei_trader.model.enums import PriceType
 from posei_trader.model.requests import DataKind, Subscription
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from posei_trader.engine.bus import Handler
     from posei_trader.engine.data import DataEngine
     from posei_trader.engine.messages import DataGap, DataSilence
-    from posei_trader.engine.streams import StreamOwner
 
 __all__ = ["InternalBars"]
 
@@ -34,7 +34,7 @@ class InternalBars:
     ) -> None:
         is_last = bars.bar_type.spec.price_type is PriceType.LAST
         self._engine = engine
-        self._subscription = subscription
+        self.subscription = subscription
         self.bars = bars
         self.handler: Handler = bars.on_trade if is_last else bars.on_quote
         self.ticks = Subscription(
@@ -43,7 +43,7 @@ class InternalBars:
             params=subscription.params,
             client_id=subscription.client_id,
         )
-        self.owners: dict[StreamOwner, None] = {}
+        self.owners = Owners()
 
     def stream_failed(self, _subscription: Subscription, error: Exception) -> None:
         """Pass the failure on: without ticks there are no bars."""
@@ -51,16 +51,16 @@ class InternalBars:
         self.owners.clear()
         self._engine.end_aggregation(self)
         for owner in owners:
-            owner.stream_failed(self._subscription, error)
+            owner.stream_failed(self.subscription, error)
 
     def stream_interrupted(self, gap: DataGap) -> None:
         """Pass the interruption on."""
-        own = msgspec.structs.replace(gap, subscription=self._subscription)
+        own = msgspec.structs.replace(gap, subscription=self.subscription)
         for owner in list(self.owners):
             owner.stream_interrupted(own)
 
     def stream_silent(self, silence: DataSilence) -> None:
         """Pass the alarm on."""
-        own = msgspec.structs.replace(silence, subscription=self._subscription)
+        own = msgspec.structs.replace(silence, subscription=self.subscription)
         for owner in list(self.owners):
             owner.stream_silent(own)

@@ -3,15 +3,20 @@
 Opening and closing are coroutines of a client; strategies ask by plain calls. One worker for each
 stream brings what is open in line with what is wanted, one step at a time, so a quick subscribe,
 unsubscribe, subscribe ends with the stream open and never with two.
+
+What a client streams it streams once. Listeners and the cache know data by what it is, not by the
+terms on which it was asked for: two streams of one thing would reach everybody twice.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
+
+from msgspec.structs import replace
 
 from posei_trader.engine.tasks import BackgroundTasks
-from posei_trader.errors import NotConnected, PoseiError
+from posei_trader.errors import InvalidRequest, NotConnected, PoseiError
 
 if TYPE_CHECKING:
     from posei_trader.engine.messages import DataGap, DataSilence
@@ -19,9 +24,12 @@ if TYPE_CHECKING:
     from posei_trader.model.requests import Subscription
     from posei_trader.protocols import DataClient
 
-__all__ = ["Stream", "StreamOwner", "Streams"]
+__all__ = ["Owners", "Stream", "StreamOwner", "Streams", "check_terms"]
 
 _log: Final = logging.getLogger("posei.DataEngine")
+
+Terms: TypeAlias = tuple[tuple[str, str], ...]
+"""`Subscription.params`."""
 
 
 class StreamOwner(Protocol):
@@ -38,13 +46,47 @@ class StreamOwner(Protocol):
 
 
 @final
+class Owners(dict[StreamOwner, set[Terms]]):
+    """Who wants a stream, in the order of asking, and on which terms each has asked."""
+
+    def add(self, owner: StreamOwner, terms: Terms) -> None:
+        """Let an owner want it. Idempotent."""
+        self.setdefault(owner, set()).add(terms)
+
+    def remove(self, owner: StreamOwner, terms: Terms) -> None:
+        """Take a wish back; who has none left is no owner any more. Idempotent."""
+        asked = self.get(owner, set())
+        asked.discard(terms)
+        if not asked:
+            self.pop(owner, None)
+
+
+def check_terms(wanted: Subscription, present: Subscription) -> None:
+    """Check that a stream that is wanted already serves another wish for the same thing.
+
+    Who asks without terms takes what there is.
+
+    Raises:
+        InvalidRequest: the wish names other terms.
+    """
+    if wanted.params and wanted.params != present.params:
+        raise InvalidRequest(
+            f"{wanted} is streamed already, with params={dict(present.params)}",
+            field="params",
+            value=dict(wanted.params),
+            remedy="ask with the same params, or without any to share what is there; "
+            "other ones become possible when its last listener has left",
+        )
+
+
+@final
 class Stream:
     """One stream at one client.
 
     Attributes:
         subscription: What is streamed, with the client's id.
         client: Who streams it.
-        owners: Who wants it, in the order of asking.
+        owners: Who wants it.
         is_open: Whether the client was asked and agreed.
         is_waiting: Whether it is wanted but the client was not connected.
     """
@@ -54,7 +96,7 @@ class Stream:
     def __init__(self, subscription: Subscription, client: DataClient) -> None:
         self.subscription = subscription
         self.client = client
-        self.owners: dict[StreamOwner, None] = {}
+        self.owners = Owners()
         self.is_open = False
         self.is_waiting = False
         self.is_driven = False
@@ -66,21 +108,33 @@ class Streams:
 
     def __init__(self) -> None:
         self._streams: dict[Subscription, Stream] = {}
+        self._wanted: dict[Subscription, Stream] = {}
+        """Those that are wanted, or were last, by what they stream: terms left out."""
         self._tasks = BackgroundTasks("DataEngine")
 
-    def acquire(self, subscription: Subscription, client: DataClient, owner: StreamOwner) -> None:
-        """Want a stream; opens it when nobody wanted it before. Idempotent for one owner."""
-        stream = self._streams.get(subscription)
+    def acquire(self, wanted: Subscription, client: DataClient, owner: StreamOwner) -> None:
+        """Want a stream; opens it when nobody wanted it before. Idempotent for one owner.
+
+        Raises:
+            InvalidRequest: the client streams this already, on other terms.
+        """
+        bare = _bare(wanted)
+        stream = self._wanted.get(bare)
+        if stream is not None and stream.owners:
+            check_terms(wanted, stream.subscription)
+        else:
+            stream = self._streams.get(wanted)
         if stream is None:
-            stream = self._streams[subscription] = Stream(subscription, client)
-        stream.owners[owner] = None
+            stream = self._streams[wanted] = Stream(wanted, client)
+        self._wanted[bare] = stream
+        stream.owners.add(owner, wanted.params)
         self._drive_soon(stream)
 
-    def release(self, subscription: Subscription, owner: StreamOwner) -> None:
-        """Want a stream no longer; closes it when nobody else wants it. Idempotent."""
-        stream = self._streams.get(subscription)
-        if stream is not None and owner in stream.owners:
-            del stream.owners[owner]
+    def release(self, unwanted: Subscription, owner: StreamOwner) -> None:
+        """Take back a wish; closes the stream when nobody else wants it. Idempotent."""
+        stream = self._wanted.get(_bare(unwanted))
+        if stream is not None:
+            stream.owners.remove(owner, unwanted.params)
             self._drive_soon(stream)
 
     def find(self, subscription: Subscription) -> Stream | None:
@@ -105,9 +159,10 @@ class Streams:
 
     def fail(self, subscription: Subscription, error: Exception) -> bool:
         """Take note that a client ended a stream, and tell its owners; False when unknown."""
-        stream = self._streams.pop(subscription, None)
+        stream = self._streams.get(subscription)
         if stream is None:
             return False
+        self._forget(stream)
         stream.is_open = False
         owners = list(stream.owners)
         stream.owners.clear()
@@ -172,5 +227,14 @@ class Streams:
             _log.exception("%s could not be closed", stream.subscription)
 
     def _forget(self, stream: Stream) -> None:
-        if self._streams.get(stream.subscription) is stream:
-            del self._streams[stream.subscription]
+        for streams, key in (
+            (self._streams, stream.subscription),
+            (self._wanted, _bare(stream.subscription)),
+        ):
+            if streams.get(key) is stream:
+                del streams[key]
+
+
+def _bare(subscription: Subscription) -> Subscription:
+    """Return what is streamed and by whom, on whatever terms."""
+    return replace(subscription, params=())

@@ -109,11 +109,12 @@ class Actor(RequestsHistory):
         Args:
             instrument_id: Of which instrument.
             client_id: The client to use, None to route by venue.
-            params: Terms for the venue's adapter.
+            params: Terms for the venue's adapter; none to share a stream that is there, whatever
+                its terms.
 
         Raises:
-            InvalidRequest: no client serves the instrument. What the venue refuses comes later, to
-                `on_subscription_failed`.
+            InvalidRequest: no client serves the instrument, or somebody has this stream on other
+                terms. What the venue refuses comes later, to `on_subscription_failed`.
         """
         stream = _stream(DataKind.QUOTE_TICKS, instrument_id, client_id, params)
         self._subscribe(stream, self.on_quote_tick)
@@ -183,7 +184,7 @@ class Actor(RequestsHistory):
 
         Args:
             instrument_id: Of which instrument.
-            depth: How many levels; None leaves it to the venue.
+            depth: How many levels; None leaves it to the venue, or takes the book that is there.
             client_id: The client to use, None to route by venue.
             params: Terms for the venue's adapter.
         """
