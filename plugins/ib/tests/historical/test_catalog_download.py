@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from posei_trader.adapters.interactive_brokers.common import IBContract
-from posei_trader.adapters.interactive_brokers.historical.catalog_download import complete_until
+from posei_trader.adapters.interactive_brokers.historical.completeness import complete_until
 from posei_trader.errors import (
     DataFileError,
     InvalidRequest,
@@ -107,8 +107,9 @@ async def test_what_is_not_complete_is_left_for_the_next_time(start_gateway, con
     ("text", "now", "end"),
     [
         ("1-MINUTE-LAST", "2024-03-05T15:00:59", "2024-03-05T15:00:00"),
-        ("1-HOUR-LAST", "2024-03-05T15:15:00", "2024-03-05T15:00:00"),
-        ("4-HOUR-LAST", "2024-03-05T15:15:00", "2024-03-05T11:00:00"),
+        ("30-MINUTE-LAST", "2024-03-05T15:15:00", "2024-03-05T15:00:00"),
+        ("1-HOUR-LAST", "2024-03-05T15:15:30", "2024-03-05T14:15:00"),
+        ("4-HOUR-LAST", "2024-03-05T15:15:00", "2024-03-05T11:15:00"),
         ("1-DAY-LAST", "2024-03-05T23:00:00", "2024-03-05T00:00:00"),
         ("1-DAY-LAST", "2024-03-06T01:30:00", "2024-03-05T00:00:00"),
         ("1-WEEK-LAST", "2024-03-09T12:00:00", "2024-03-04T00:00:00"),

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
     BAR_SIZES,
+    CALENDAR_BARS,
     bar_size,
     what_to_show,
 )
+from posei_trader.adapters.interactive_brokers.historical.bar_times import floor_to_period
 from posei_trader.adapters.interactive_brokers.historical.segmentation import (
     LONGEST_SECONDS,
     duration_text,
@@ -80,15 +82,15 @@ def test_calendar_bars_are_cut_between_bars_and_asked_for_past_the_cut(text, sta
     ("days", "spec", "durations"),
     [
         (10, "30-MINUTE-LAST", ["10 D"]),
-        (40, "1-HOUR-LAST", ["4 W", "12 D"]),
+        (40, "1-HOUR-LAST", ["4 W", "13 D"]),
         (400, "1-DAY-LAST", ["1 Y", "39 D"]),
         (1.5, "5-MINUTE-LAST", ["2 D"]),
         (1, "1-MINUTE-LAST", ["86400 S"]),
         (3, "1-MINUTE-LAST", ["86400 S"] * 3),
-        (20, "1-DAY-LAST", ["20 D"]),
+        (20, "1-DAY-LAST", ["21 D"]),
         (10 / 86_400, "5-SECOND-LAST", ["30 S"]),
         (1 / 24, "1-SECOND-LAST", ["1800 S"] * 2),
-        (7, "1-WEEK-LAST", ["2 W"]),
+        (7, "1-WEEK-LAST", ["3 W"]),
         (60, "1-MONTH-LAST", ["3 M"]),
     ],
 )
@@ -106,6 +108,31 @@ def test_the_window_of_the_specification_crosses_the_end_of_summer_time_whole():
     assert (only.duration, only.start_ns, only.end_ns) == ("6 D", start, end)
 
 
+@given(specs, st.integers(1_000_000_000, 1_700_000_000), st.integers(1, 80 * 86_400))
+def test_every_bar_lies_whole_within_the_request_that_it_is_taken_from(spec, start_s, seconds):
+    """Where IB's request ends inside a bar, or begins there, a part of the bar comes."""
+    seconds = min(seconds, 50 * LONGEST_SECONDS[bar_size(spec)])
+    start, end = start_s * SECOND, (start_s + seconds) * SECOND
+    parts = segments(start, end, spec, limit_ns=end + 40 * 86_400 * SECOND)
+    for part in parts:
+        begins = part.ask_until_ns - length(part.duration) * SECOND
+        assert begins <= floor_to_period(part.start_ns, spec)
+        if spec.aggregation not in CALENDAR_BARS:
+            # The last bar of a part may open just before its end: by the clock, or anywhere.
+            by_the_clock = 1_800 * SECOND % spec.nanos == 0
+            opens = -(-part.end_ns // spec.nanos) * spec.nanos - spec.nanos
+            last = opens if by_the_clock else part.end_ns - SECOND
+            assert part.ask_until_ns >= last + spec.nanos
+            assert not by_the_clock or part is parts[-1] or part.start_ns % spec.nanos == 0
+
+
+@pytest.mark.parametrize("text", ["1-DAY-LAST", "1-WEEK-LAST", "1-MONTH-LAST"])
+def test_spans_of_any_year_have_an_end(text):
+    start = int(dt.datetime(203, 11, 10, tzinfo=dt.UTC).timestamp()) * SECOND
+    parts = segments(start, start + 400 * 86_400 * SECOND, BarSpecification.from_str(text))
+    assert (parts[-1].start_ns, len(parts)) == (start, 2)
+
+
 def test_an_empty_span_is_refused():
     with pytest.raises(InvalidRequest, match="the end must lie after the start"):
         segments(5 * SECOND, 5 * SECOND, BarSpecification.from_str("1-DAY-LAST"))
@@ -121,8 +148,31 @@ def test_a_continuous_future_is_asked_up_to_now_in_one_request():
     spec = BarSpecification.from_str("1-HOUR-LAST")
     part = open_ended(now - 5 * 86_400 * SECOND, now, spec)
     assert (part.end_ns, part.duration) == (0, "5 D")
-    with pytest.raises(InvalidRequest, match="continuous future"):
+    with pytest.raises(InvalidRequest, match="continuous future") as refused:
         open_ended(now - 100 * 86_400 * SECOND, now, spec)
+    assert "100 days of 1-HOUR-LAST" in str(refused.value)
+    assert "ask for 28 days at most" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "since", "duration"),
+    [
+        ("1-DAY-LAST", "2023-03-05T21:00:00", "1 Y"),  # a leap year has 366 days
+        ("1-MINUTE-LAST", "2024-03-04T20:59:58", "86400 S"),  # time went on since it was computed
+        ("5-SECOND-LAST", "2024-03-05T19:59:59", "3600 S"),
+        ("1-WEEK-LAST", "2023-03-05T21:00:00", "1 Y"),
+    ],
+)
+def test_the_longest_span_of_a_continuous_future_is_not_refused_for_a_moment(text, since, duration):
+    now = moment("2024-03-05T21:00:00+00:00")
+    spec = BarSpecification.from_str(text)
+    assert open_ended(moment(f"{since}+00:00"), now, spec).duration == duration
+
+
+def test_a_week_that_one_request_cannot_reach_whole_is_left_out():
+    now = moment("2024-03-07T21:00:00+00:00")
+    part = open_ended(now - 365 * 86_400 * SECOND, now, BarSpecification.from_str("1-WEEK-LAST"))
+    assert part.start_ns == moment("2023-03-13T00:00:00+00:00")
 
 
 @pytest.mark.parametrize(

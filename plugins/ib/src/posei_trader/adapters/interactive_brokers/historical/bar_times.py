@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _DAY_NS: Final = 86_400 * NANOS_PER_SECOND
 _EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
 
+TRADED_LATE_NS: Final = 7_200 * NANOS_PER_SECOND
+"""How long after the midnight (UTC) that ends a day it can be traded: after hours last to 01:00."""
+
 _LEAST_EPOCH: Final = 100_000_000
 """Seconds since 1970 have nine digits or more; a date has eight."""
 
@@ -134,4 +137,4 @@ def floor_to_period(moment_ns: int, spec: BarSpecification) -> int:
         return moment_ns
     midnight = moment_ns - moment_ns % _DAY_NS
     day = dt.date.fromordinal(midnight // _DAY_NS + _EPOCH_ORDINAL)
-    return _period(day.strftime("%Y%m%d"), spec.aggregation)[0]
+    return _period(f"{day.year:04}{day:%m%d}", spec.aggregation)[0]

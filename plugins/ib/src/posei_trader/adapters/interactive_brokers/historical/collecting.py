@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from posei_trader.adapters.interactive_brokers.historical.completeness import complete_until
 from posei_trader.adapters.interactive_brokers.historical.results import Unchecked
 from posei_trader.adapters.interactive_brokers.historical.side_by_side import all_or_nothing
 from posei_trader.persistence import arrow_values
@@ -109,11 +110,18 @@ async def _part(source: HistorySource, stream: HistoryStream, wanted: Wanted) ->
             stream,
             moments,
             wanted.start_ns,
-            wanted.end_ns,
+            _final_end(source, stream, wanted),
             use_rth=wanted.use_rth,
             timeout=wanted.timeout,
         )
     return _Part(records, tables, gaps)
+
+
+def _final_end(source: HistorySource, stream: HistoryStream, wanted: Wanted) -> int:
+    """Return until when something could be missing: what lies ahead, or goes on, is not."""
+    spec = stream.bar_type.spec if stream.bar_type is not None else None
+    final = complete_until(spec, source.downloads.now_ns())
+    return max(wanted.start_ns, min(wanted.end_ns, final))
 
 
 async def _objects(

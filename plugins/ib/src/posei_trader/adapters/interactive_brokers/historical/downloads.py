@@ -8,10 +8,13 @@ module only says what is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from msgspec.structs import replace
 
 from posei_trader.adapters.interactive_brokers.historical import bar_times
 from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
+    CALENDAR_BARS,
     bar_size,
     check_has,
     what_to_show,
@@ -30,6 +33,7 @@ from posei_trader.adapters.interactive_brokers.historical.scales import RawPrice
 from posei_trader.adapters.interactive_brokers.historical.segmentation import (
     Segment,
     check_span,
+    next_period,
     open_ended,
     segments,
 )
@@ -40,6 +44,7 @@ from posei_trader.adapters.interactive_brokers.venue_time import (
     format_utc_dashed,
     parse_time,
 )
+from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.model.enums import PriceType
 
 if TYPE_CHECKING:
@@ -60,6 +65,8 @@ if TYPE_CHECKING:
 __all__ = ["HistoryDownloads"]
 
 PartT = TypeVar("PartT")
+
+_FOREVER: Final = 2**63 - 1
 
 
 class HistoryDownloads:
@@ -95,10 +102,13 @@ class HistoryDownloads:
             Unsupported: IB has no such bars of such a contract.
             InvalidRequest: the span is empty, or too long for a continuous future.
         """
-        check_has(bar_type.spec.price_type, traded.contract.secType)
+        spec = bar_type.spec
+        check_has(spec.price_type, traded.contract.secType)
         if traded.is_continuous:
-            return [open_ended(start_ns, self.now_ns(), bar_type.spec)]
-        return segments(start_ns, end_ns, bar_type.spec)
+            return [open_ended(start_ns, self.now_ns(), spec)]
+        # A bar of a day or longer is there or not by the end as it was given: see `_whole_last`.
+        limit = None if spec.aggregation in CALENDAR_BARS else self.now_ns()
+        return segments(start_ns, end_ns, spec, limit)
 
     async def bars(
         self,
@@ -128,14 +138,12 @@ class HistoryDownloads:
             Unsupported: IB has no such bars.
             PoseiError: as the connection's `get_historical_bars`.
         """
-        first = bar_times.floor_to_period(start_ns, bar_type.spec)
         scale, discarded = Scale(traded), Discarded()
         raw = RawPrices(scale)
 
         def made(found: BarColumns) -> list[Bar]:
-            kept = found.in_order().clipped(first, end_ns)
             # While the others are on their way, and before memory has to hold all columns at once.
-            return convert_bars(kept, bar_type, scale, discarded, raw)
+            return convert_bars(found, bar_type, scale, discarded, raw)
 
         parts = await self._bar_parts(
             traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment, made
@@ -154,17 +162,61 @@ class HistoryDownloads:
         on_segment: Callable[[int], None] | None,
         make: Callable[[BarColumns], PartT],
     ) -> list[PartT]:
-        """Return what is made of each answer that a span needs, oldest first."""
+        """Return what is made of the bars of each request that a span needs, oldest first."""
         plan = self.plan(traded, bar_type, start_ns, end_ns)
 
         async def fetch(segment: Segment) -> PartT:
-            found = await self._segment(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)
+            found = await self._part(
+                traded, bar_type, segment, end_ns, use_rth=use_rth, timeout=timeout
+            )
             if on_segment is not None:
                 on_segment(len(found.opened))
             return make(found)
 
         parts = await all_or_nothing(fetch(segment) for segment in plan)
         return parts[::-1]
+
+    async def _part(
+        self,
+        traded: Traded,
+        bar_type: BarType,
+        segment: Segment,
+        end_ns: int,
+        *,
+        use_rth: bool,
+        timeout: float | None,
+    ) -> BarColumns:
+        """Return the bars of a segment, ascending, each once and whole, no others."""
+        found = await self._segment(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)
+        # A bar of a day or longer that began before the span belongs to it.
+        first = bar_times.floor_to_period(segment.start_ns, bar_type.spec)
+        kept = found.in_order().clipped(first, segment.end_ns or end_ns)
+        if segment.end_ns and kept.opened and bar_type.spec.aggregation in CALENDAR_BARS:
+            return await self._whole_last(
+                traded, bar_type, segment, kept, use_rth=use_rth, timeout=timeout
+            )
+        return kept
+
+    async def _whole_last(
+        self,
+        traded: Traded,
+        bar_type: BarType,
+        segment: Segment,
+        found: BarColumns,
+        *,
+        use_rth: bool,
+        timeout: float | None,
+    ) -> BarColumns:
+        """Ask again for a day, week or month in which the request ended: IB cut it there."""
+        opened = int(found.opened[-1]) * NANOS_PER_SECOND
+        ends = next_period(opened + 1, bar_type.spec)
+        until = ends + bar_times.TRADED_LATE_NS
+        if not segment.ask_until_ns < until <= self.now_ns():
+            return found  # it is whole, or nobody has it whole yet
+        [again] = segments(opened, ends, bar_type.spec)
+        again = replace(again, ask_until_ns=until)
+        whole = await self._segment(traded, bar_type, again, use_rth=use_rth, timeout=timeout)
+        return BarColumns.joined([found, whole.in_order().clipped(opened, ends)])
 
     async def _segment(
         self,
@@ -176,15 +228,18 @@ class HistoryDownloads:
         timeout: float | None,
     ) -> BarColumns:
         answer = await self._ask(traded, bar_type, segment, use_rth=use_rth, timeout=timeout)
-        found = BarColumns.of(answer, bar_type.spec)
+        found, spec = BarColumns.of(answer, bar_type.spec), bar_type.spec
         reached = self._reached(answer)
-        if segment.end_ns and segment.start_ns < reached < segment.end_ns:
+        if segment.end_ns and segment.start_ns < reached:
             # A day of IB's is a session: an end inside one leaves less than a whole day.
-            older = [
-                await self._segment(traded, bar_type, rest, use_rth=use_rth, timeout=timeout)
-                for rest in segments(segment.start_ns, reached, bar_type.spec)
-            ]
-            found = BarColumns.joined([*older[::-1], found])
+            cut = next_period(reached, spec) if spec.aggregation in CALENDAR_BARS else reached
+            if cut < segment.end_ns:
+                older = [
+                    await self._segment(traded, bar_type, rest, use_rth=use_rth, timeout=timeout)
+                    for rest in segments(segment.start_ns, cut, spec, segment.ask_until_ns)
+                ]
+                parts = [*older[::-1], found.in_order().clipped(cut, _FOREVER)]
+                found = BarColumns.joined(parts)
         return found
 
     async def _ask(

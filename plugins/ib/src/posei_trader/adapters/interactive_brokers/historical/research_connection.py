@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
 from posei_trader.adapters.interactive_brokers.client.clock import LoopClock
+from posei_trader.adapters.interactive_brokers.client.options import ConnectionOptions
 from posei_trader.adapters.interactive_brokers.config import (
     InteractiveBrokersInstrumentProviderConfig,
 )
@@ -54,6 +55,8 @@ class ResearchConnection:
         connection_timeout: Seconds that `connect` may take.
         request_timeout: Seconds that an answer of IB may take.
         max_connection_attempts: Give up after so many failures in a row; 0 for never.
+        max_reconnection_attempts: The same for a connection that was lost; None for
+            `max_connection_attempts`.
         instrument_provider: How instruments are named and loaded.
         limits: IB's limits for this login; None for the published ones.
     """
@@ -69,6 +72,7 @@ class ResearchConnection:
         connection_timeout: float = 300.0,
         request_timeout: float = 60.0,
         max_connection_attempts: int = 0,
+        max_reconnection_attempts: int | None = None,
         instrument_provider: InteractiveBrokersInstrumentProviderConfig | None = None,
         limits: PacingLimits | None = None,
     ) -> None:
@@ -80,9 +84,12 @@ class ResearchConnection:
             port,
             client_id,
             clock=self._clock,
-            connection_timeout=connection_timeout,
             request_timeout=request_timeout,
-            max_connection_attempts=max_connection_attempts,
+            options=ConnectionOptions(
+                connection_timeout=connection_timeout,
+                max_attempts=max_connection_attempts,
+                max_reconnects=max_reconnection_attempts,
+            ),
             # Nobody orders here: nothing is held back for orders.
             limits=limits or PacingLimits(order_reserve=0),
         )
@@ -122,6 +129,9 @@ class ResearchConnection:
         if self._market_data_type != _REALTIME:
             self._client.set_market_data_type(self._market_data_type)
         await self._client.connect()
+        if self._client.clock_offset_ns is None:
+            # "The last five days" are days of the venue's clock, also in the first request.
+            await self._client.server_time()
 
     async def disconnect(self) -> None:
         """Disconnect; what is being fetched fails. Idempotent; never raises."""

@@ -2,7 +2,9 @@
 
 Rules of IB: a request names its end and a duration; each bar size has a longest duration; durations
 in seconds reach to one day; bars of a day or longer need durations of whole days or more; a
-continuous future can only be asked up to now.
+continuous future can only be asked up to now. A bar in which a request begins or ends comes as what
+is inside of it, and nothing says so. So requests meet between bars where the clock tells where that
+is, and are asked for past their ends where it does not.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ _YEAR: Final = 365 * _DAY
 _SHORTEST: Final = 30
 # A trading day ends at most a day after the midnight (UTC) that ends its date, weekends apart.
 _OVERLAP: Final = 3 * _DAY * NANOS_PER_SECOND
+_HALF_HOUR: Final = 1_800 * NANOS_PER_SECOND
+_CALENDAR_SLACK: Final = 2 * _DAY * NANOS_PER_SECOND
+_CLOCK_SLACK: Final = 60 * NANOS_PER_SECOND
 _LONGEST_PERIOD: Final = {
     BarAggregation.DAY: _DAY * NANOS_PER_SECOND,
     BarAggregation.WEEK: _WEEK * NANOS_PER_SECOND,
@@ -64,8 +69,8 @@ class Segment(msgspec.Struct, frozen=True):
         start_ns: Where what is wanted of it starts; IB may send more.
         end_ns: Where it ends; 0 for now, which is the only end a continuous future may have.
         duration: IB's text, for example ``5 D``; at least as long as the segment.
-        ask_until_ns: The end to give IB, not before `end_ns`: a bar of a day that goes on after it
-            would come as half of a bar.
+        ask_until_ns: The end to give IB, not before `end_ns`: a bar that goes on after it would
+            come as half of a bar.
     """
 
     start_ns: int
@@ -74,11 +79,20 @@ class Segment(msgspec.Struct, frozen=True):
     ask_until_ns: int
 
 
-def segments(start_ns: int, end_ns: int, spec: BarSpecification) -> list[Segment]:
+def segments(
+    start_ns: int, end_ns: int, spec: BarSpecification, limit_ns: int | None = None
+) -> list[Segment]:
     """Return the requests that cover a span, newest first, each as long as IB allows.
 
     Neighbours meet exactly: the start of one is the end of the next. Bars of a day and longer are
-    cut where a bar begins.
+    cut where a bar begins, and so are those of which the clock says where that is.
+
+    Args:
+        start_ns: First moment, UNIX ns UTC; of bars of a day and longer, the bar around it counts.
+        end_ns: End, UNIX ns UTC, not included.
+        spec: Which bars.
+        limit_ns: How far after the end IB may be asked, so that the last bar comes whole; None for
+            the end itself.
 
     Raises:
         InvalidRequest: the span is empty.
@@ -87,22 +101,43 @@ def segments(start_ns: int, end_ns: int, spec: BarSpecification) -> list[Segment
     size = bar_size(spec)
     check_span(start_ns, end_ns)
     longest = LONGEST_SECONDS[size] * NANOS_PER_SECOND
-    is_calendar = spec.aggregation in CALENDAR_BARS
+    limit = end_ns if limit_ns is None else max(end_ns, limit_ns)
     parts: list[Segment] = []
     end = end_ns
     while end > start_ns:
-        ask_until = min(end_ns, end + _OVERLAP) if is_calendar else end
-        start = max(start_ns, ask_until - longest)
-        if is_calendar and start > start_ns:
-            start = _next_period(start, spec)
-        duration = duration_text(_seconds(ask_until - start), spec)
-        parts.append(Segment(start, end, duration, ask_until))
+        ask_until = min(limit, _whole_until(end, spec))
+        start = _start(ask_until - longest, start_ns, spec)
+        reach = ask_until - floor_to_period(start, spec)
+        parts.append(Segment(start, end, duration_text(_seconds(reach), spec), ask_until))
         end = start
     return parts
 
 
-def _next_period(moment_ns: int, spec: BarSpecification) -> int:
-    """Return the first moment, not before another, at which a bar begins."""
+def _whole_until(end_ns: int, spec: BarSpecification) -> int:
+    """Return until when to ask, so that every bar that opens before an end is whole."""
+    if spec.aggregation in CALENDAR_BARS:
+        return end_ns + _OVERLAP
+    length = spec.nanos or 0
+    return _ceil(end_ns, length) * length if is_on_clock(length) else end_ns + length
+
+
+def _start(earliest_ns: int, start_ns: int, spec: BarSpecification) -> int:
+    """Return where a request starts that can reach back to a moment and has to reach a start."""
+    if floor_to_period(start_ns, spec) >= earliest_ns:
+        return start_ns
+    if spec.aggregation in CALENDAR_BARS:
+        return next_period(earliest_ns, spec)
+    length = spec.nanos or 0
+    return _ceil(earliest_ns, length) * length if is_on_clock(length) else earliest_ns
+
+
+def is_on_clock(length: int) -> bool:
+    """Return whether bars begin at multiples of their length, in zones of half hours too."""
+    return _HALF_HOUR % length == 0
+
+
+def next_period(moment_ns: int, spec: BarSpecification) -> int:
+    """Return the first moment, not before another, at which a bar of a day or longer begins."""
     begun = floor_to_period(moment_ns, spec)
     if begun == moment_ns:
         return begun
@@ -112,22 +147,36 @@ def _next_period(moment_ns: int, spec: BarSpecification) -> int:
 def open_ended(start_ns: int, now_ns: int, spec: BarSpecification) -> Segment:
     """Return the one request for everything from a start until now.
 
+    A week or a month that reaches back further than IB's longest duration is left out: IB would
+    send a part of it.
+
     Raises:
         InvalidRequest: the start lies ahead, or more is wanted than one request may bring.
         Unsupported: IB has no such bars.
     """
     size = bar_size(spec)
     check_span(start_ns, now_ns)
-    seconds = _seconds(now_ns - start_ns)
-    if seconds > LONGEST_SECONDS[size]:
+    longest = LONGEST_SECONDS[size] * NANOS_PER_SECOND
+    # A leap year is a year, and time goes on while a start is computed.
+    slack = _CALENDAR_SLACK if spec.aggregation in CALENDAR_BARS else _CLOCK_SLACK
+    if now_ns - start_ns > longest + slack:
         raise InvalidRequest(
             "Interactive Brokers serves a continuous future up to now only, in one request",
             field="start",
-            value=f"{seconds // _DAY} days of {spec}",
-            remedy=f"ask for {LONGEST_SECONDS[size] // _DAY or 1} days at most, for longer bars, "
+            value=f"{_spoken(now_ns - start_ns)} of {spec}",
+            remedy=f"ask for {_spoken(longest)} at most, for longer bars, "
             "or for the single contracts",
         )
-    return Segment(start_ns, 0, duration_text(seconds, spec), 0)
+    start, begun = start_ns, floor_to_period(start_ns, spec)
+    if begun < now_ns - longest - slack:
+        start = begun = next_period(now_ns - longest, spec)
+    duration = duration_text(_seconds(min(now_ns - begun, longest)), spec)
+    return Segment(start, 0, duration, 0)
+
+
+def _spoken(nanos: int) -> str:
+    seconds = nanos / NANOS_PER_SECOND
+    return f"{seconds / _DAY:.4g} days" if seconds >= _DAY else f"{seconds:.0f} seconds"
 
 
 def check_span(start_ns: int, end_ns: int) -> None:

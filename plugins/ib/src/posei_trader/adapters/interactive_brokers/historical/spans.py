@@ -20,6 +20,8 @@ _DAYS: Final = {"D": 1, "W": 7}
 _CLOCKS_APART_NS: Final = 86_400 * 1_000_000_000
 """How far the venue's clock may be ahead of ours."""
 _MONTHS: Final = {"M": 1, "Y": 12}
+_FIRST_YEAR: Final = 1800
+"""An earlier start is a slip of the pen."""
 
 
 def span_of(
@@ -61,6 +63,13 @@ def span_of(
             remedy="for example start_date_time=datetime(2023, 11, 1, 9, 30), or duration='5 D'",
         )
     if start is not None:
+        if start.year < _FIRST_YEAR:
+            raise InvalidRequest(
+                "nothing was recorded so long ago",
+                field="start_date_time",
+                value=start,
+                remedy="write the year with four digits: 2023",
+            )
         start_ns = to_nanos(localized(start, tz_name))
     else:
         start_ns = _before(end_ns, duration or "")

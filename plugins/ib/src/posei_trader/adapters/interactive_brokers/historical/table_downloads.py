@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 import pyarrow as pa
 
-from posei_trader.adapters.interactive_brokers.historical import bar_times
 from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
 from posei_trader.adapters.interactive_brokers.historical.conversion import Discarded
 from posei_trader.adapters.interactive_brokers.historical.discarded import report_discarded
@@ -71,11 +70,10 @@ class TableDownloads(HistoryDownloads):
         on_segment: Callable[[int], None] | None = None,
     ) -> CatalogTable:
         """Fetch the bars of a span as an Arrow table. Otherwise as `bars`."""
-        first = bar_times.floor_to_period(start_ns, bar_type.spec)
         parts = await self._bar_parts(
             traded, bar_type, start_ns, end_ns, use_rth, timeout, on_segment, lambda found: found
         )
-        columns = BarColumns.joined(parts).clipped(first, end_ns)
+        columns = BarColumns.joined(parts)
         discarded = Discarded()
         table = bars_table(columns, bar_type.spec, Scale(traded), discarded)
         report_discarded(discarded, str(bar_type))
@@ -101,19 +99,14 @@ class TableDownloads(HistoryDownloads):
         plan = self.plan(traded, bar_type, start_ns, end_ns)
 
         async def fetch(segment: Segment) -> HistoryTable:
-            columns = await self._segment(
-                traded, bar_type, segment, use_rth=use_rth, timeout=timeout
+            columns = await self._part(
+                traded, bar_type, segment, end_ns, use_rth=use_rth, timeout=timeout
             )
-            end = segment.end_ns or end_ns
-            # A bar of a day or longer that began before the span belongs to its first piece.
-            start = bar_times.floor_to_period(segment.start_ns, bar_type.spec)
-            first = start if segment.start_ns == start_ns else segment.start_ns
             discarded = Discarded()
-            kept = columns.in_order().clipped(first, end)
-            table = bars_table(kept, bar_type.spec, Scale(traded), discarded)
+            table = bars_table(columns, bar_type.spec, Scale(traded), discarded)
             report_discarded(discarded, str(bar_type))
             rows = CatalogTable(schemas.BARS.name, bar_type, table)
-            return HistoryTable(rows, segment.start_ns, end)
+            return HistoryTable(rows, segment.start_ns, segment.end_ns or end_ns)
 
         async with contextlib.aclosing(in_turn(map(fetch, reversed(plan)))) as pieces:
             async for piece in pieces:
