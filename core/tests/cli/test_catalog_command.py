@@ -9,6 +9,11 @@ from typer.testing import CliRunner
 from posei_trader.cli.catalog import app
 from posei_trader.errors import DataFileError, InvalidRequest
 from posei_trader.model.bars import Bar, BarType
+from posei_trader.model.currencies import Currency
+from posei_trader.model.enums import AssetClass
+from posei_trader.model.identifiers import InstrumentId, Symbol
+from posei_trader.model.instruments import Equity
+from posei_trader.model.values import Price
 from posei_trader.persistence.catalog import ParquetDataCatalog
 from posei_trader.persistence.sessions import Session, SessionRow
 
@@ -61,6 +66,29 @@ def test_show_prints_the_first_rows_of_a_span(catalog):
     assert rows["shown"][0]["open"] == "2.000000000"
 
 
+def test_numbers_are_shown_as_people_write_them(tmp_path):
+    bar = Bar(BAR_TYPE, 7, 7, 7, 7, 0, 9, 0, T0, T0)
+    ParquetDataCatalog(tmp_path).write_data([bar])
+    (row,) = json.loads(invoke("show", tmp_path, "bars", BAR_TYPE, "--json").stdout)["shown"]
+    assert (row["open"], row["volume"]) == ("0.000000007", "0.000000000")
+    assert "E-9" not in invoke("show", tmp_path, "bars", BAR_TYPE).stdout
+
+
+def test_show_prints_the_definition_of_an_instrument(tmp_path):
+    stock = Equity(
+        id=InstrumentId("AAPL.XNAS"), raw_symbol=Symbol("AAPL"), asset_class=AssetClass.EQUITY,
+        quote_currency=Currency.of("USD"), price_precision=2, price_increment=Price("0.01"),
+    )  # fmt: skip
+    ParquetDataCatalog(tmp_path).write_data([stock])
+    done = invoke("show", tmp_path, "instruments", "AAPL.XNAS")
+    assert done.exit_code == 0
+    assert ["price_increment", "0.01"] in [line.split() for line in done.stdout.splitlines()]
+    facts = json.loads(invoke("show", tmp_path, "instruments", "AAPL.XNAS", "--json").stdout)
+    assert (facts["id"], facts["price_precision"]) == ("AAPL.XNAS", 2)
+    with pytest.raises(InvalidRequest, match="no such instrument"):
+        raise invoke("show", tmp_path, "instruments", "MSFT.XNAS").exception
+
+
 def test_check_says_so_when_all_is_well_and_exits_with_1_when_not(catalog, tmp_path):
     assert invoke("check", catalog).stdout == "all is well\n"
     assert json.loads(invoke("check", catalog, "--json").stdout) == {"problems": []}
@@ -79,6 +107,22 @@ def test_plot_draws_a_picture(catalog, tmp_path, suffix):
     assert "1500 bars drawn" in done.stdout
     start = picture.read_bytes()[:200]
     assert b"PNG" in start or b"<?xml" in start or b"<!doctype html>" in start
+
+
+@pytest.mark.parametrize("symbol", ["$A_{B", "$A$_B", "日経225"])
+def test_plot_draws_any_symbol_and_says_nothing_of_it(tmp_path, symbol):
+    name = BarType.from_str(f"{symbol}.OSE-1-MINUTE-LAST-EXTERNAL")
+    ParquetDataCatalog(tmp_path).write_data([Bar(name, 2, 5, 1, 3, 1, 9, 0, T0, T0)])
+    # An error ends it, and so would a warning.
+    done = invoke("plot", tmp_path, name, "-o", tmp_path / "out.PNG")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert (tmp_path / "out.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_upper_case_page_is_a_page(catalog, tmp_path):
+    page = tmp_path / "out.HTML"
+    assert invoke("plot", catalog, BAR_TYPE, "--output", page).exit_code == 0
+    assert page.read_text().startswith("<!doctype html>")
 
 
 def test_a_page_needs_nothing_else_and_tells_the_numbers(catalog, tmp_path):
@@ -117,6 +161,17 @@ def test_gaps_are_listed_by_the_hours_that_are_stored(catalog):
     assert invoke("gaps", catalog).stdout.endswith("1 gaps in 1 streams\n")
     with pytest.raises(InvalidRequest, match="no such stream"):
         raise invoke("gaps", catalog, "bars", "A.B-1-DAY-LAST-EXTERNAL").exception
+
+
+def test_gaps_of_what_was_downloaded_and_has_no_file_any_more_are_listed(catalog, tmp_path):
+    store = ParquetDataCatalog(catalog)
+    hours = Session(T0, T0 + 1500 * 60 * UNIT, T0 - T0 % (86_400 * UNIT))
+    store.write_sessions("EUR/USD.IDEALPRO", [SessionRow(hours, False)])
+    store.coverage.add("bars", BAR_TYPE, T0, T0 + 1500 * 60 * UNIT, "all")
+    next(tmp_path.glob("bars/**/*.parquet")).unlink()
+    for arguments in ([], ["bars", BAR_TYPE]):
+        (gap,) = json.loads(invoke("gaps", catalog, *arguments, "--json").stdout)["gaps"]
+        assert (gap["missing"], gap["whole_session"]) == (1500, True)
 
 
 def test_consolidate_joins_files(catalog):

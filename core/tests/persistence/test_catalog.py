@@ -85,6 +85,11 @@ def bar(minute, price=1_100_000_000):
                T0 + minute * 60 * 10**9, T0 + (minute + 1) * 60 * 10**9)  # fmt: skip
 
 
+def _facts(one):
+    prices = one.open_raw, one.high_raw, one.low_raw, one.close_raw
+    return one.ts_event, *prices, one.volume_raw, one.is_revision
+
+
 def by_time(items):
     return sorted(items, key=lambda item: item.ts_event)
 
@@ -97,7 +102,7 @@ def test_what_is_read_equals_what_was_written(
     tmp_path_factory, some_quotes, some_trades, some_bars
 ):
     catalog = ParquetDataCatalog(tmp_path_factory.mktemp("catalog"))
-    mixed = [*some_quotes, *some_trades, *some_bars]
+    mixed = [*some_quotes, *some_trades, *{_facts(one): one for one in some_bars}.values()]
     random.Random(1).shuffle(mixed)
     result = catalog.write_data(mixed)
     assert result.written == len(mixed)
@@ -220,6 +225,13 @@ def test_other_readers_see_exact_numbers_and_utc_times(tmp_path):
     assert catalog.to_duckdb("bars", str(BAR_TYPE)).shape == (3, 11)
     assert catalog.to_pandas("bars", BAR_TYPE).shape == (3, 11)
     assert catalog.table("bars", BAR_TYPE).schema.metadata[b"posei.schema_version"] == b"1"
+
+
+def test_duckdb_hands_out_rows_with_their_times(tmp_path):
+    catalog = ParquetDataCatalog(tmp_path)
+    catalog.write_data([bar(0)])
+    (row,) = catalog.to_duckdb("bars", BAR_TYPE).project("ts_event, close").fetchall()
+    assert row == (dt.datetime.fromtimestamp(T0 // 10**9, dt.UTC), Decimal("1.1"))
 
 
 def test_contents_lists_what_is_there(tmp_path):

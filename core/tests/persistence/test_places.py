@@ -6,6 +6,7 @@ import sys
 import uuid
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
@@ -43,6 +44,71 @@ def test_a_file_system_of_fsspec_may_be_given(tmp_path, make_bar):
     local = pytest.importorskip("fsspec.implementations.local", reason="fsspec is optional")
     use(ParquetDataCatalog(tmp_path / "there", local.LocalFileSystem()), make_bar)
     assert len(ParquetDataCatalog(f"file://{tmp_path}/there").bars()) == 6
+
+
+PLACES = [
+    ("memory", "cat-{}"),
+    ("memory", "/cat-{}/"),
+    ("memory", "memory://cat-{}"),
+    ("file", "relative"),
+    ("file", "file://{here}/uri"),
+    ("dir", "/there"),
+    ("dir", ""),
+    ("local", "relative"),
+    ("local", "file://{here}/uri"),
+    ("subtree", ""),
+    ("subtree", "/there"),
+    ("subtree", "there/"),
+]
+
+
+@pytest.mark.parametrize(("which", "root"), PLACES)
+def test_a_root_may_be_spelt_in_any_way_that_its_file_system_knows(
+    which, root, tmp_path, make_bar, monkeypatch
+):
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is optional")
+    monkeypatch.chdir(tmp_path)
+    local = pafs.LocalFileSystem()
+    if which == "subtree":
+        (tmp_path / "below").mkdir()
+        filesystem = pafs.SubTreeFileSystem(str(tmp_path / "below"), local)
+    elif which == "local":
+        filesystem = local
+    elif which == "dir":
+        (tmp_path / "below").mkdir()
+        below = fsspec.filesystem("file")
+        filesystem = fsspec.filesystem("dir", path=str(tmp_path / "below"), fs=below)
+    else:
+        filesystem = fsspec.filesystem(which)
+    root = root.format(uuid.uuid4(), here=tmp_path)
+    catalog = ParquetDataCatalog(root, filesystem)
+    bars = [make_bar(minute) for minute in range(3)]
+    for bar in bars:
+        catalog.write_data([bar])
+    again = ParquetDataCatalog(root, filesystem)
+    assert again.exists()
+    assert again.bars() == bars
+    assert again.consolidate() == 3
+    assert again.bars() == bars
+    assert again.check() == []
+
+
+def test_a_root_may_be_called_as_a_kind_is(tmp_path, make_bar):
+    use(ParquetDataCatalog(tmp_path / "bars" / "coverage" / "bars"), make_bar)
+
+
+@pytest.mark.parametrize(
+    ("root", "filesystem", "field"),
+    [
+        ("there", "x", "filesystem"),
+        ("there", object(), "filesystem"),
+        ("s3://there", pafs.LocalFileSystem(), "path"),
+    ],
+)
+def test_what_is_no_file_system_or_another_one_is_refused(root, filesystem, field):
+    with pytest.raises(InvalidRequest) as refused:
+        ParquetDataCatalog(root, filesystem)
+    assert refused.value.field == field
 
 
 def test_an_address_that_nobody_knows_is_refused(monkeypatch):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from posei_trader.errors import DataFileError
 from posei_trader.persistence.catalog import ParquetDataCatalog
 from posei_trader.persistence.files import FileStore
 
@@ -89,3 +92,79 @@ def test_a_reader_whose_files_are_joined_meanwhile_reads_the_joined_one(
     monkeypatch.setattr(FileStore, "read", read)
     assert catalog.bars() == [make_bar(minute) for minute in range(3)]
     assert joined
+
+
+def racing(between):
+    """Return a local file system that does something between names and what they are, once."""
+    local = pytest.importorskip("fsspec.implementations.local", reason="fsspec is optional")
+
+    class Racing(local.LocalFileSystem):
+        done = False
+
+        def find(self, path, *args, **kwargs):
+            found = super().find(path, *args, **kwargs)
+            if path.endswith("source=EXTERNAL") and not self.done:
+                self.done = True
+                between()
+            return {name: info for name, info in found.items() if Path(name).exists()}
+
+    return Racing(skip_instance_cache=True)
+
+
+def test_a_listing_that_is_overtaken_by_a_consolidation_misses_nothing(tmp_path, make_bar):
+    """The joined file came after the names were read, the old ones went before they were met."""
+    writer = ParquetDataCatalog(tmp_path)
+    bars = [make_bar(minute) for minute in range(4)]
+    for look, right in (
+        (ParquetDataCatalog.bars, bars),
+        (lambda one: [(*rest, last) for *rest, _, last in one.contents()],
+         [("bars", bars[0].bar_type, 1, bars[-1].ts_event)]),
+        (lambda one: one.write_data(bars).written, 0),
+    ):  # fmt: skip
+        for path in tmp_path.rglob("*.parquet"):
+            path.unlink()
+        for bar in bars:
+            writer.write_data([bar])
+        overtaken = ParquetDataCatalog(tmp_path, racing(writer.consolidate))
+        assert look(overtaken) == right
+        assert len(list(tmp_path.rglob("*.parquet"))) == 1
+
+
+def test_a_reader_is_never_too_slow_for_a_consolidation(tmp_path, make_bar):
+    """Each of many old files goes right before it is opened; the joined one was there already."""
+    local = pytest.importorskip("fsspec.implementations.local", reason="fsspec is optional")
+    bars = [make_bar(minute) for minute in range(40)]
+    writer = ParquetDataCatalog(tmp_path)
+    old = {path: Path(path).read_bytes() for bar in bars for path in writer.write_data([bar]).files}
+    assert writer.consolidate() == 40
+    for path, content in old.items():
+        Path(path).write_bytes(content)
+
+    class Chasing(local.LocalFileSystem):
+        def open(self, path, *args, **kwargs):
+            if str(path) in old:
+                Path(path).unlink(missing_ok=True)
+            return super().open(path, *args, **kwargs)
+
+    assert ParquetDataCatalog(tmp_path, Chasing(skip_instance_cache=True)).bars() == bars
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
+
+
+def test_a_file_that_is_listed_and_never_there_ends_the_reading(tmp_path, make_bar):
+    """A listing that a file system remembers from before."""
+    local = pytest.importorskip("fsspec.implementations.local", reason="fsspec is optional")
+
+    class Forgetful(local.LocalFileSystem):
+        listings: ClassVar = {}
+
+        def find(self, path, *args, **kwargs):
+            if path not in self.listings:
+                self.listings[path] = super().find(path, *args, **kwargs)
+            return self.listings[path]
+
+    catalog = ParquetDataCatalog(tmp_path, Forgetful(skip_instance_cache=True))
+    ParquetDataCatalog(tmp_path).write_data([make_bar(1)])
+    assert len(catalog.bars()) == 1
+    next(tmp_path.rglob("*.parquet")).unlink()
+    with pytest.raises(DataFileError, match="is listed in the catalog, and is not there"):
+        catalog.bars()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 import io
+import warnings
 from typing import TYPE_CHECKING, Final
 
 from posei_trader.errors import MissingDependency
@@ -56,17 +57,22 @@ def draw_candles(bars: Sequence[Bar], output: Path) -> None:
         width=0.7,
     )
     volumes.bar(places, [c[5] for c in candles], color=colors, width=0.7)
-    prices.set_title(f"{bars[0].bar_type}  ({len(bars)} bars)", loc="left", fontsize=11)
+    # A $ in a symbol is no formula.
+    title = f"{bars[0].bar_type}  ({len(bars)} bars)"
+    prices.set_title(title, loc="left", fontsize=11, parse_math=False)
     prices.grid(alpha=0.25)
     volumes.set_ylabel("volume", fontsize=8)
     step = max(1, len(candles) // 8)
     volumes.set_xticks(list(places)[::step], [_label(c[0]) for c in candles[::step]], fontsize=8)
-    if output.suffix == ".html":
-        drawing = io.StringIO()
-        figure.savefig(drawing, format="svg")
-        output.write_text(_page(bars, drawing.getvalue()), encoding="utf-8")
-    else:
-        figure.savefig(output)
+    with warnings.catch_warnings():
+        # A symbol whose letters no font has is drawn as boxes; there is nothing to do about it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        if output.suffix.lower() == ".html":
+            drawing = io.StringIO()
+            figure.savefig(drawing, format="svg")
+            output.write_text(_page(bars, drawing.getvalue()), encoding="utf-8")
+        else:
+            figure.savefig(output)
 
 
 _PAGE: Final = """<!doctype html>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json as jsonlib
+from decimal import Decimal
 from pathlib import Path  # noqa: TC003 - typer reads the annotations of commands
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,6 +13,7 @@ import typer
 from posei_trader.cli.exits import NOT_WELL
 from posei_trader.cli.text import table
 from posei_trader.errors import DataFileError, InvalidRequest
+from posei_trader.model.serialization import encode_json
 from posei_trader.persistence.catalog import ParquetDataCatalog
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def ls(path: _Path, *, json: _Json = False) -> None:
 @app.command()
 def show(
     path: _Path,
-    kind: Annotated[str, typer.Argument(help="bars, quote_ticks, trade_ticks, ...")],
+    kind: Annotated[str, typer.Argument(help="bars, quote_ticks, ..., or instruments.")],
     key: _Key,
     *,
     start: _Start = None,
@@ -92,19 +94,44 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 20,
     json: _Json = False,
 ) -> None:
-    """Show the first rows of a stream."""
+    """Show the first rows of a stream, or the definition of an instrument."""
     catalog = _opened(path)
+    if kind == "instruments":
+        _show_definition(catalog, path, key, json=json)
+        return
     rows = catalog.table(kind, key, start, end)
     if not rows.num_rows:
         _need_stream(catalog, path, kind, key)
     shown: list[Mapping[str, object]] = rows.slice(0, limit).to_pylist()
-    texts = [{name: str(value) for name, value in row.items()} for row in shown]
+    texts = [{name: _text(value) for name, value in row.items()} for row in shown]
     if json:
         typer.echo(jsonlib.dumps({"rows": rows.num_rows, "shown": texts}, indent=2))
         return
     if texts:
         typer.echo(table(list(texts[0]), [list(row.values()) for row in texts]))
     typer.echo(f"{len(texts)} of {rows.num_rows} rows")
+
+
+def _text(value: object) -> str:
+    # Decimals would write a size of nothing as 0E-9.
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _show_definition(catalog: ParquetDataCatalog, path: str, key: str, *, json: bool) -> None:
+    found = catalog.instruments(key)
+    if not found:
+        raise InvalidRequest(
+            "there is no such instrument in the catalog",
+            field="key",
+            value=key,
+            remedy=f"choose one that `posei catalog ls {path}` shows",
+        )
+    facts: dict[str, object] = jsonlib.loads(encode_json(found[0]))
+    if json:
+        typer.echo(jsonlib.dumps(facts, indent=2))
+        return
+    known = [[name, _text(value)] for name, value in facts.items() if value not in (None, {}, [])]
+    typer.echo(table(["field", "value"], known))
 
 
 @app.command()
@@ -135,9 +162,12 @@ def gaps(
     no bar of trades.
     """
     catalog = _opened(path)
+    stored = [(one, name) for one, name, *_ in catalog.contents()]
+    # Of what was downloaded and has no file any more, everything is missing.
+    noted = [stream for stream in catalog.coverage.streams() if stream not in set(stored)]
     streams = [
         (one, name)
-        for one, name, *_ in catalog.contents()
+        for one, name in (*stored, *noted)
         if one != "sessions" and kind in {None, one} and key in {None, str(name)}
     ]
     if not streams:
@@ -195,7 +225,7 @@ def plot(
     json: _Json = False,
 ) -> None:
     """Draw candlesticks and volume."""
-    if output.suffix not in _PICTURES:
+    if output.suffix.lower() not in _PICTURES:
         raise InvalidRequest(
             "a picture is a .png, .svg, .pdf or .html",
             field="output",

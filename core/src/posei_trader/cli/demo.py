@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import json as jsonlib
-import signal
 import tempfile
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from posei_trader.cli.terminated import until_terminated
 from posei_trader.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-T = TypeVar("T")
 
 app = typer.Typer(
     help="Trade real prices on a simulated gateway, start to end.",
@@ -95,7 +89,7 @@ def demo(
             bar = "1-MINUTE-MID" if "/" in prices[0].instrument_id else "1-MINUTE-LAST"
         begin = _within(moment or span.split, span.first, span.last)
         plan = Plan(prices, begin, span.first, bar, units, fast, slow, target, data is None)
-        verdict = asyncio.run(_until_terminated(run_demo(plan, Console(quiet=json))))
+        verdict = asyncio.run(until_terminated(run_demo(plan, Console(quiet=json))))
     if json:
         books = {
             name: {code: str(amount) for code, amount in book.items()}
@@ -113,18 +107,6 @@ def demo(
                 indent=2,
             )
         )
-
-
-async def _until_terminated(work: Coroutine[object, object, T]) -> T:
-    """Await the work; SIGTERM ends it as Ctrl-C does, with everything put away."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in loops
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
 
 
 def _within(moment: dt.datetime, first: dt.datetime, last: dt.datetime) -> dt.datetime:

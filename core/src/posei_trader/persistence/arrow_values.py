@@ -11,6 +11,7 @@ from array import array
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.fixed_point import FIXED_PRECISION, FIXED_SCALAR, RAW_MAX
@@ -24,6 +25,8 @@ __all__ = [
     "arrow_to_raw",
     "arrow_to_time",
     "bool_array",
+    "check_fits_int64",
+    "decimals_to_int64",
     "float64_array",
     "int64",
     "int64_array",
@@ -131,12 +134,33 @@ def arrow_to_raw(column: pa.ChunkedArray) -> list[int]:
     out: list[int] = []
     for chunk in column.chunks:
         # A reader may choose another precision for the same scale.
-        exact = chunk.cast(RAW)
-        if exact.offset:
-            exact = pa.concat_arrays([exact])
-        whole = pa.Array.from_buffers(_WHOLE, len(exact), exact.buffers(), exact.null_count)
-        out += _integers(whole.cast(pa.int64()))
+        out += _integers(decimals_to_int64(chunk.cast(RAW)))
     return out
+
+
+def check_fits_int64(exact: pa.Array) -> None:
+    """Look whether an Arrow array of decimals, of which none is missing, fits 64 bits.
+
+    Raises:
+        pyarrow.ArrowInvalid: one does not.
+    """
+    halves = [None, exact.buffers()[1]]
+    words = pa.Array.from_buffers(pa.int64(), 2 * len(exact), halves, 0, 2 * exact.offset)
+    # Of numbers from 0 to 2**63 - 1 neither half has its first bit set: a tenth of the work.
+    if len(exact) and pc.min(words).as_py() < 0:
+        decimals_to_int64(exact)
+
+
+def decimals_to_int64(exact: pa.Array) -> pa.Array:
+    """Turn an Arrow array of decimals back into one of raw values.
+
+    Raises:
+        pyarrow.ArrowInvalid: one does not fit 64 bits.
+    """
+    whole = pa.Array.from_buffers(
+        _WHOLE, len(exact), exact.buffers(), exact.null_count, exact.offset
+    )
+    return whole.cast(pa.int64())
 
 
 def _integers(values: pa.Array) -> list[int]:

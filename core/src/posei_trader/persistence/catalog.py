@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import operator
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from posei_trader.errors import InvalidRequest
-from posei_trader.model.bars import Bar, BarType
-from posei_trader.model.book import OrderBookDelta, OrderBookDeltas
-from posei_trader.model.identifiers import InstrumentId
-from posei_trader.model.instruments import Instrument
-from posei_trader.model.ticks import QuoteTick, TradeTick
+from posei_trader.model.bars import BarType
 from posei_trader.persistence import schemas
 from posei_trader.persistence.coverage import Coverage, Span
 from posei_trader.persistence.definitions import InstrumentFiles
 from posei_trader.persistence.files import FileStore, WriteResult, directory_key, key_directory
 from posei_trader.persistence.frames import duckdb_relation, pandas_frame, polars_frame
 from posei_trader.persistence.gap_listing import gaps_of
+from posei_trader.persistence.incoming import incoming, rows_of
 from posei_trader.persistence.integrity import problems_of
+from posei_trader.persistence.keys import bar_types_of, instrument_ids_of, stream_key
 from posei_trader.persistence.schemas import CatalogTable
 from posei_trader.persistence.session_rows import sessions_of, sessions_table
 from posei_trader.persistence.spans import bounds
 from posei_trader.persistence.streams import Streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import duckdb
@@ -33,18 +29,19 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from posei_trader.model.bars import Bar
+    from posei_trader.model.book import OrderBookDelta
+    from posei_trader.model.identifiers import InstrumentId
+    from posei_trader.model.instruments import Instrument
+    from posei_trader.model.ticks import QuoteTick, TradeTick
     from posei_trader.persistence.gaps import Gap
+    from posei_trader.persistence.incoming import Storable
     from posei_trader.persistence.locations import AnyFileSystem
     from posei_trader.persistence.schemas import Kind
     from posei_trader.persistence.sessions import Session, SessionRow
     from posei_trader.persistence.spans import TimeLike
 
-    Storable = (
-        Instrument | Bar | QuoteTick | TradeTick | OrderBookDelta | OrderBookDeltas | CatalogTable
-    )
-
 T = TypeVar("T")
-KeyT = TypeVar("KeyT", InstrumentId, BarType)
 
 
 class ParquetDataCatalog:
@@ -85,44 +82,21 @@ class ParquetDataCatalog:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def write_data(self, data: Iterable[Storable]) -> WriteResult:
+    def write_data(self, data: Iterable[Storable] | Storable) -> WriteResult:
         """Store records of any kinds, in any order.
 
+        A bar or a trade that comes twice is stored once; two equal quotes are two facts.
+
         Raises:
-            InvalidRequest: a record is of a kind that the catalog does not store.
+            InvalidRequest: a record is of a kind that the catalog does not store, or has a value
+                that cannot be stored; then nothing was written.
             DataFileError: the directory is not writable, or the disk is full; what was stored
                 before stays, nothing is half-written.
         """
-        definitions: dict[InstrumentId, Instrument] = {}
-        bars: dict[BarType, list[Bar]] = defaultdict(list)
-        quotes: dict[InstrumentId, list[QuoteTick]] = defaultdict(list)
-        trades: dict[InstrumentId, list[TradeTick]] = defaultdict(list)
-        deltas: dict[InstrumentId, list[OrderBookDelta]] = defaultdict(list)
-        tables: list[CatalogTable] = []
-        for item in data:
-            if isinstance(item, Bar):
-                bars[item.bar_type].append(item)
-            elif isinstance(item, QuoteTick):
-                quotes[item.instrument_id].append(item)
-            elif isinstance(item, TradeTick):
-                trades[item.instrument_id].append(item)
-            elif isinstance(item, OrderBookDelta):
-                deltas[item.instrument_id].append(item)
-            elif isinstance(item, OrderBookDeltas):
-                deltas[item.instrument_id] += item.deltas
-            elif isinstance(item, Instrument):
-                definitions[item.id] = item
-            elif isinstance(item, CatalogTable):
-                tables.append(item)
-            else:
-                raise _not_stored(item)
+        definitions, streams = incoming(data)
         results = [
-            *([self._definitions.write(definitions.values())] if definitions else []),
-            *self._write_groups(schemas.BARS, bars),
-            *self._write_groups(schemas.QUOTE_TICKS, quotes),
-            *self._write_groups(schemas.TRADE_TICKS, trades),
-            *self._write_groups(schemas.ORDER_BOOK_DELTAS, deltas),
-            *map(self._streams.write, tables),
+            *([self._definitions.write(definitions)] if definitions else []),
+            *map(self._streams.write, streams),
         ]
         return WriteResult(
             sum(r.written for r in results),
@@ -130,18 +104,17 @@ class ParquetDataCatalog:
             tuple(path for r in results for path in r.files),
         )
 
-    def _write_groups(self, kind: Kind[T], groups: Mapping[KeyT, list[T]]) -> Iterator[WriteResult]:
-        for key, items in groups.items():
-            yield self.write_table(kind.name, key, kind.encode(items))
-
-    def write_table(self, kind: str, key: InstrumentId | BarType, table: pa.Table) -> WriteResult:
+    def write_table(self, kind: str, key: str | BarType, table: pa.Table) -> WriteResult:
         """Store a table with the columns of a kind, see :mod:`posei_trader.persistence.schemas`.
 
+        Floats are taken for the decimals of up to nine digits that they stand for.
+
         Raises:
-            InvalidRequest: the columns are others.
+            InvalidRequest: the key or the columns are not those of the kind, or a value does not
+                fit its column exactly.
             DataFileError: the directory is not writable, or the disk is full.
         """
-        return self._streams.write(CatalogTable(kind, key, table))
+        return self._streams.write(rows_of(kind, key, table))
 
     def write_sessions(self, instrument_id: str, rows: Iterable[SessionRow]) -> WriteResult:
         """Store when an instrument trades, so that `gaps` knows where data could be.
@@ -150,33 +123,36 @@ class ParquetDataCatalog:
             DataFileError: the directory is not writable, or the disk is full.
         """
         table = sessions_table(rows)
-        return self.write_table(schemas.SESSIONS.name, InstrumentId(instrument_id), table)
+        return self.write_table(schemas.SESSIONS.name, instrument_id, table)
 
     # -- reading --------------------------------------------------------------------------------
 
     def instruments(
-        self, instrument_ids: Iterable[str] | None = None, kind: type[T] | None = None
+        self, instrument_ids: Iterable[str] | str | None = None, kind: type[T] | None = None
     ) -> list[Instrument]:
-        """Return the newest definition of each instrument, ordered by id."""
-        wanted = None if instrument_ids is None else {InstrumentId(i) for i in instrument_ids}
+        """Return the newest definition of each instrument, ordered by id.
+
+        Raises:
+            DataFileError: a definition is damaged.
+        """
+        wanted = instrument_ids_of(instrument_ids)
         return [
             one for one in self._definitions.newest(wanted) if kind is None or isinstance(one, kind)
         ]
 
     def bars(
         self,
-        bar_types: Iterable[str | BarType] | None = None,
-        instrument_ids: Iterable[str] | None = None,
+        bar_types: Iterable[str | BarType] | str | BarType | None = None,
+        instrument_ids: Iterable[str] | str | None = None,
         start: TimeLike = None,
         end: TimeLike = None,
     ) -> list[Bar]:
         """Return bars, ascending by `ts_event`; all bar types when none is named."""
-        wanted = None if bar_types is None else {BarType.from_str(str(b)) for b in bar_types}
-        return self._query(schemas.BARS, instrument_ids, start, end, wanted)
+        return self._query(schemas.BARS, instrument_ids, start, end, bar_types_of(bar_types))
 
     def quote_ticks(
         self,
-        instrument_ids: Iterable[str] | None = None,
+        instrument_ids: Iterable[str] | str | None = None,
         start: TimeLike = None,
         end: TimeLike = None,
     ) -> list[QuoteTick]:
@@ -185,7 +161,7 @@ class ParquetDataCatalog:
 
     def trade_ticks(
         self,
-        instrument_ids: Iterable[str] | None = None,
+        instrument_ids: Iterable[str] | str | None = None,
         start: TimeLike = None,
         end: TimeLike = None,
     ) -> list[TradeTick]:
@@ -194,7 +170,7 @@ class ParquetDataCatalog:
 
     def order_book_deltas(
         self,
-        instrument_ids: Iterable[str] | None = None,
+        instrument_ids: Iterable[str] | str | None = None,
         start: TimeLike = None,
         end: TimeLike = None,
     ) -> list[OrderBookDelta]:
@@ -211,11 +187,11 @@ class ParquetDataCatalog:
         """Return the rows of one instrument or bar type as an Arrow table, ascending.
 
         Raises:
-            InvalidRequest: there is no such kind.
+            InvalidRequest: there is no such kind, or the key is not one of it.
         """
         columns = schemas.named(kind)
-        key = BarType.from_str(str(key)) if columns is schemas.BARS else InstrumentId(str(key))
-        rows = self._streams.read(columns, key_directory(key), *bounds(start, end))
+        directory = key_directory(stream_key(columns, key))
+        rows = self._streams.read(columns, directory, *bounds(start, end))
         return rows.drop_columns([schemas.REPEAT.name])
 
     def sessions(
@@ -273,8 +249,9 @@ class ParquetDataCatalog:
         for kind in schemas.BY_NAME:
             for directory in self._files.directories(kind):
                 files = self._files.files(kind, directory)
-                last = max(file.last_ns for file in files)
-                yield kind, directory_key(directory), len(files), files[0].first_ns, last
+                if files:
+                    last = max(file.last_ns for file in files)
+                    yield kind, directory_key(directory), len(files), files[0].first_ns, last
 
     # -- upkeep ---------------------------------------------------------------------------------
 
@@ -300,7 +277,7 @@ class ParquetDataCatalog:
             InvalidRequest: no sessions are given, and none are stored.
         """
         table = self.table(kind, key, start, end)
-        name = BarType.from_str(str(key)) if kind == schemas.BARS.name else InstrumentId(str(key))
+        name = stream_key(schemas.named(kind), key)
         return gaps_of(
             self._streams,
             self.coverage,
@@ -334,13 +311,13 @@ class ParquetDataCatalog:
     def _query(
         self,
         kind: Kind[T],
-        instrument_ids: Iterable[str] | None,
+        instrument_ids: Iterable[str] | str | None,
         start: TimeLike,
         end: TimeLike,
         bar_types: set[BarType] | None = None,
     ) -> list[T]:
         first, last = bounds(start, end)
-        ids = None if instrument_ids is None else {InstrumentId(i) for i in instrument_ids}
+        ids = instrument_ids_of(instrument_ids)
         parts: list[list[T]] = []
         for directory in self._files.directories(kind.name):
             key = directory_key(directory)
@@ -363,12 +340,3 @@ def _merge(parts: list[list[T]]) -> list[T]:
     merged = [item for part in parts for item in part]
     merged.sort(key=_TS_EVENT)
     return merged
-
-
-def _not_stored(item: object) -> InvalidRequest:
-    return InvalidRequest(
-        "the catalog does not store this kind of record",
-        field="data",
-        value=type(item).__name__,
-        remedy="give instruments, bars, quote ticks, trade ticks or book deltas",
-    )

@@ -1,10 +1,12 @@
 """Where the catalog's files are, and how one appears there: whole, or not at all.
 
-    {root}/{kind}/instrument_id={id}[/spec={spec}/source={source}]/{first}-{last}-{digest}.parquet
+    {root}/{kind}/instrument_id={id}[/spec={spec}/source={source}]/
+        {first}-{last}[-{turn}]-{digest}.parquet
 
 Keys are percent-encoded, as pyarrow, DuckDB and Polars expect of hive-style partitions. The name of
 a file gives its span in UNIX nanoseconds, so a query skips files without opening them, and a digest
-of its content, so that writing the same rows twice is writing the same file.
+of its content, so that writing the same rows twice is writing the same file. Files whose rows share
+a moment tell in which turn they were written.
 """
 
 from __future__ import annotations
@@ -14,38 +16,46 @@ import errno
 import hashlib
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 
-from posei_trader.errors import DataFileError, InvalidRequest
+from posei_trader.errors import DataFileError, InvalidRequest, PoseiError
 from posei_trader.model.bars import BarType
 from posei_trader.model.identifiers import InstrumentId
+from posei_trader.persistence import parquet_content, schemas
 from posei_trader.persistence.locations import located
-from posei_trader.persistence.schemas import SCHEMA_VERSION, VERSION_KEY
 from posei_trader.persistence.spans import FOREVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from posei_trader.persistence.locations import AnyFileSystem
 
 _SUFFIX: Final = ".parquet"
 _TEMPORARY: Final = ".tmp-"
-ROW_GROUP: Final = 65_536
-"""Rows that are read or passed over together."""
+_LEFT_OVER_NS: Final = 3_600 * 1_000_000_000
+"""A temporary file that is older belongs to nobody: writing one takes seconds."""
 
 
 class DataFile(NamedTuple):
-    """A file and the span of its rows, UNIX ns UTC, both ends inclusive."""
+    """A file and the span of its rows, UNIX ns UTC, both ends inclusive.
+
+    Attributes:
+        path: Where it is.
+        first_ns: The first moment.
+        last_ns: The last one.
+        turn: Of files that share a moment, the later written has the larger one.
+    """
 
     path: str
     first_ns: int
     last_ns: int
+    turn: int = 0
 
 
 class WriteResult(NamedTuple):
@@ -88,37 +98,81 @@ class FileStore:
 
     def exists(self) -> bool:
         """Return whether the root is there."""
-        found: bool = self.fs.get_file_info(self.root).type is pafs.FileType.Directory
-        return found
+        with _listing(self.root):
+            found: bool = self.fs.get_file_info(self.root).type is pafs.FileType.Directory
+            return found
 
     def directories(self, kind: str) -> Iterator[str]:
-        """Yield the key directories that hold files of a kind, sorted."""
-        base = f"{self.root}/{kind}"
-        seen = {
-            info.path[len(base) + 1 : info.path.rindex("/")]
-            for info in self._list(base, recursive=True)
-            if info.path.endswith(_SUFFIX)
-        }
-        yield from sorted(seen)
+        """Yield the key directories of a kind, sorted; one that lost its files is empty."""
+        seen: set[str] = set()
+        for info in self._list(f"{self.root}/{kind}", recursive=True):
+            below = _below(kind, info.path)
+            is_directory = info.type is pafs.FileType.Directory
+            # Not every file system has directories: in some they are only parts of names.
+            seen.add(below if is_directory else below.rpartition("/")[0])
+        yield from sorted(one for one in seen if _is_key_directory(kind, one))
 
     def files(self, kind: str, directory: str) -> list[DataFile]:
-        """Return the files of a key directory, ordered by their first row."""
+        """Return the files of a key directory, ordered by their first row.
+
+        Raises:
+            DataFileError: one is not ours.
+        """
+        found, strangers = self.listed(kind, directory)
+        if strangers:
+            raise DataFileError(
+                "a file in the catalog is not one of ours",
+                field="path",
+                value=strangers[0],
+                remedy="move it out of the catalog's directory",
+            )
+        return found
+
+    def listed(self, kind: str, directory: str) -> tuple[list[DataFile], list[str]]:
+        """Return the files of a key directory, and the paths of those that are not ours."""
         found: list[DataFile] = []
-        for info in self._list(f"{self.root}/{kind}/{directory}", recursive=False):
-            name = info.path.rpartition("/")[2]
-            if not name.endswith(_SUFFIX) or name.startswith(_TEMPORARY):
+        strangers: list[str] = []
+        for path in self._settled(f"{self.root}/{kind}/{directory}"):
+            name = path.rpartition("/")[2]
+            if not name.endswith(_SUFFIX) or _is_hidden(name):
                 continue
             first, _, rest = name.removesuffix(_SUFFIX).partition("-")
-            last, _, _ = rest.partition("-")
-            if not (first.isdigit() and last.isdigit()):
-                raise DataFileError(
-                    "a file in the catalog is not one of ours",
-                    field="path",
-                    value=info.path,
-                    remedy="move it out of the catalog's directory",
-                )
-            found.append(DataFile(info.path, int(first), int(last)))
-        return sorted(found, key=lambda file: (file.first_ns, file.last_ns, file.path))
+            last, _, rest = rest.partition("-")
+            turn, _, _ = rest.rpartition("-")
+            if first.isdigit() and last.isdigit() and (not turn or turn.isdigit()):
+                found.append(DataFile(path, int(first), int(last), int(turn or 0)))
+            else:
+                strangers.append(path)
+        return sorted(found, key=lambda file: (file.first_ns, file.last_ns, file.path)), strangers
+
+    def strangers(self, kind: str) -> list[str]:
+        """Return the paths of data files that lie in no key directory: nobody reads them."""
+        found: list[str] = []
+        for info in self._list(f"{self.root}/{kind}", recursive=True):
+            below = _below(kind, info.path)
+            directory = below.rpartition("/")[0]
+            if (
+                info.type is pafs.FileType.File
+                and below.endswith(_SUFFIX)
+                and not any(map(_is_hidden, below.split("/")))
+                and not _is_key_directory(kind, directory)
+            ):
+                found.append(info.path)
+        return sorted(found)
+
+    def leftovers(self, place: str) -> list[str]:
+        """Return the paths of temporary files that a killed process left below the root."""
+        return sorted(
+            info.path
+            for info in self._list(f"{self.root}/{place}", recursive=True)
+            if info.path.rpartition("/")[2].startswith(_TEMPORARY)
+            and info.mtime_ns is not None
+            and info.mtime_ns < time.time_ns() - _LEFT_OVER_NS
+        )
+
+    def next_turn(self, kind: str, directory: str) -> int:
+        """Return the turn of a file that shall count as written after all that are there."""
+        return 1 + max((file.turn for file in self.files(kind, directory)), default=-1)
 
     def read(self, path: str, first_ns: int = 0, end_ns: int = FOREVER) -> pa.Table:
         """Read of one file the row groups that may hold rows of a span.
@@ -127,24 +181,51 @@ class FileStore:
             DataFileError: it is damaged, or of a newer version of the catalog.
             FileNotFoundError: it is gone: another process joined it with others.
         """
-        try:
-            with self.fs.open_input_file(path) as source:
-                file = pq.ParquetFile(source)
-                _check_version(path, file.schema_arrow.metadata or {})
-                groups = _groups_within(file, first_ns, end_ns)
-                return file.read() if groups is None else file.read_row_groups(groups)
-        except FileNotFoundError:
-            raise
-        except (pa.ArrowException, OSError) as error:
-            raise DataFileError(
-                f"cannot read a file of the catalog: {error}",
-                field="path",
-                value=path,
-                remedy="restore it, or remove it and download its span again",
-            ) from error
+        with parquet_content.reading(path), self.fs.open_input_file(path) as source:
+            return parquet_content.read_rows(path, source, first_ns, end_ns)
 
-    def write(self, kind: str, directory: str, table: pa.Table, first_ns: int, last_ns: int) -> str:
+    def read_whole(self, path: str) -> tuple[pa.Table, bool]:
+        """Read a file, and whether its content is what was written: that which its name tells.
+
+        Raises:
+            As :meth:`read`.
+        """
+        with parquet_content.reading(path), self.fs.open_input_file(path) as source:
+            content = source.read_buffer()
+            table = parquet_content.read_rows(path, pa.BufferReader(content))
+        told = path.removesuffix(_SUFFIX).rpartition("-")[2]
+        return table, told == _digest(content)
+
+    def count(self, file: DataFile, first_ns: int, end_ns: int) -> int:
+        """Return how many rows of a span a file has; of one that lies within it, by its end alone.
+
+        Raises:
+            As :meth:`read`.
+        """
+        span = (first_ns, end_ns)
+        if first_ns <= file.first_ns and file.last_ns < end_ns:
+            span = (0, FOREVER)
+        with parquet_content.reading(file.path), self.fs.open_input_file(file.path) as source:
+            return parquet_content.count_rows(file.path, source, *span)
+
+    def write(
+        self,
+        kind: str,
+        directory: str,
+        table: pa.Table,
+        first_ns: int,
+        last_ns: int,
+        turn: int = 0,
+    ) -> str:
         """Write rows as one file: complete and on disk when this returns, absent when it raises.
+
+        Args:
+            kind: Of what kind they are.
+            directory: Of which stream.
+            table: The rows.
+            first_ns: Their first moment, UNIX ns UTC.
+            last_ns: Their last one.
+            turn: See `DataFile`.
 
         Returns:
             The file's path. The same rows give the same path.
@@ -160,22 +241,9 @@ class FileStore:
                 remedy="give UNIX nanoseconds, UTC",
             )
         folder = f"{self.root}/{kind}/{directory}"
-        sink = pa.BufferOutputStream()
-        pq.write_table(
-            table,
-            sink,
-            compression="zstd",
-            use_dictionary=_dictionary_columns(table),
-            # Times that rise evenly take next to no room. Queries ask for times: the least and the
-            # greatest of the prices would be a third of the work.
-            column_encoding=dict.fromkeys(_time_columns(table), "DELTA_BINARY_PACKED"),
-            write_statistics=_time_columns(table),
-            version="2.6",
-            row_group_size=ROW_GROUP,
-        )
-        content = sink.getvalue()
-        digest = hashlib.blake2b(content, digest_size=8).hexdigest()
-        final = f"{folder}/{first_ns:019d}-{last_ns:019d}-{digest}{_SUFFIX}"
+        content = parquet_content.encoded(table)
+        written = f"-{turn}" if turn else ""
+        final = f"{folder}/{first_ns:019d}-{last_ns:019d}{written}-{_digest(content)}{_SUFFIX}"
         self._appear(folder, final, content)
         return final
 
@@ -190,8 +258,12 @@ class FileStore:
 
     def marks(self, directory: str, suffix: str) -> list[str]:
         """Return the paths of the empty files of a directory, sorted."""
-        found = self._list(f"{self.root}/{directory}", recursive=False)
-        return sorted(info.path for info in found if info.path.endswith(suffix))
+        found = self._settled(f"{self.root}/{directory}")
+        return [
+            path
+            for path in found
+            if path.endswith(suffix) and not _is_hidden(path.rpartition("/")[2])
+        ]
 
     def _appear(self, folder: str, final: str, content: pa.Buffer) -> None:
         temporary = f"{folder}/{_TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}"
@@ -214,25 +286,94 @@ class FileStore:
             ) from error
 
     def remove(self, path: str) -> None:
-        """Remove a file; one that is gone already is no error."""
+        """Remove a file; one that is gone already is no error.
+
+        Raises:
+            DataFileError: it may not be removed.
+        """
+        try:
+            self._delete(path)
+        except OSError as error:
+            raise DataFileError(
+                f"cannot remove a file of the catalog: {error.strerror or error}",
+                field="path",
+                value=path,
+                remedy="choose a directory that can be written",
+            ) from error
+
+    def _delete(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self.fs.delete_file(path)
 
     def _forget(self, temporary: str) -> None:
         try:
-            self.remove(temporary)
+            self._delete(temporary)
         except OSError:
             # The place is not writable at all: the first error says so, and readers skip leftovers.
             return
 
+    def _settled(self, base: str) -> list[str]:
+        """Return the paths of the files of a directory, sorted; none that is replaced is missed.
+
+        A listing looks at one name after the other. When another process joins files meanwhile,
+        it may miss the joined file, which was not there yet, and the old ones, which are gone.
+        Then what the listing before it had is missing too, or this one has the joined file.
+        """
+        before = self._paths(base)
+        while not before <= (now := self._paths(base)):
+            before = now
+        return sorted(now)
+
+    def _paths(self, base: str) -> set[str]:
+        found = self._list(base, recursive=False)
+        return {info.path for info in found if info.type is pafs.FileType.File}
+
     def _list(self, base: str, *, recursive: bool) -> list[pafs.FileInfo]:
         selector = pafs.FileSelector(base, allow_not_found=True, recursive=recursive)
-        try:
-            found: list[pafs.FileInfo] = self.fs.get_file_info(selector)
-        except FileNotFoundError:
-            # pyarrow looks twice, and another process made the directory in between.
-            found = self.fs.get_file_info(selector)
-        return [info for info in found if info.type is pafs.FileType.File]
+        with _listing(base):
+            try:
+                found: list[pafs.FileInfo] = self.fs.get_file_info(selector)
+            except FileNotFoundError:
+                # pyarrow looks twice, and another process made the directory in between.
+                found = self.fs.get_file_info(selector)
+        return found
+
+
+@contextlib.contextmanager
+def _listing(base: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataFileError(
+            f"cannot look into the catalog: {error.strerror or error}",
+            field="path",
+            value=base,
+            remedy="give a directory that can be read, with all that is below it",
+        ) from error
+
+
+def _below(kind: str, path: str) -> str:
+    """Return the part of a path below its kind; file systems differ in how they write the rest."""
+    return f"/{path}".rpartition(f"/{kind}/")[2]
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether other programs pass over a name: their notes, and files half written."""
+    return name.startswith((".", "_"))
+
+
+def _is_key_directory(kind: str, directory: str) -> bool:
+    """Return whether we gave a directory its name, and for keys of this kind."""
+    try:
+        key = directory_key(directory)
+    except (PoseiError, KeyError, ValueError):
+        return False
+    is_of_bars = kind.rpartition("/")[2] == schemas.BARS.name
+    return isinstance(key, BarType) == is_of_bars and key_directory(key) == directory
+
+
+def _digest(content: pa.Buffer) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _write_durably(temporary: Path, final: Path, content: pa.Buffer) -> None:
@@ -246,39 +387,3 @@ def _write_durably(temporary: Path, final: Path, content: pa.Buffer) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _groups_within(file: pq.ParquetFile, first_ns: int, end_ns: int) -> list[int] | None:
-    """Return the row groups with rows of a span by their statistics, None for all of them."""
-    if file.num_row_groups < 2 or (first_ns <= 0 and end_ns >= FOREVER):
-        return None
-    column = file.schema_arrow.get_field_index("ts_event")
-    groups: list[int] = []
-    for number in range(file.num_row_groups):
-        known = file.metadata.row_group(number).column(column).statistics if column >= 0 else None
-        if known is None or not known.has_min_max:
-            return None
-        # Raw values: as datetimes they would lose their nanoseconds.
-        if known.max_raw >= first_ns and known.min_raw < end_ns:
-            groups.append(number)
-    return groups
-
-
-def _dictionary_columns(table: pa.Table) -> list[str]:
-    """Return the columns that repeat few values; a dictionary of prices only costs time."""
-    return [field.name for field in table.schema if pa.types.is_integer(field.type)]
-
-
-def _time_columns(table: pa.Table) -> list[str]:
-    return [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
-
-
-def _check_version(path: str, metadata: Mapping[bytes, bytes]) -> None:
-    version = metadata.get(VERSION_KEY, b"1")
-    if not version.isdigit() or int(version) > SCHEMA_VERSION:
-        raise DataFileError(
-            "a file of the catalog was written by a newer version of PoseiTrader",
-            field="schema version",
-            value=version.decode(errors="replace"),
-            remedy=f"upgrade posei-trader to read {path}; this one reads up to {SCHEMA_VERSION}",
-        )

@@ -46,7 +46,7 @@ def pandas_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def duckdb_relation(table: pa.Table) -> duckdb.DuckDBPyRelation:
-    """Return a DuckDB relation.
+    """Return a DuckDB relation; what it makes of times needs pytz, which the extra brings.
 
     Raises:
         MissingDependency: DuckDB is not installed.
@@ -54,14 +54,14 @@ def duckdb_relation(table: pa.Table) -> duckdb.DuckDBPyRelation:
     try:
         import duckdb  # noqa: PLC0415  optional
     except ImportError as error:
-        raise _missing("duckdb") from error
+        raise _missing("duckdb", "'posei_trader[duckdb]'") from error
     return duckdb.from_arrow(table)
 
 
-def _missing(package: str) -> MissingDependency:
+def _missing(package: str, install: str = "") -> MissingDependency:
     return MissingDependency(
         f"this needs {package}",
         field="package",
         value=package,
-        remedy=f"pip install {package}",
+        remedy=f"pip install {install or package}",
     )

@@ -41,7 +41,7 @@ SCHEMA_VERSION: Final = 1
 VERSION_KEY: Final = b"posei.schema_version"
 
 REPEAT: Final = pa.field("repeat", pa.uint16(), nullable=False)
-"""0 for the first of several equal records, 1 for the second, and so on."""
+"""0 for the first of several equal records that are facts of their own, 1 for the second..."""
 
 _METADATA: Final = {
     VERSION_KEY: str(SCHEMA_VERSION).encode(),
@@ -60,7 +60,7 @@ class CatalogTable(NamedTuple):
 
     Attributes:
         kind: ``bars``, ``quote_ticks``, ``trade_ticks`` or ``order_book_deltas``.
-        key: The bar type, or the instrument id.
+        key: The bar type for bars, the instrument id for all else.
         table: The rows, with the columns of the kind.
     """
 
@@ -94,14 +94,22 @@ class Columns:
         schema: The columns.
         stored_schema: The columns of a file: those, and REPEAT.
         identity: The columns that make two rows the same record.
+        may_repeat: Whether two equal rows may be two facts: what has neither an id of its own nor
+            the only place at its moment, such as quotes in IB's whole seconds.
     """
 
-    __slots__ = ("identity", "name", "schema", "stored_schema")
+    __slots__ = ("identity", "may_repeat", "name", "schema", "stored_schema")
 
     def __init__(
-        self, name: str, fields: Sequence[tuple[str, pa.DataType]], identity: tuple[str, ...]
+        self,
+        name: str,
+        fields: Sequence[tuple[str, pa.DataType]],
+        identity: tuple[str, ...],
+        *,
+        may_repeat: bool = False,
     ) -> None:
         self.name = name
+        self.may_repeat = may_repeat
         self.schema = pa.schema(
             [pa.field(label, kind, nullable=False) for label, kind in fields], metadata=_METADATA
         )
@@ -131,8 +139,10 @@ class Kind(Columns, Generic[T]):
         identity: tuple[str, ...],
         encode: Callable[[Sequence[T]], list[pa.Array]],
         decode: Callable[[pa.Table, InstrumentId | BarType], list[T]],
+        *,
+        may_repeat: bool = False,
     ) -> None:
-        super().__init__(name, fields, identity)
+        super().__init__(name, fields, identity, may_repeat=may_repeat)
         self.record = record
         self.encode = lambda items: pa.Table.from_arrays(encode(items), schema=self.schema)
         self.decode = decode
@@ -294,6 +304,7 @@ QUOTE_TICKS: Final = Kind(
     ("ts_event", "bid", "ask", "bid_size", "ask_size"),
     _encode_quotes,
     _decode_quotes,
+    may_repeat=True,
 )
 TRADE_TICKS: Final = Kind(
     "trade_ticks",
@@ -325,7 +336,7 @@ BARS: Final = Kind(
         ("is_revision", pa.bool_()),
         _FILLED,
     ],
-    ("ts_event", "open", "high", "low", "close", "volume"),
+    ("ts_event", "open", "high", "low", "close", "volume", "is_revision"),
     _encode_bars,
     _decode_bars,
 )
@@ -346,6 +357,8 @@ ORDER_BOOK_DELTAS: Final = Kind(
     ("ts_event", "sequence", "action", "side", "price", "size", "order_id"),
     _encode_deltas,
     _decode_deltas,
+    # A level may change there and back within one moment: the last of these rows counts.
+    may_repeat=True,
 )
 
 SESSIONS: Final = Columns(

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from posei_trader.errors import DataFileError, InvalidRequest
-from posei_trader.persistence import arrow_values, schemas
-from posei_trader.persistence.files import WriteResult, key_directory
-from posei_trader.persistence.rows import firsts, in_order, span, stamps, with_repeats
+from posei_trader.errors import DataFileError
+from posei_trader.persistence import arrow_values
+from posei_trader.persistence.files import WriteResult
+from posei_trader.persistence.parquet_content import inside, reading
+from posei_trader.persistence.rows import firsts, in_order, span
 from posei_trader.persistence.spans import FOREVER
 
 if TYPE_CHECKING:
     from posei_trader.persistence.files import DataFile, FileStore
-    from posei_trader.persistence.schemas import CatalogTable, Columns
+    from posei_trader.persistence.incoming import Rows
+    from posei_trader.persistence.schemas import Columns
 
 __all__ = ["Streams"]
-
-_TRIES: Final = 20
 
 
 @final
@@ -34,29 +35,18 @@ class Streams:
     def __init__(self, files: FileStore) -> None:
         self.files = files
 
-    def write(self, rows: CatalogTable) -> WriteResult:
+    def write(self, rows: Rows) -> WriteResult:
         """Store the rows that are not there yet.
 
         Raises:
-            InvalidRequest: the columns are not those of the kind.
             DataFileError: the directory is not writable, or the disk is full.
         """
-        kind, key, table = rows
-        columns = schemas.named(kind)
-        if table.schema.names != columns.schema.names:
-            raise InvalidRequest(
-                f"the columns are not those of {kind}",
-                field="table",
-                value=table.schema.names,
-                remedy=f"give {', '.join(columns.schema.names)}",
-            )
+        columns, directory, table, asked = rows
         if table.num_rows == 0:
-            return WriteResult(0, 0, ())
-        asked = table.num_rows
-        table = with_repeats(in_order(table.cast(columns.schema)), columns)
-        directory = key_directory(key)
+            return WriteResult(0, asked, ())
         first, last = span(table)
         stored = self.read(columns, directory, first, last + 1)
+        turn = 0
         if stored.num_rows:
             both = pa.concat_tables([stored, table])
             rows_of_both = firsts(both, columns)
@@ -65,9 +55,11 @@ class Streams:
                     pc.greater_equal(rows_of_both, arrow_values.int64(stored.num_rows))
                 )
             )
+            # What was stored before stays before what is new of the same moment.
+            turn = self.files.next_turn(columns.name, directory)
         if table.num_rows == 0:
             return WriteResult(0, asked, ())
-        path = self.files.write(kind, directory, table, *span(table))
+        path = self.files.write(columns.name, directory, table, *span(table), turn)
         return WriteResult(table.num_rows, asked - table.num_rows, (path,))
 
     def read(self, kind: Columns, directory: str, first: int = 0, end: int = FOREVER) -> pa.Table:
@@ -76,43 +68,37 @@ class Streams:
         Raises:
             DataFileError: a file is damaged.
         """
-        for _ in range(_TRIES):
-            try:
-                return self._read(kind, directory, first, end)
-            except FileNotFoundError:
-                # Another process joined files meanwhile: the same rows are in another one now.
-                continue
-        raise DataFileError(
-            "the files of the catalog change faster than they can be read",
-            field="path",
-            value=f"{self.files.root}/{kind.name}/{directory}",
-            remedy="try again when nobody consolidates it",
-        )
+        parts: dict[str, _Part] = {}
+        gone: set[str] = set()
+        while True:
+            files = self._within(kind, directory, first, end)
+            unread = [file for file in files if file.path not in parts]
+            if gone and gone == {file.path for file in unread}:
+                raise DataFileError(
+                    "a file is listed in the catalog, and is not there",
+                    field="path",
+                    value=min(gone),
+                    remedy="try again; the file system may need some time to forget it",
+                )
+            gone = self._add(parts, unread, kind, first, end)
+            if not gone:
+                return _joined(list(parts.values()), kind, first, end)
+            # Another process joined files meanwhile. Their rows are in a file that was there before
+            # they went: it is in the next listing. What was read already counts too, rows that come
+            # twice are dropped; so each turn of this loop has less to read than the one before.
 
-    def _read(self, kind: Columns, directory: str, first: int, end: int) -> pa.Table:
-        files = [
-            file
-            for file in self.files.files(kind.name, directory)
-            if file.last_ns >= first and file.first_ns < end
-        ]
-        return self._of_files(kind, files, first, end)
+    def count(self, kind: Columns, directory: str, first: int, end: int) -> int:
+        """Return how many rows a span has; of files that lie within it, nothing else is read.
 
-    def _of_files(self, kind: Columns, files: list[DataFile], first: int, end: int) -> pa.Table:
-        tables = [self.files.read(file.path, first, end).cast(kind.stored_schema) for file in files]
-        table = (
-            pa.concat_tables(tables) if tables else pa.Table.from_batches([], kind.stored_schema)
-        )
-        if any(a.last_ns >= b.first_ns for a, b in itertools.pairwise(files)):
-            # Files overlap when two processes wrote at once, or a consolidation was interrupted.
-            table = table.take(firsts(table, kind))
-        if files and (files[0].first_ns < first or max(f.last_ns for f in files) >= end):
-            moments = stamps(table)
-            inside = pc.and_(
-                pc.greater_equal(moments, arrow_values.int64(first)),
-                pc.less(moments, arrow_values.int64(end)),
-            )
-            table = table.filter(inside)
-        return in_order(table)
+        Raises:
+            DataFileError: a file is damaged.
+        """
+        files = self._within(kind, directory, first, end)
+        if not _is_overlapping(files):
+            with contextlib.suppress(FileNotFoundError):
+                return sum(self.files.count(file, first, end) for file in files)
+        rows: int = self.read(kind, directory, first, end).num_rows
+        return rows
 
     def join(self, kind: Columns, directory: str) -> int:
         """Join the files of a stream into one; return how many were removed.
@@ -120,17 +106,76 @@ class Streams:
         The joined file appears before the old ones go: a reader meets rows twice at worst, and
         reading drops repeated rows. What other processes add meanwhile stays.
         """
-        for _ in range(_TRIES):
-            files = self.files.files(kind.name, directory)
-            if len(files) < 2:
-                return 0
+        files = self.files.files(kind.name, directory)
+        if len(files) < 2:
+            return 0
+        parts: dict[str, _Part] = {}
+        self._add(parts, files, kind, 0, FOREVER)
+        if len(parts) < 2:
+            return 0  # another process joined them meanwhile
+        read = [part.file for part in parts.values()]
+        table = _joined(list(parts.values()), kind, 0, FOREVER)
+        turn = max(file.turn for file in read)
+        made = _name(self.files.write(kind.name, directory, table, *span(table), turn))
+        # By their names: a file system may write the way to them otherwise than we do.
+        old = [file.path for file in read if _name(file.path) != made]
+        for path in old:
+            self.files.remove(path)
+        return len(old)
+
+    def _within(self, kind: Columns, directory: str, first: int, end: int) -> list[DataFile]:
+        return [
+            file
+            for file in self.files.files(kind.name, directory)
+            if file.last_ns >= first and file.first_ns < end
+        ]
+
+    def _add(
+        self, parts: dict[str, _Part], files: list[DataFile], kind: Columns, first: int, end: int
+    ) -> set[str]:
+        """Read files; return the paths of those that are gone."""
+        gone: set[str] = set()
+        for file in files:
             try:
-                table = self._of_files(kind, files, 0, FOREVER)
+                table = self.files.read(file.path, first, end)
             except FileNotFoundError:
+                gone.add(file.path)
                 continue
-            made = self.files.write(kind.name, directory, table, *span(table))
-            old = [file.path for file in files if file.path != made]
-            for path in old:
-                self.files.remove(path)
-            return len(old)
-        return 0
+            with reading(file.path):
+                parts[file.path] = _Part(file, table.cast(kind.stored_schema))
+        return gone
+
+
+class _Part(NamedTuple):
+    file: DataFile
+    table: pa.Table
+
+
+def _joined(parts: list[_Part], kind: Columns, first: int, end: int) -> pa.Table:
+    """Return the rows of files as one table: those of a span, ascending, each once."""
+    parts = sorted(parts, key=lambda part: _place(part.file))
+    files = [part.file for part in parts]
+    is_overlapping = _is_overlapping(files)
+    if is_overlapping:
+        # Rows of one moment follow each other as they were written.
+        parts.sort(key=lambda part: part.file.turn)
+    empty = pa.Table.from_batches([], kind.stored_schema)
+    table = pa.concat_tables([part.table for part in parts]) if parts else empty
+    if is_overlapping:
+        # Files overlap when two processes wrote at once, or a consolidation was interrupted.
+        table = table.take(firsts(table, kind))
+    if any(file.first_ns < first or file.last_ns >= end for file in files):
+        table = table.filter(inside(table, first, end))
+    return in_order(table)
+
+
+def _is_overlapping(files: list[DataFile]) -> bool:
+    return any(a.last_ns >= b.first_ns for a, b in itertools.pairwise(files))
+
+
+def _place(file: DataFile) -> tuple[int, int, str]:
+    return file.first_ns, file.last_ns, file.path
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
