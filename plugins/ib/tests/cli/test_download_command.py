@@ -24,12 +24,17 @@ SPAN = (
     "--start", "2023-09-05T09:30", "--end", "2023-10-13T16:00", "--tz", "America/New_York",
 )  # fmt: skip
 SESSIONS = 29
+# More than IB lets be asked at once: there is time to do something in the middle.
+WEEKS = (
+    "--start", "2023-09-05T09:30", "--end", "2023-09-15T16:00", "--tz", "America/New_York",
+)  # fmt: skip
+WEEKS_ROWS = 9 * 390
+SETTINGS = {"speed": "step", "start": "2023-11-20T15:00:00Z", "pacing": False}
 
 
 @pytest.fixture
 async def gateway():
-    config = SimulatedIBGatewayConfig(speed="step", start="2023-11-20T15:00:00Z", pacing=False)
-    async with SimulatedIBGateway(config) as running:
+    async with SimulatedIBGateway(SimulatedIBGatewayConfig(**SETTINGS)) as running:
         yield running
 
 
@@ -60,6 +65,16 @@ async def until(condition, process):
         while not condition():
             assert process.returncode is None, (await process.communicate())[1].decode()
             await asyncio.sleep(0.002)
+
+
+async def told(process, *texts):
+    """Read what the program tells people until each of the texts was in it."""
+    seen = ""
+    async for line in process.stderr:
+        seen += line.decode()
+        if all(text in seen for text in texts):
+            return
+    pytest.fail(f"not told: {texts}\n{seen}")
 
 
 @pytest.fixture
@@ -119,6 +134,42 @@ async def test_a_killed_download_goes_on_at_the_last_stored_piece(gateway, tmp_p
     frame = pl.read_parquet(files, hive_partitioning=True)
     assert (count, low) == (len(frame), frame["low"].min())
     assert count == SESSIONS * 390
+
+
+async def test_a_gateway_that_restarts_is_waited_for(gateway, tmp_path):
+    """It is away for several attempts, and longer than an answer may take."""
+    arguments = ("AAPL.NASDAQ", "--bars", "1-MINUTE-LAST", "--catalog", str(tmp_path), *WEEKS)
+    process = await start(gateway, *arguments, "--timeout", "2", "--json")
+    await until(lambda: len(list(tmp_path.rglob("*.span"))) >= 3, process)
+    port = gateway.port
+    await gateway.stop()
+    async with asyncio.timeout(60):
+        await told(process, "attempt=2", "a download waits for the connection")
+        async with SimulatedIBGateway(SimulatedIBGatewayConfig(**SETTINGS, port=port)):
+            out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    (stream,) = json.loads(out)["streams"]
+    assert stream["rows"] == WEEKS_ROWS
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_and_the_next_run_goes_on(gateway, call, tmp_path, number):
+    arguments = ("AAPL.NASDAQ", "--bars", "1-MINUTE-LAST", "--catalog", str(tmp_path), *WEEKS)
+    process = await start(gateway, *arguments)
+    await until(lambda: len(list(tmp_path.rglob("*.span"))) >= 3, process)
+    process.send_signal(number)
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert (process.returncode, out, err) == (130, b"", b"")
+    assert list(tmp_path.rglob(".tmp-*")) == []
+    catalog = ParquetDataCatalog(tmp_path)
+    assert catalog.check() == []
+    kept = len(catalog.bars())
+    code, out, err = await call(*arguments, "--json")
+    assert code == 0, err
+    (stream,) = json.loads(out)["streams"]
+    assert 0 < stream["fetched"] == WEEKS_ROWS - kept
+    assert stream["rows"] == WEEKS_ROWS
 
 
 async def test_a_full_disk_is_an_error_that_leaves_whole_pieces(gateway, tmp_path):

@@ -178,6 +178,43 @@ async def test_the_gateways_time_can_be_asked_for(shop):
     assert abs(client.clock_offset_ns) <= 10**9
 
 
+async def test_the_time_is_asked_once_a_minute_also_of_a_gateway_that_is_never_silent(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock, probe_interval=60.0, probe_timeout=0.4)
+    watchdog = client._connection.watchdog
+    probes = watchdog.probes
+    clock.now += 59 * 10**9
+    for _ in range(3):
+        await talked(shop, gateway, client)
+    assert watchdog.probes == probes
+    clock.now += 2 * 10**9
+    await talked(shop, gateway, client)
+    await shop.until(lambda: client.clock_offset_ns < -60 * 10**9)
+    assert watchdog.probes == probes + 1
+
+
+async def talked(shop, gateway, client):
+    """Let the gateway talk until the watchdog has looked at it once more."""
+    watchdog = client._connection.watchdog
+    seen = watchdog._seen_at
+    while watchdog._seen_at == seen:
+        gateway.send(4, 2, -1, 2119, "Market data farm is connecting:usfarm", "")
+        await asyncio.sleep(0.001)
+
+
+async def test_a_clock_that_is_far_off_is_told_once_with_a_remedy(shop, caplog):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    for ahead, count in ((0, 0), (1, 0), (9, 1), (10, 1), (0, 1), (-9, 2), (400 * 86_400, 2)):
+        clock.now = (1_700_000_000 + ahead) * 10**9
+        await client.server_time()
+        told = [line for line in caplog.messages if "clock" in line]
+        assert len(told) == count
+    assert "synchronize" in told[0]
+
+
 async def test_a_loop_that_was_blocked_is_measured_and_reported(shop, caplog):
     gateway = await shop.gateway()
     client = await shop.connected(gateway, probe_interval=0.1, probe_timeout=5.0, longest_lag=0.1)
@@ -252,6 +289,37 @@ async def test_listeners_hear_of_ibs_servers_also_while_a_farm_is_out(shop):
         ("degraded", True),
         ("degraded", False),
         ("ready", False),
+    ]
+
+
+async def test_listeners_hear_of_every_farm_and_what_it_has(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    heard: list[tuple[str, list[tuple[str, str]]]] = []
+    client.add_connection_handler(
+        lambda one: heard.append((one.state, [(x.name, x.source) for x in one.broken_farms]))
+    )
+    gateway.send(4, 2, -1, 2157, "Sec-def data farm connection is broken:secdefil", "")
+    gateway.send(4, 2, -1, 2105, "HMDS data farm connection is broken:ushmds", "")
+    gateway.send(4, 2, -1, 2105, "HMDS data farm connection is broken:ushmds", "")
+    gateway.send(4, 2, -1, 2103, "Market data farm connection is broken:usfarm", "")
+    gateway.send(4, 2, -1, 2158, "Sec-def data farm connection is OK:secdefil", "")
+    gateway.send(4, 2, -1, 2106, "HMDS data farm connection is OK:ushmds", "")
+    gateway.send(4, 2, -1, 2106, "HMDS data farm connection is OK:ushmds", "")
+    gateway.send(4, 2, -1, 2104, "Market data farm connection is OK:usfarm", "")
+    await shop.until(lambda: heard and heard[-1][0] == "ready")
+    secdef, hmds, market = (
+        ("secdefil", "definitions"),
+        ("ushmds", "history"),
+        ("usfarm", "market data"),
+    )
+    assert heard == [
+        ("degraded", [secdef]),
+        ("degraded", [secdef, hmds]),
+        ("degraded", [secdef, hmds, market]),
+        ("degraded", [hmds, market]),
+        ("degraded", [market]),
+        ("ready", []),
     ]
 
 

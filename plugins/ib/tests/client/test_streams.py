@@ -415,6 +415,39 @@ async def test_level_one_that_comes_together_reaches_the_listener_in_ibs_order(s
     assert await late.next() == ("tick_size", 0, 6 * BILLION)
 
 
+async def test_a_late_listener_is_told_each_price_with_the_size_that_it_has_now(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    listener = shop.Listener()
+    client.subscribe_market_data(shop.AAPL, listener, generic_ticks="233")
+    req_id = (await gateway.asked(1))[2]
+    for tick_type, price in ((1, 190.5), (66, 190.5), (4, 190.75), (68, 190.75), (6, 191.0)):
+        gateway.send(1, 6, req_id, tick_type, price, "500", 0)
+    for tick_type in (0, 69, 5, 71):
+        gateway.send(2, 6, req_id, tick_type, "3")
+    # A side without a quote keeps its mark, whatever size is left over.
+    gateway.send(2, 6, req_id, 3, "7")
+    gateway.send(1, 6, req_id, 2, -1, "0", 0)
+    gateway.send(46, 6, req_id, 45, "1704200000")
+    gateway.send(46, 6, req_id, 48, "190.75;3;1704200000000;1;190;true")
+    await shop.until(lambda: any(seen[:2] == ("tick_string", 48) for seen in listener.seen))
+    late = shop.Listener()
+    client.subscribe_market_data(shop.AAPL, late, generic_ticks="233")
+    # Real-time volume is no state: it is a trade, of before.
+    assert [seen for seen in late.seen if seen[0] == "tick_string"] == [
+        ("tick_string", 45, "1704200000")
+    ]
+    prices = [seen for seen in late.seen if seen[0] == "tick_price"]
+    assert sorted(prices) == [
+        ("tick_price", 1, 190.5, 3 * BILLION, 0),
+        ("tick_price", 2, -1.0, 0, 0),
+        ("tick_price", 4, 190.75, 3 * BILLION, 0),
+        ("tick_price", 6, 191.0, 500 * BILLION, 0),
+        ("tick_price", 66, 190.5, 3 * BILLION, 0),
+        ("tick_price", 68, 190.75, 3 * BILLION, 0),
+    ]
+
+
 async def test_a_listener_that_fails_for_every_tick_does_not_flood_the_log(shop, caplog):
     gateway = await shop.gateway()
     client = await shop.connected(gateway)

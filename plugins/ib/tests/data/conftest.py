@@ -104,6 +104,8 @@ class Host:
         self.ticks_limit_ns = 900 * 10**9
         self.lost: int | None = None
         self.is_out = False
+        self.is_doubtful = False
+        self.ahead_ns = 0
         self.is_opened = True
         self.failures: list[object] = []
         self.asked: list[tuple[int, int]] = []
@@ -118,6 +120,12 @@ class Host:
 
     def is_interrupted(self, subscription: object) -> bool:
         return self.is_out
+
+    def is_in_doubt(self, subscription: object) -> bool:
+        return self.is_doubtful
+
+    def clock_ahead_ns(self) -> int:
+        return self.ahead_ns
 
     def lost_ns(self, subscription: object) -> int:
         return self.clock.timestamp_ns() if self.lost is None else self.lost
@@ -147,16 +155,20 @@ class Host:
 
 
 class VenueClock:
-    """The simulated venue's clock, as a node's: whoever steps the venue moves both."""
+    """The simulated venue's clock, as a node's: whoever steps the venue moves both.
 
-    def __init__(self, gateway: SimulatedIBGateway) -> None:
+    It may be ahead of the venue's by some seconds.
+    """
+
+    def __init__(self, gateway: SimulatedIBGateway, ahead: float = 0.0) -> None:
         self._clock = gateway.clock
+        self._ahead_ns = int(ahead * 10**9)
 
     def timestamp_ns(self) -> int:
-        return self._clock.now_ns
+        return self._clock.now_ns + self._ahead_ns
 
     def call_at(self, when_ns: int, callback: Callable[[], None]) -> object:
-        return self._clock.call_at(when_ns, callback)
+        return self._clock.call_at(when_ns - self._ahead_ns, callback)
 
 
 class Feed:
@@ -173,15 +185,20 @@ class Feed:
     ) -> None:
         self.gateway = gateway
         self.sink = sink or Collector()
+        # As in a node, the connection and the data client then have one clock.
+        ahead = settings.pop("ahead", None)
+        skewed = None if ahead is None else VenueClock(gateway, ahead)
         self.connection = InteractiveBrokersClient(
             gateway.host,
             gateway.port,
             1,
+            clock=skewed,
             request_timeout=30,
             limits=limits,
             options=ConnectionOptions(connection_timeout=30, first_pause=0.02, longest_pause=0.05),
         )
-        clock = VenueClock(gateway) if settings.pop("is_on_venue_time", False) else LiveClock()
+        is_on_venue_time = settings.pop("is_on_venue_time", False)
+        clock = skewed or (VenueClock(gateway) if is_on_venue_time else LiveClock())
         load = settings.pop("load_ids", frozenset({"AAPL.NASDAQ", "EUR/USD.IDEALPRO"}))
         provider_config = InteractiveBrokersInstrumentProviderConfig(load_ids=load)
         config = InteractiveBrokersDataClientConfig(

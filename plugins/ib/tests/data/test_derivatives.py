@@ -110,6 +110,16 @@ async def test_a_share_has_neither(feed, aapl):
     assert feed.connection.health().streams == ()
 
 
+async def test_a_continuous_future_has_no_open_interest_but_its_current_contract_does(open_feed):
+    continuous = InstrumentId("ES.CME")
+    feed = await open_feed(load_ids=frozenset({continuous}))
+    with pytest.raises(Unsupported, match="continuous future") as found:
+        await feed.client.subscribe(Subscription(DataKind.OPEN_INTEREST, continuous))
+    assert (found.value.field, found.value.value) == ("instrument_id", continuous)
+    assert "current month" in found.value.remedy
+    assert feed.connection.health().streams == ()
+
+
 async def test_greeks_of_a_real_option_stream_over_the_socket(open_feed, start_gateway):
     gateway = await start_gateway()
     option = InstrumentId("AAPL240419C00170000.SMART")

@@ -83,6 +83,71 @@ def test_a_price_whose_size_is_missing_waits_for_it(level_one, sink):
     assert shown(sink.quotes)[1:] == [("100.01", "100.02", 8, 4)]
 
 
+@pytest.mark.parametrize("ignores", [True, False])
+def test_a_side_that_waits_for_its_size_is_not_published_for_the_other_side(
+    make_context, sink, ignores
+):
+    quotes = LevelOneQuotes(make_context(), ignore_size_updates=ignores)
+    send(quotes, (1, 100.0, 3), (2, 100.02, 4))
+    quotes.tick_price(1, 99.5, None, 0)
+    quotes.tick_size(3, 400 * UNIT)
+    send(quotes, (2, 100.01, 7))
+    assert len(sink.quotes) == 1
+    quotes.tick_size(0, 9 * UNIT)
+    assert shown(sink.quotes)[1:] == [("99.50", "100.01", 9, 7)]
+
+
+@pytest.mark.parametrize("ignores", [True, False])
+def test_when_both_sides_wait_for_a_size_one_quote_follows_the_second(make_context, sink, ignores):
+    quotes = LevelOneQuotes(make_context(), ignore_size_updates=ignores)
+    send(quotes, (1, 100.0, 3), (2, 100.02, 4))
+    quotes.tick_price(1, 99.5, None, 0)
+    quotes.tick_price(2, 99.6, None, 0)
+    quotes.tick_size(0, 9 * UNIT)
+    assert len(sink.quotes) == 1
+    quotes.tick_size(3, 4 * UNIT)
+    assert shown(sink.quotes)[1:] == [("99.50", "99.60", 9, 4)]
+
+
+in_parts = st.lists(
+    st.tuples(
+        st.sampled_from([1, 2]),
+        st.sampled_from([None, 99.99, 100.0, 100.01]),
+        st.sampled_from([None, 1, 2, 3]),
+    ),
+    max_size=40,
+)
+
+
+@pytest.mark.parametrize("ignores", [True, False])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(in_parts)
+def test_prices_and_sizes_that_come_apart_are_never_mixed(make_context, sink, ignores, sequence):
+    """What is published is the present state; after all of it came, the last quote is that."""
+    sink.quotes.clear()
+    quotes = LevelOneQuotes(make_context(), ignore_size_updates=ignores)
+    prices, sizes = {}, {}
+    for side, price, size in sequence:
+        if price is not None and price != prices.get(side):
+            prices[side] = price
+            sizes.pop(side, None)  # that of the old price
+        if size is not None:
+            sizes[side] = size
+        count = len(sink.quotes)
+        units = None if size is None else size * UNIT
+        if price is None:
+            quotes.tick_size({1: 0, 2: 3}[side], units)
+        else:
+            quotes.tick_price(side, price, units, 0)
+        if len(prices) < 2 or len(sizes) < 2:
+            assert len(sink.quotes) == count
+            continue
+        now = (f"{prices[1]:.2f}", f"{prices[2]:.2f}", sizes[1], sizes[2])
+        assert shown(sink.quotes[count:]) in ([], [now])
+        if not ignores:
+            assert shown(sink.quotes[-1:]) == [now]
+
+
 def test_size_updates_can_be_ignored_but_price_changes_carry_the_new_size(make_context, sink):
     quotes = LevelOneQuotes(make_context(), ignore_size_updates=True)
     send(quotes, (1, 100.0, 3), (2, 100.02, 4))

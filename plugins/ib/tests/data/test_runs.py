@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ SECONDS = st.integers(START, START + 3)
 SIZES = st.one_of(st.integers(1, 5).map(lambda lots: lots * UNIT), st.sampled_from([0, None]))
 USUAL_SIZES = st.integers(1, 5).map(lambda lots: lots * UNIT)
 PRICES = st.sampled_from([100.0, 100.01, 100.02, 99.99])
-ODD_PRICES = st.sampled_from([100.0, 100.0001, -1.0, 0.0])
+ODD_PRICES = st.sampled_from([100.0, 100.0001, -1.0, 0.0, math.nan, math.inf])
 NOT_FRESH = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
 )
@@ -114,6 +116,18 @@ async def test_what_is_missed_after_a_run_joins_its_last_second(
     await host.settled()
     new = [(tick.bid_raw / UNIT, tick.is_backfilled) for tick in sink.quotes[len(before) :]]
     assert new == [(105.0, True), *[(110.0, False)] * 4]
+
+
+def test_of_a_run_only_the_tick_with_an_impossible_price_is_left_out(make_context, sink):
+    prices = [100.0, 100.01, math.nan, 100.02, math.inf, 100.0]
+    quotes = [(START, price, 101.0, UNIT, UNIT, 0) for price in prices]
+    trades = [(START, price, UNIT, 0, "ARCA", "") for price in prices]
+    context = make_context()
+    TickByTickQuotes(context).quotes(columns(QuoteColumns, quotes))
+    TickByTickTrades(context).trades(columns(TradeColumns, trades))
+    assert [tick.bid_raw / UNIT for tick in sink.quotes] == [100.0, 100.01, 100.02, 100.0]
+    assert [tick.price_raw / UNIT for tick in sink.trades] == [100.0, 100.01, 100.02, 100.0]
+    assert context.counters == {"impossible prices left out": 4}
 
 
 def test_numbers_of_trades_go_on_after_a_run(make_context, sink):

@@ -109,6 +109,16 @@ async def test_quotes_that_change_only_a_size_are_left_out_on_request(open_ko):
         await feed.client.disconnect()
 
 
+@pytest.mark.parametrize("ignores", [True, False])
+async def test_a_stream_that_is_shared_begins_with_the_sizes_of_now(open_ko, ignores):
+    feed = await open_ko(ignore_quote_tick_size_updates=ignores)
+    await feed.subscribe(Subscription(DataKind.INSTRUMENT_STATUS, KO))
+    await feed.run(3.5)  # the bid's price came with 400, and then another size alone
+    await feed.subscribe(Subscription(DataKind.QUOTE_TICKS, KO))
+    assert len(feed.connection.health().streams) == 1
+    assert shown(feed.sink.quotes) == [("50.02", "50.04", 500, 200)]
+
+
 async def test_nothing_comes_after_unsubscribing_and_the_venue_is_told(open_ko):
     feed = await open_ko()
     subscription = Subscription(DataKind.QUOTE_TICKS, KO)

@@ -1,5 +1,6 @@
 """Trades: ids, flags, the inferred aggressor, and the fallback to level one."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,12 +99,68 @@ def test_real_time_volume_makes_trades(make_context, sink):
     assert tick.ts_event == 1_700_000_000_123_000_000
 
 
-def test_delayed_last_prices_make_trades(make_context, sink):
+def test_real_time_volume_that_comes_again_makes_no_second_trade(make_context, sink):
     trades = LevelOneTrades(make_context())
-    trades.tick_price(68, 100.25, 3 * UNIT, 0)
+    trades.tick_string(48, "100.25;3;1700000000123;45;100.2;true")
+    trades.stream_restarted("the connection was lost")
+    trades.tick_string(48, "100.25;3;1700000000123;45;100.2;true")
+    assert len(sink.trades) == 1
+    trades.tick_string(48, "100.25;3;1700000000123;48;100.2;true")
+    assert len(sink.trades) == 2
+
+
+def test_live_last_prices_make_no_trades(make_context, sink):
+    """What they tell comes as real-time volume too, with its time."""
+    trades = LevelOneTrades(make_context())
+    for number in range(3):
+        trades.tick_price(4, 100.25 + number, 3 * UNIT, 0)
+        trades.tick_size(5, 3 * UNIT)
+    assert sink.trades == []
+
+
+def told(sink):
+    return [(str(t.price), t.size_raw // UNIT) for t in sink.trades]
+
+
+def test_changes_of_the_delayed_last_price_and_size_make_trades(make_context, sink, clock):
+    trades = LevelOneTrades(make_context())
+    trades.tick_price(68, 100.25, 3 * UNIT, 0)  # was printed before
     trades.tick_size(71, 3 * UNIT)
     trades.tick_size(71, 4 * UNIT)
-    assert [(str(t.price), t.size_raw // UNIT) for t in sink.trades] == [
-        ("100.25", 3),
-        ("100.25", 4),
-    ]
+    trades.tick_string(88, "1709650000")
+    trades.tick_price(68, 100.5, 4 * UNIT, 0)
+    trades.tick_size(71, 4 * UNIT)
+    assert told(sink) == [("100.25", 4), ("100.50", 4)]
+    assert [t.ts_event for t in sink.trades] == [clock.timestamp_ns(), 1_709_650_000 * UNIT]
+
+
+@pytest.mark.parametrize("none", [None, 0])
+def test_a_delayed_price_without_a_size_waits_for_its_own(make_context, sink, none):
+    trades = LevelOneTrades(make_context())
+    trades.tick_price(68, 100.25, none, 0)
+    trades.tick_size(71, 3 * UNIT)
+    trades.tick_price(68, 100.5, none, 0)
+    assert told(sink) == []
+    trades.tick_size(71, 3 * UNIT)
+    assert told(sink) == [("100.50", 3)]
+
+
+def test_the_delayed_last_price_after_an_interruption_is_no_trade(make_context, sink):
+    trades = LevelOneTrades(make_context())
+    trades.tick_price(68, 100.25, 3 * UNIT, 0)
+    trades.stream_restarted("the connection was lost")
+    trades.tick_price(68, 101.0, 3 * UNIT, 0)
+    assert told(sink) == []
+    trades.tick_price(68, 101.25, 3 * UNIT, 0)
+    assert told(sink) == [("101.25", 3)]
+
+
+def test_while_data_is_delayed_only_the_last_price_makes_trades_and_then_volume(make_context, sink):
+    trades = LevelOneTrades(make_context())
+    trades.market_data_type(3)
+    trades.tick_price(68, 100.25, 3 * UNIT, 0)
+    trades.tick_price(68, 100.5, 3 * UNIT, 0)
+    trades.tick_string(48, "100.5;3;1700000000123;45;100.2;true")
+    trades.market_data_type(1)
+    trades.tick_string(48, "100.75;5;1700000000123;50;100.2;true")
+    assert told(sink) == [("100.50", 3), ("100.75", 5)]

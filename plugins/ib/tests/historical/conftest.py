@@ -105,6 +105,10 @@ class Interceptor:
         """Answer requests for bars and ticks of a symbol with a code."""
         self._refusals.append([symbol, code, text, times])
 
+    def forgive(self, symbol: str) -> None:
+        """Refuse nothing of a symbol any more."""
+        self._refusals = [row for row in self._refusals if row[0] != symbol]
+
     def mangle(self, message_id: int, payload: bytes) -> None:
         """Replace what follows the request id in the next message of a kind."""
         self._mangled.append((message_id, payload))

@@ -206,19 +206,43 @@ async def test_a_lost_connection_is_waited_for(start_gateway, connect, tmp_path)
     assert catalog.gaps("bars", "AAPL.NASDAQ-1-MINUTE-LAST") == []
 
 
-async def test_daily_bars_of_other_hours_are_not_mixed(connect, tmp_path):
+@pytest.mark.parametrize("first", [True, False])
+async def test_bars_that_begin_elsewhere_in_other_hours_are_not_mixed(connect, tmp_path, first):
+    """A session opens at 14:30, which is within a bar of twenty minutes or more than thirty."""
     client = await connect()
     catalog = ParquetDataCatalog(tmp_path)
-    wanted = {"bar_specifications": ["1-DAY-LAST"], "contracts": [AAPL], **SPAN}
-    assert (await client.download(catalog, **wanted)).is_whole
-    report = await client.download(catalog, **wanted, use_rth=False)
-    error = report.streams[0].error
-    assert isinstance(error, InvalidRequest)
-    assert "other trading hours" in error.message
-    # Of shorter bars, all hours have the regular ones in them.
-    short = {**wanted, "bar_specifications": ["30-MINUTE-LAST"]}
-    assert (await client.download(catalog, **short, use_rth=False)).is_whole
-    assert (await client.download(catalog, **short)).written == 0
+    specs = ["20-MINUTE-LAST", "1-HOUR-LAST", "4-HOUR-LAST", "1-DAY-LAST"]
+    wanted = {"bar_specifications": specs, "contracts": [AAPL], **SPAN}
+    assert (await client.download(catalog, **wanted, use_rth=first)).is_whole
+    stored = catalog.bars()
+    report = await client.download(catalog, **wanted, use_rth=not first)
+    for stream in report.streams:
+        assert isinstance(stream.error, InvalidRequest)
+        assert "other trading hours" in stream.error.message
+    assert catalog.bars() == stored
+    assert (await client.download(catalog, **wanted, use_rth=first)).is_whole
+
+
+async def test_all_hours_have_the_regular_ones_in_them(connect, tmp_path):
+    client = await connect()
+    catalog = ParquetDataCatalog(tmp_path)
+    wanted = {"bar_specifications": ["30-MINUTE-LAST"], "contracts": [AAPL], **SPAN}
+    assert (await client.download(catalog, **wanted, use_rth=False)).is_whole
+    assert (await client.download(catalog, **wanted)).streams[0].fetched == 0
+
+
+async def test_a_day_of_all_hours_hides_none_of_the_regular_ones(connect, tmp_path):
+    client = await connect()
+    catalog = ParquetDataCatalog(tmp_path)
+    wanted = {"bar_specifications": ["30-MINUTE-LAST"], "contracts": [AAPL]}
+    assert (await client.download(catalog, **wanted, **SPAN)).streams[0].fetched == 20 * 13
+    day = {"start_date_time": at("2023-11-06"), "end_date_time": at("2023-11-07")}
+    await client.download(catalog, **wanted, **day, use_rth=False)
+    assert (await client.download(catalog, **wanted, **SPAN)).streams[0].fetched == 0
+    # Without a start it goes on from where the regular hours begin.
+    report = await client.download(catalog, **wanted, end_date_time=SPAN["end_date_time"])
+    assert report.streams[0].start_ns == ns("2023-10-16T09:30:00-04:00")
+    assert report.streams[0].fetched == 0
 
 
 async def test_what_cannot_be_is_refused_before_anything_is_stored(connect, tmp_path):
@@ -308,3 +332,40 @@ async def test_cancelling_a_download_leaves_whole_pieces(connect, tmp_path):
         await task
     assert client.downloads.pending() == ()
     assert catalog.check() == []
+
+
+async def test_what_was_lost_is_fetched_again_by_the_same_download(connect, tmp_path):
+    """A data file was removed; the notes of what is known whole were not."""
+    client = await connect()
+    catalog = ParquetDataCatalog(tmp_path)
+    wanted = {
+        "bar_specifications": ["5-MINUTE-LAST", "1-DAY-LAST"],
+        "contracts": [AAPL],
+        "start_date_time": at("2023-10-16T12:00"),
+        "end_date_time": at("2023-10-17T20:00"),
+        "tz_name": "America/New_York",
+    }
+    await client.download(catalog, **wanted)
+    whole = catalog.bars()
+    for path in tmp_path.glob("bars/**/*.parquet"):
+        path.unlink()
+    told = catalog.check()
+    assert len(told) == 2
+    assert all("are there: download this span again" in problem for problem in told)
+    report = await client.download(catalog, **wanted)
+    assert report.is_whole
+    assert report.written == len(whole)
+    assert catalog.bars() == whole
+    assert catalog.check() == []
+    assert (await client.download(catalog, **wanted)).written == 0
+
+
+async def test_regular_hours_beside_all_hours_are_fetched_once(connect, tmp_path):
+    client = await connect()
+    catalog = ParquetDataCatalog(tmp_path)
+    wanted = {"bar_specifications": ["30-MINUTE-LAST"], "contracts": [AAPL], **SPAN}
+    early = {**wanted, "end_date_time": at("2023-10-20T16:00")}
+    await client.download(catalog, **early, use_rth=False)
+    assert (await client.download(catalog, **wanted)).written == 15 * 13
+    again = await client.download(catalog, **wanted)
+    assert (again.written, again.streams[0].fetched) == (0, 0)

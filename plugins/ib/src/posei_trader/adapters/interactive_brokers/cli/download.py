@@ -16,6 +16,7 @@ from posei_trader.adapters.interactive_brokers.cli.contracts import Host, Json, 
 from posei_trader.adapters.interactive_brokers.cli.download_text import as_data, report_text
 from posei_trader.adapters.interactive_brokers.contract_types import IBContract
 from posei_trader.cli.exits import NOT_WELL
+from posei_trader.cli.terminated import until_terminated
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.identifiers import InstrumentId
 
@@ -106,6 +107,8 @@ def download(
             log_level="WARNING",
             connection_timeout=_CONNECT_S,
             max_connection_attempts=1,
+            # Later it is worth waiting: IB's gateways restart every night.
+            max_reconnection_attempts=0,
         ) as client:
             if not bars and not ticks:
                 found = await client.request_instruments(contracts, names)
@@ -128,7 +131,7 @@ def download(
 
     is_shown = sys.stderr.isatty() if progress is None else progress
     with _bar(is_shown=is_shown) as show:
-        done = asyncio.run(work(show))
+        done = asyncio.run(until_terminated(work(show)))
     _tell(done, store.path, as_json=as_json)
 
 

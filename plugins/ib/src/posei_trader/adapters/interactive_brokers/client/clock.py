@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from posei_trader.protocols import TimerHandle
 
-__all__ = ["LoopClock"]
+__all__ = ["REPLAY_NS", "LoopClock"]
 
-_SECOND = 1_000_000_000
+_SECOND: Final = 1_000_000_000
+REPLAY_NS: Final = 14 * 86_400 * _SECOND
+"""No market is closed for so long, and no clock so wrong: so far away lies only a replay."""
 
 
 @final

@@ -98,8 +98,8 @@ class InteractiveBrokersClientConnectionMixin(ClientPart):
     def clock_offset_ns(self) -> int | None:
         """How far the gateway's clock is ahead of ours; None before it was first asked.
 
-        Measured when the connection becomes ready and by every probe of the watchdog, to about a
-        second. A simulated gateway may live at another time, or faster.
+        Measured when the connection becomes ready and by every probe of the watchdog, at least
+        once a minute, to about a second. A simulated gateway may live at another time, or faster.
         """
         return self._connection.watchdog.clock_offset_ns
 

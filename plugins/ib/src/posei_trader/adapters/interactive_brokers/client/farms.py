@@ -7,18 +7,18 @@ silent after it came back are opened anew, each once; the rest is left alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, unique
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.client.messages import BrokenFarm, DataSource
 from posei_trader.adapters.interactive_brokers.client.stream_records import StreamState
 from posei_trader.adapters.interactive_brokers.pacing import LineKind
 
 if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.client.session import Notice, Session
-    from posei_trader.adapters.interactive_brokers.client.stream_records import Stream
+    from posei_trader.adapters.interactive_brokers.client.stream_records import Stream, StreamPlan
     from posei_trader.protocols import TimerHandle
 
-__all__ = ["Farms"]
+__all__ = ["Farms", "sources_of"]
 
 _SECOND: Final = 1_000_000_000
 _RECENT_NS: Final = 60 * _SECOND
@@ -28,21 +28,18 @@ _LONGEST_NAME: Final = 60
 _MARKET_DATA: Final = frozenset({LineKind.MARKET_DATA, LineKind.TICK_BY_TICK, LineKind.DEPTH})
 
 
-@unique
-class _Kind(Enum):
-    MARKET_DATA = "market data"
-    HISTORY = "history"
-    DEFINITIONS = "definitions"
-
-
-_KINDS: Final = {
-    2103: _Kind.MARKET_DATA,
-    2104: _Kind.MARKET_DATA,
-    2105: _Kind.HISTORY,
-    2106: _Kind.HISTORY,
-    2157: _Kind.DEFINITIONS,
-    2158: _Kind.DEFINITIONS,
+_SOURCES: Final = {
+    2103: DataSource.MARKET_DATA,
+    2104: DataSource.MARKET_DATA,
+    2105: DataSource.HISTORY,
+    2106: DataSource.HISTORY,
+    2157: DataSource.DEFINITIONS,
+    2158: DataSource.DEFINITIONS,
 }
+_NONE: Final = frozenset[DataSource]()
+_LIVE: Final = frozenset({DataSource.MARKET_DATA})
+_KEPT_UP: Final = frozenset({DataSource.HISTORY, DataSource.MARKET_DATA})
+"""What the bars of a historical request need that go on live."""
 
 
 @final
@@ -66,29 +63,34 @@ class Farms:
     def __init__(self, session: Session, grace: float) -> None:
         self._session = session
         self._grace_ns = int(grace * _SECOND)
-        self._broken: dict[str, _Kind] = {}
-        self._alive: dict[_Kind, dict[int, _Alive]] = {}
-        self._timers: dict[_Kind, TimerHandle] = {}
+        self._broken: dict[str, DataSource] = {}
+        self._alive: dict[DataSource, dict[int, _Alive]] = {}
+        self._timers: dict[DataSource, TimerHandle] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the farms that are out of reach."""
         return tuple(sorted(self._broken))
 
+    def broken(self) -> tuple[BrokenFarm, ...]:
+        """Return the same, with what they have."""
+        return tuple(BrokenFarm(name, source) for name, source in self._broken.items())
+
     def broke(self, notice: Notice) -> None:
         """Take note that a farm is out of reach."""
-        kind = _KINDS.get(notice.code, _Kind.DEFINITIONS)
+        kind = _SOURCES.get(notice.code, DataSource.DEFINITIONS)
         if len(self._broken) < _MOST_FARMS:
             self._broken[_farm(notice.message)] = kind
         alive = self._alive.setdefault(kind, {})
         self._session.streams.stamp()
         since = self._session.clock.timestamp_ns() - _RECENT_NS
         for stream in self._session.streams.by_id.values():
-            if _is_served_by(stream, kind) and stream.last_seen_ns > since:
+            is_served = stream.state is StreamState.OPEN and kind in sources_of(stream.plan)
+            if is_served and stream.last_seen_ns > since:
                 alive.setdefault(stream.req_id, _Alive(stream, stream.req_id))
 
     def came_back(self, notice: Notice) -> None:
         """Take note that a farm is there; look after its streams in a while."""
-        kind = _KINDS.get(notice.code, _Kind.DEFINITIONS)
+        kind = _SOURCES.get(notice.code, DataSource.DEFINITIONS)
         if self._broken.pop(_farm(notice.message), None) is None or kind not in self._alive:
             return
         counts = {number: one.stream.received for number, one in self._alive[kind].items()}
@@ -106,7 +108,7 @@ class Farms:
         self._alive.clear()
         self._broken.clear()
 
-    def _look(self, kind: _Kind, counts: dict[int, int]) -> None:
+    def _look(self, kind: DataSource, counts: dict[int, int]) -> None:
         self._timers.pop(kind, None)
         alive = self._alive.get(kind, {})
         if kind not in self._broken.values():
@@ -121,12 +123,11 @@ class Farms:
                 )
 
 
-def _is_served_by(stream: Stream, kind: _Kind) -> bool:
-    if stream.state is not StreamState.OPEN:
-        return False
-    if stream.plan.line in _MARKET_DATA:
-        return kind is _Kind.MARKET_DATA
-    return kind is _Kind.HISTORY and stream.plan.cost is not None
+def sources_of(plan: StreamPlan) -> frozenset[DataSource]:
+    """Return without which farms a stream may bring nothing; empty where none matters."""
+    if plan.line in _MARKET_DATA:
+        return _LIVE
+    return _NONE if plan.cost is None else _KEPT_UP
 
 
 def _farm(message: str) -> str:

@@ -141,6 +141,8 @@ class InteractiveBrokersClientMarketDataMixin(HistoryRequests):
     ) -> Subscription:
         """Stream level-one market data. A second listener is told the latest values first.
 
+        Real-time volume is not told again: it is a trade of before.
+
         Source: `reqMktData`.
 
         Args:

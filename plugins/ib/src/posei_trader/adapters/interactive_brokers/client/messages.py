@@ -8,6 +8,7 @@ ticks are whole seconds since 1970, UTC, as IB sends them. Order quantities are 
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum, unique
 
 import msgspec
 from ibapi.order import Order
@@ -32,9 +33,11 @@ __all__ = [
     "AccountSnapshot",
     "AccountValue",
     "BarRecord",
+    "BrokenFarm",
     "CommissionReport",
     "CompletedOrder",
     "ConnectionChange",
+    "DataSource",
     "ExecutionRecord",
     "GaplessSeconds",
     "HistoricalBars",
@@ -108,6 +111,27 @@ class OptionComputation(msgspec.Struct, frozen=True):
     underlying_price: float | None
 
 
+@unique
+class DataSource(StrEnum):
+    """What IB's data farms have."""
+
+    MARKET_DATA = "market data"
+    HISTORY = "history"
+    DEFINITIONS = "definitions"
+
+
+class BrokenFarm(msgspec.Struct, frozen=True):
+    """A data farm that the gateway cannot reach.
+
+    Attributes:
+        name: IB's name of it: ``usfarm``.
+        source: What it has. Of which instruments IB does not say.
+    """
+
+    name: str
+    source: DataSource
+
+
 class ConnectionChange(msgspec.Struct, frozen=True):
     """The connection changed.
 
@@ -120,6 +144,7 @@ class ConnectionChange(msgspec.Struct, frozen=True):
         upstream_lost: Whether the gateway has lost IB's servers: orders do not get through, and
             what happens to them is not heard of until they are back.
         ts_ns: When, UNIX ns UTC.
+        broken_farms: The data farms that are out of reach now.
     """
 
     state: str
@@ -129,6 +154,7 @@ class ConnectionChange(msgspec.Struct, frozen=True):
     data_lost: bool
     upstream_lost: bool = False
     ts_ns: int = 0
+    broken_farms: tuple[BrokenFarm, ...] = ()
 
 
 # --- account -------------------------------------------------------------------------------------

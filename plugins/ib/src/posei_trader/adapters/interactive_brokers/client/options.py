@@ -26,6 +26,7 @@ class ConnectionOptions:
         open_timeout: How long the TCP connection may take.
         ready_timeout: How long the gateway may take to become ready, once it has accepted.
         max_attempts: Give up after so many failed attempts in a row; 0 for never.
+        max_reconnects: The same for a connection that was ready before; None for `max_attempts`.
         first_pause: Pause after the first failure; doubles with each further one.
         longest_pause: Where doubling ends.
         probe_interval: How long nothing may come before the gateway is asked for a sign of life.
@@ -42,6 +43,7 @@ class ConnectionOptions:
     open_timeout: float = 10.0
     ready_timeout: float = 15.0
     max_attempts: int = 0
+    max_reconnects: int | None = None
     first_pause: float = 1.0
     longest_pause: float = 60.0
     probe_interval: float = 10.0

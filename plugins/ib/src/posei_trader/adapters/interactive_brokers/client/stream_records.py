@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from posei_trader.adapters.interactive_brokers.pacing import LineKind
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from posei_trader.protocols import TimerHandle
 
 __all__ = ["FanOut", "Stream", "StreamPlan", "StreamState", "StreamStatus"]
+
+_SIZE_TYPES: Final = {1: 0, 2: 3, 4: 5, 66: 69, 67: 70, 68: 71}
+"""IB's tick types of prices, and of their sizes: live, then delayed."""
+
+_TRADES: Final = frozenset({("tick_string", 48), ("tick_string", 77)})
+"""Real-time volume: each is something that happened, and no state."""
 
 
 @unique
@@ -89,16 +95,24 @@ class Stream:
     is_costing: bool = False
 
     def tell_latest(self, handler: Any) -> None:
-        """Tell a listener the last level-one values."""
-        for (name, _), arguments in list(self.latest.items()):
-            getattr(handler, name)(*arguments)
+        """Tell a listener the last level-one values: each price with the size that it has now."""
+        for key, arguments in list(self.latest.items()):
+            if key not in _TRADES:
+                getattr(handler, key[0])(*arguments)
         rows = list(self.rows.values())
         for _, tick_type, price, size, attributes in rows:
             if price is not None:
-                handler.tick_price(tick_type, price, size, attributes)
+                present = self._present_size(tick_type, price, size)
+                handler.tick_price(tick_type, price, present, attributes)
+        # Sizes that went with a price come again, as IB repeats them: some listen to sizes alone.
         for _, tick_type, price, size, _ in rows:
             if price is None:
                 handler.tick_size(tick_type, size)
+
+    def _present_size(self, tick_type: int, price: float, size: int | None) -> int | None:
+        row = self.rows.get(_SIZE_TYPES.get(tick_type, -1))
+        is_no_quote = size == 0 and price in {-1.0, 0.0}
+        return size if row is None or row[3] is None or is_no_quote else row[3]
 
     def forget_latest(self) -> None:
         """Forget the last level-one values: the stream begins anew."""

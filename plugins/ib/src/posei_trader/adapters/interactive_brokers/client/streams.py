@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, final
 
+from posei_trader.adapters.interactive_brokers.client.farms import sources_of
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane, Scheduler
 from posei_trader.adapters.interactive_brokers.client.stream_records import (
     FanOut,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.client.handlers import StreamHandler
     from posei_trader.adapters.interactive_brokers.client.ids import IdAllocator
+    from posei_trader.adapters.interactive_brokers.client.messages import DataSource
     from posei_trader.logs import Logger
     from posei_trader.protocols import Clock
 
@@ -75,6 +77,11 @@ class Subscription:
     def last_seen_ns(self) -> int:
         """When the last message came, UNIX ns UTC; 0 for never."""
         return self._stream.last_seen_ns
+
+    @property
+    def sources(self) -> frozenset[DataSource]:
+        """Without which of IB's farms it may bring nothing."""
+        return sources_of(self._stream.plan)
 
     def renew(self, reason: str) -> None:
         """Open the stream anew at IB, for all who listen to it; they are told the reason.

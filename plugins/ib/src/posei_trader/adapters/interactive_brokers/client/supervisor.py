@@ -165,6 +165,8 @@ class Supervisor:
 
     def _may_try_again(self, error: PoseiError) -> bool:
         limit = self._options.max_attempts
+        if self._was_ready and self._options.max_reconnects is not None:
+            limit = self._options.max_reconnects
         if error.code == 326 and not self._was_ready:
             limit = min(limit, _ID_IN_USE_TRIES) if limit else _ID_IN_USE_TRIES
         return error.retryable and (limit == 0 or self._counted < limit)
@@ -371,12 +373,21 @@ class Supervisor:
         elif action in {Action.RESTORED_DATA_LOST, Action.RESTORED_DATA_KEPT}:
             self._is_upstream_lost = False
             self._restored(notice, data_lost=action is Action.RESTORED_DATA_LOST)
-        elif action is Action.FARM_BROKEN:
+        elif action is Action.FARM_BROKEN or action is Action.FARM_OK:
+            self._farm_changed(notice, is_broken=action is Action.FARM_BROKEN)
+
+    def _farm_changed(self, notice: Notice, *, is_broken: bool) -> None:
+        before, state = self.farms.broken(), self.state
+        if is_broken:
             self.farms.broke(notice)
             self._change(ConnectionEvent.IMPAIRED, notice.message)
-        elif action is Action.FARM_OK:
+        else:
             self.farms.came_back(notice)
             self._heal(notice.message)
+        # Listeners hear of every farm: what one takes from a stream does not depend on the others.
+        is_told = self.state is not state or self.farms.broken() == before
+        if self.state.is_connected and not is_told:
+            self._change_to(self.state, notice.message, data_lost=False)
 
     def _restored(self, notice: Notice, *, data_lost: bool) -> None:
         if self.state.is_connected and (data_lost or self.farms.names()):
@@ -414,6 +425,7 @@ class Supervisor:
             data_lost,
             self._is_upstream_lost,
             self._session.clock.timestamp_ns(),
+            self.farms.broken(),
         )
         self.state = state
         self._follow_outage(state, reason)

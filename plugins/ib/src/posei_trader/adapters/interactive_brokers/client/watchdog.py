@@ -1,7 +1,8 @@
 """Liveness by round trip: when nothing comes for a while, the gateway is asked what time it is.
 
 A socket that is half open keeps silent; one that only has nothing to say answers. The same timer
-shows how late the event loop is, and stamps when each stream was last seen.
+shows how late the event loop is, and stamps when each stream was last seen. What time it is at the
+gateway is asked once a minute in any case: clocks drift, and are set.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.client.clock import REPLAY_NS
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane
 from posei_trader.errors import PoseiError
 
@@ -23,6 +25,8 @@ __all__ = ["Watchdog"]
 
 _LOOKS_PER_INTERVAL: Final = 4
 _SECOND: Final = 1_000_000_000
+_ASK_TIME_EVERY_NS: Final = 60 * _SECOND
+_LARGE_OFFSET_NS: Final = 2 * _SECOND
 
 
 @final
@@ -49,6 +53,8 @@ class Watchdog:
         self._reads = 0
         self._seen_at = 0.0
         self._probed_at: float | None = None
+        self._asked_time_ns = 0
+        self._is_offset_told = False
         self.loop_lag_s = 0.0
         """How late the last look was."""
         self.loop_lag_max_s = 0.0
@@ -83,9 +89,21 @@ class Watchdog:
         # The answer is cut to a second: on average, half of one is missing.
         venue_ns = server_time_s * _SECOND + _SECOND // 2
         self.clock_offset_ns = venue_ns - self._session.clock.timestamp_ns()
+        self._tell_offset(self.clock_offset_ns)
         if self._probed_at is not None:
             self.round_trip_s = asyncio.get_running_loop().time() - self._probed_at
             self._probed_at = None
+
+    def _tell_offset(self, offset_ns: int) -> None:
+        if abs(offset_ns) < _SECOND:
+            self._is_offset_told = False
+        elif _LARGE_OFFSET_NS <= abs(offset_ns) < REPLAY_NS and not self._is_offset_told:
+            self._is_offset_told = True
+            self._session.log.warning(
+                "our clock and the gateway's differ: bars that the clock closes come later",
+                ahead_s=round(-offset_ns / _SECOND, 1),
+                remedy="synchronize this machine's clock, and the gateway's: with NTP, for example",
+            )
 
     def _look_again(self) -> None:
         loop = asyncio.get_running_loop()
@@ -102,6 +120,9 @@ class Watchdog:
             self._reads = socket.reads
             self._seen_at = now
             self._probed_at = None
+            asked_before_ns = self._session.clock.timestamp_ns() - self._asked_time_ns
+            if asked_before_ns >= _ASK_TIME_EVERY_NS:
+                self._probe(now)
         elif self._probed_at is None:
             # A loop that was held up has not read what lies in the socket: ask before judging.
             if now - self._seen_at >= self._interval:
@@ -124,6 +145,7 @@ class Watchdog:
 
     def _probe(self, now: float) -> None:
         self._probed_at = now
+        self._asked_time_ns = self._session.clock.timestamp_ns()
         self.probes += 1
         try:
             data = self._session.encode(lambda ib: ib.reqCurrentTime())

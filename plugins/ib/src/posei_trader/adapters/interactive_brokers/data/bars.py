@@ -5,9 +5,11 @@ A bar goes out exactly once, when it is complete: by the clock, or earlier when 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
-from posei_trader.adapters.interactive_brokers.data.nearness import is_near
+from msgspec.structs import replace
+
+from posei_trader.adapters.interactive_brokers.data.closing import Closing, is_same
 from posei_trader.adapters.interactive_brokers.data.seams import bar_repair
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
 from posei_trader.model.bars import NANOS_PER_SECOND, Bar
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
     from posei_trader.model.bars import BarType
-    from posei_trader.protocols import TimerHandle
-
-GRACE_NS: Final = NANOS_PER_SECOND
-"""How long after its end a bar waits for IB's last word on it."""
 
 
 @final
@@ -119,6 +117,7 @@ class SecondBars(Stream):
     __slots__ = (
         "_bar_type",
         "_close",
+        "_closing",
         "_high",
         "_is_open",
         "_last_open",
@@ -127,7 +126,6 @@ class SecondBars(Stream):
         "_out",
         "_repair",
         "_second",
-        "_timer",
         "_volume",
     )
 
@@ -148,7 +146,7 @@ class SecondBars(Stream):
         self._is_open = False
         self._second = -1
         self._open = self._high = self._low = self._close = self._volume = 0
-        self._timer: TimerHandle | None = None
+        self._closing = Closing(context, bar_type, self._finish, use_rth=False)
 
     def trade(
         self, time_s: int, price: float, size: int | None, mask: int, exchange: str, conditions: str
@@ -185,9 +183,11 @@ class SecondBars(Stream):
             self._open = self._high = self._low = raw
             self._volume = 0
             self._is_open = True
-            ends = (time_s + 1) * NANOS_PER_SECOND
-            if is_near(ends, self.clock.timestamp_ns()):
-                self._timer = self.clock.call_at(ends + GRACE_NS, self._on_time)
+            opened = time_s * NANOS_PER_SECOND
+            if self._last_open is None:
+                # Of what comes after this nothing may be missed, this second included.
+                self._last_open = opened - NANOS_PER_SECOND
+            self._closing.begin(opened, opened + NANOS_PER_SECOND)
         elif time_s < self._second or not self._is_open:
             self.context.count("ticks of a published second left out")
             return
@@ -196,15 +196,8 @@ class SecondBars(Stream):
         self._close = raw
         self._volume += size
 
-    def _on_time(self) -> None:
-        if self.context.is_interrupted():
-            # What came since is missing in it: the bar is fetched, or goes out when it is known.
-            now = self.clock.timestamp_ns()
-            self._timer = self.clock.call_at(now + GRACE_NS, self._on_time)
-        else:
-            self._finish()
-
-    def _finish(self) -> None:
+    def _finish(self, known: Bar | None = None) -> None:
+        """Publish the second; what history knows of it instead, where it knows more."""
         if not self._is_open:
             return
         self._stop()
@@ -213,21 +206,23 @@ class SecondBars(Stream):
         opened = self._second * NANOS_PER_SECOND
         if not self._repair.is_active:
             self._last_open = opened
-        self._out(
-            Bar(
-                self._bar_type,
-                *prices,
-                self._volume,
-                scale.price_precision(*prices),
-                scale.volume_precision(self._volume),
-                opened,
-                self.clock.timestamp_ns(),
-            )
+        now = self.clock.timestamp_ns()
+        bar = Bar(
+            self._bar_type,
+            *prices,
+            self._volume,
+            scale.price_precision(*prices),
+            scale.volume_precision(self._volume),
+            opened,
+            now,
         )
+        if known is not None and not is_same(known, bar):
+            bar = replace(known, ts_init=now, is_backfilled=True)
+        self._out(bar)
 
     def interrupted(self, reason: str) -> None:
         """Let bars wait until those that were missed are fetched, the unfinished one with them."""
-        if self._last_open is None or not self.context.host.bars_limit_ns:
+        if not self.context.host.bars_limit_ns:
             self._finish()
         self._stop()
         if self._repair.interrupted(reason):
@@ -242,9 +237,7 @@ class SecondBars(Stream):
 
     def _stop(self) -> None:
         self._is_open = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._closing.stop()
 
     def close(self) -> None:
         """Stop the clock and fetch nothing any more; an unfinished bar is not published."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.quotes import LAST
+from posei_trader.adapters.interactive_brokers.data.raws import IMPOSSIBLE, NO_PRICE
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
 from posei_trader.model.enums import MarketStatus
 from posei_trader.model.ticks import IndexPriceUpdate, InstrumentStatus
@@ -91,7 +92,11 @@ class IndexPrices(LevelOne):
         del size, attributes
         if tick_type not in LAST or price <= 0:
             return
-        raw = round(price * self.scale.factor)
+        try:
+            raw = round(price * self.scale.factor)
+        except IMPOSSIBLE:
+            self.context.count(NO_PRICE)
+            return
         if raw == self._last:
             return
         self._last = raw

@@ -90,11 +90,18 @@ def interest_types(context: StreamContext) -> frozenset[int]:
         Unsupported: it has none.
     """
     contract = context.traded.contract
-    if contract.secType in {"FUT", "CONTFUT"}:
+    if contract.secType == "FUT":
         return frozenset({_FUTURES_INTEREST})
     if contract.secType in {"OPT", "FOP"}:
         is_call = contract.right.upper().startswith("C")
         return frozenset({_CALL_INTEREST if is_call else _PUT_INTEREST})
+    if context.traded.is_continuous:
+        raise Unsupported(
+            "a continuous future is no contract: nobody holds it, so it has no open interest",
+            field="instrument_id",
+            value=context.subscription.instrument_id,
+            remedy="subscribe to the contract of the current month, such as ESM4.CME for ES.CME",
+        )
     raise Unsupported(
         "only futures and options have open interest",
         field="instrument_id",

@@ -166,8 +166,8 @@ class Freshness:
         if not watch.hours.knows(now):
             self._ask_hours(subscription, watch, now)
         # Of a stream that is being opened, or whose source is known to be away, nothing can come.
-        is_expected = self._streams.is_open(subscription) and not self._streams.is_interrupted(
-            subscription
+        is_expected = self._streams.is_open(subscription) and not (
+            self._streams.is_interrupted(subscription) or self._streams.is_in_doubt(subscription)
         )
         if received != watch.received or not is_expected or watch.hours.open_since(now) is None:
             watch.reset(now)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
-from posei_trader.adapters.interactive_brokers.client.states import ConnectionState
 from posei_trader.adapters.interactive_brokers.client.stream_records import StreamState
+from posei_trader.adapters.interactive_brokers.data.nearness import is_near
 from posei_trader.adapters.interactive_brokers.data.openers import Opened, StreamOpener
+from posei_trader.adapters.interactive_brokers.data.outages import Outages
 from posei_trader.adapters.interactive_brokers.data.prevailing import Prevailing
 from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
 from posei_trader.errors import PoseiError
 from posei_trader.logs import get_logger
 from posei_trader.model.bars import NANOS_PER_SECOND
+from posei_trader.model.requests import DataKind
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -35,21 +36,8 @@ __all__ = ["LiveStreams"]
 
 _log = get_logger("InteractiveBrokersDataClient")
 
-_NEGLIGIBLE_NS: Final = NANOS_PER_SECOND
-"""An outage of IB's servers this short takes nothing that is worth asking for."""
-
-
-@final
-@dataclass(slots=True)
-class _Outage:
-    """A time in which IB's servers, or the gateway, were out of reach.
-
-    `seen` is what each stream had received, and under which id, when it began.
-    """
-
-    since_ns: int
-    seen: dict[Subscription, tuple[int, int]] = field(default_factory=dict)
-    is_connection_lost: bool = False
+_OFFSET_ROUNDING_NS: Final = NANOS_PER_SECOND // 2
+"""IB tells the time in whole seconds: so far off may a measured offset be."""
 
 
 @final
@@ -70,6 +58,7 @@ class LiveStreams:
         config: InteractiveBrokersDataClientConfig,
         context: DataClientContext,
     ) -> None:
+        self._client = client
         self._history = history
         self._config = config
         self._context = context
@@ -78,8 +67,7 @@ class LiveStreams:
         self._contexts: dict[Subscription, StreamContext] = {}
         self._prevailing: dict[InstrumentId, Prevailing] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._outage: _Outage | None = None
-        self._last_outage: _Outage | None = None
+        self._outages = Outages(context.clock, self._opened)
         self._silent_since: dict[Subscription, int] = {}
         seconds = float(config.backfill)
         self.bars_limit_ns = int(seconds * config.backfill_bars_limit * NANOS_PER_SECOND)
@@ -110,16 +98,16 @@ class LiveStreams:
             self._context.clock,
             self,
         )
-        self._contexts[subscription] = context
+        self._remember(context)
         try:
             self._opened[subscription] = self._opener.open(context)
         except BaseException:
-            del self._contexts[subscription]
+            self._forget(subscription)
             raise
 
     def close(self, subscription: Subscription) -> None:
         """End a stream: nothing of it is delivered after this. Idempotent."""
-        context = self._contexts.pop(subscription, None)
+        context = self._forget(subscription)
         opened = self._opened.pop(subscription, None)
         self._silent_since.pop(subscription, None)
         if opened is not None:
@@ -131,6 +119,17 @@ class LiveStreams:
                 subscription=str(subscription),
                 **{what.replace(" ", "_"): count for what, count in context.counters.items()},
             )
+
+    def _remember(self, context: StreamContext) -> None:
+        self._contexts[context.subscription] = context
+        if context.subscription.kind is DataKind.QUOTE_TICKS:
+            context.prevailing.join()
+
+    def _forget(self, subscription: Subscription) -> StreamContext | None:
+        context = self._contexts.pop(subscription, None)
+        if context is not None and subscription.kind is DataKind.QUOTE_TICKS:
+            context.prevailing.leave()
+        return context
 
     async def close_all(self) -> None:
         """End every stream, and what is being fetched for them."""
@@ -144,32 +143,8 @@ class LiveStreams:
 
     def connection_changed(self, change: ConnectionChange) -> None:
         """Follow the connection: remember when it went, and repair what stayed open."""
-        if change.state == ConnectionState.READY:
-            self._recovered(change.reason)
-        elif change.state in {ConnectionState.DEGRADED, ConnectionState.RECONNECTING}:
-            if self._outage is None:
-                now = self._context.clock.timestamp_ns()
-                self._outage = self._last_outage = _Outage(now, self._counts())
-            if not change.ready:
-                self._outage.is_connection_lost = True
-
-    def _counts(self) -> dict[Subscription, tuple[int, int]]:
-        return {
-            subscription: (opened.handle.received, opened.handle.req_id)
-            for subscription, opened in self._opened.items()
-        }
-
-    def _recovered(self, reason: str) -> None:
-        """Repair the streams that IB kept and that brought nothing; others are opened anew."""
-        outage, self._outage = self._outage, None
-        if outage is None or outage.is_connection_lost:
-            return
-        if self._context.clock.timestamp_ns() - outage.since_ns < _NEGLIGIBLE_NS:
-            return
-        now = self._counts()
-        for subscription, seen in outage.seen.items():
-            if now.get(subscription) == seen:
-                self._opened[subscription].handler.interrupted(reason)
+        for subscription in self._outages.follow(change):
+            self._opened[subscription].handler.interrupted(change.reason)
 
     def renew(self, subscription: Subscription, since_ns: int, reason: str) -> None:
         """Open one stream anew at IB, because it has been silent."""
@@ -183,7 +158,7 @@ class LiveStreams:
 
     def stream_failed(self, subscription: Subscription, error: PoseiError) -> None:
         """Take note that IB ended a stream; fall back where that is possible."""
-        context = self._contexts.get(subscription)
+        context = self._forget(subscription)
         opened = self._opened.pop(subscription, None)
         if context is None:
             return
@@ -192,8 +167,8 @@ class LiveStreams:
             fallback = self._fallback(context, opened, error)
             if fallback is not None:
                 self._opened[subscription] = fallback
+                self._remember(context)
                 return
-        del self._contexts[subscription]
         self._context.sink.subscription_failed(subscription, error)
 
     def _fallback(self, context: StreamContext, opened: Opened, error: PoseiError) -> Opened | None:
@@ -216,23 +191,27 @@ class LiveStreams:
 
     def is_interrupted(self, subscription: Subscription) -> bool:
         """Return whether IB is out of reach now, and the stream has brought nothing since."""
-        outage, opened = self._outage, self._opened.get(subscription)
-        if outage is None or opened is None:
-            return False
-        seen = outage.seen.get(subscription)
-        return seen is None or seen[0] == opened.handle.received
+        return self._outages.is_interrupted(subscription)
+
+    def is_in_doubt(self, subscription: Subscription) -> bool:
+        """Return whether a farm is away that may serve a stream, which is silent since."""
+        return self._outages.is_in_doubt(subscription)
+
+    def clock_ahead_ns(self) -> int:
+        """Return how far our clock may be ahead of the venue's; 0 where it is not."""
+        ahead = -(self._client.clock_offset_ns or 0)
+        if ahead <= 0 or not is_near(ahead, 0):
+            return 0
+        # A clock that is right is measured within the rounding: nothing waits longer for it.
+        return ahead if ahead < NANOS_PER_SECOND else ahead + _OFFSET_ROUNDING_NS
 
     def lost_ns(self, subscription: Subscription) -> int:
         """Return since when a stream that was interrupted brings nothing, UNIX ns UTC."""
         since = self._silent_since.get(subscription)
         if since is not None:
             return since
-        outage, opened = self._last_outage, self._opened.get(subscription)
-        if outage is not None and opened is not None:
-            seen = outage.seen.get(subscription)
-            if seen is not None and seen[0] == opened.handle.received:
-                return outage.since_ns
-        return self._context.clock.timestamp_ns()
+        since = self._outages.since_ns(subscription)
+        return self._context.clock.timestamp_ns() if since is None else since
 
     def spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Start work that ends with the client."""
@@ -253,7 +232,7 @@ class LiveStreams:
             use_rth=use_rth,
             timeout=self._config.request_timeout,
         )
-        now = self._context.clock.timestamp_ns()
+        now = self._context.clock.timestamp_ns() - self.clock_ahead_ns()
         return [bar for bar in bars if bar.ts_event >= start_ns and bar.ts_init <= now]
 
     async def fetch_quotes(self, traded: Traded, start_ns: int, end_ns: int) -> list[QuoteTick]:

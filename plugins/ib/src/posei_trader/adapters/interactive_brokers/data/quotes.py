@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Final, final
 
-from posei_trader.adapters.interactive_brokers.data.raws import Raws
+from posei_trader.adapters.interactive_brokers.data.raws import IMPOSSIBLE, NO_PRICE, Raws
 from posei_trader.adapters.interactive_brokers.data.repair import Repair
 from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second, tail_of
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
@@ -88,15 +88,22 @@ class TickByTickQuotes(Stream):
     ) -> None:
         """Take a quote of IB's."""
         del mask  # marks of the day's range, nothing that a quote could carry
+        raws, prevailing = self._raws, self.prevailing
+        try:
+            bid_raw, ask_raw = raws[bid], raws[ask]
+        except IMPOSSIBLE:
+            prevailing.forget()
+            self.context.count(NO_PRICE)
+            return
         if not bid_size or not ask_size:
             bid_size, ask_size = bid_size or 0, ask_size or 0
-            if is_absent(bid, bid_size) or is_absent(ask, ask_size):
+            has_bid, has_ask = not is_absent(bid, bid_size), not is_absent(ask, ask_size)
+            if not has_bid or not has_ask:
+                prevailing.bid_raw = bid_raw if has_bid else None
+                prevailing.ask_raw = ask_raw if has_ask else None
                 self.context.count("one-sided quotes left out")
                 return
-        raws = self._raws
-        bid_raw, ask_raw = raws[bid], raws[ask]
         digits = self.scale.price_precision(bid_raw, ask_raw) if raws.has_odd else self._digits
-        prevailing = self.prevailing
         prevailing.bid_raw, prevailing.ask_raw = bid_raw, ask_raw
         if time_s != self._second:
             self._second = time_s
@@ -119,12 +126,15 @@ class TickByTickQuotes(Stream):
     def quotes(self, run: QuoteColumns) -> None:
         """Take quotes of IB's that came together."""
         raws, bid_sizes, ask_sizes = self._raws, run.bid_sizes, run.ask_sizes
-        bids = list(map(raws.__getitem__, run.bids))
-        asks = list(map(raws.__getitem__, run.asks))
+        try:
+            bids = list(map(raws.__getitem__, run.bids))
+            asks = list(map(raws.__getitem__, run.asks))
+        except IMPOSSIBLE:
+            self._one_by_one(run)
+            return
         is_usual = self._out == self.sink.quote_tick and not raws.has_odd
         if not (is_usual and all(bid_sizes) and all(ask_sizes)):
-            for _, *quote in zip(*run, strict=True):
-                self.quote(*quote)
+            self._one_by_one(run)
             return
         self.prevailing.bid_raw, self.prevailing.ask_raw = bids[-1], asks[-1]
         ticks = list(
@@ -144,6 +154,10 @@ class TickByTickQuotes(Stream):
         self._second, self._tail = tail_of(ticks, run.times_s, self._second, self._tail)
         self._ts_event = self._second * NANOS_PER_SECOND
         self.sink.quote_ticks(ticks)
+
+    def _one_by_one(self, run: QuoteColumns) -> None:
+        for _, *quote in zip(*run, strict=True):
+            self.quote(*quote)
 
     def interrupted(self, reason: str) -> None:
         """Let quotes wait until those that were missed are fetched."""
@@ -169,8 +183,8 @@ class LevelOneQuotes(Stream):
     """Assembles quotes from level-one prices and sizes, live, frozen or delayed.
 
     IB sends a price with its size, and then the same size again: a quote goes out when something is
-    new, never for a repetition, and never with a price and the size of another price. A side
-    without a quote ends quoting until it is back.
+    new, never for a repetition, and never with a price and the size of another price: a side whose
+    price came without a size waits for it. A side without a quote ends quoting until it is back.
     """
 
     __slots__ = (
@@ -212,7 +226,9 @@ class LevelOneQuotes(Stream):
         """Take prices and sizes that came together."""
         raws, ignores_sizes, is_pending = self._raws, self.ignore_size_updates, self._pending
         bid, ask, bid_size, ask_size = self._bid, self._ask, self._bid_size, self._ask_size
+        instrument_id, digits, size_digits = self.instrument_id, self._digits, self._size_digits
         quotes: list[QuoteTick] = []
+        is_new = False
         now = self.clock.timestamp_ns()
         for _, tick_type, price, size, _ in rows:
             is_bid = (_SIZE_SIDES if price is None else _SIDES).get(tick_type)
@@ -220,19 +236,20 @@ class LevelOneQuotes(Stream):
                 continue
             is_due = is_pending
             if price is not None:
-                raw = raws[price] if size or not is_absent(price, 0) else None
-                is_due = raw != (bid if is_bid else ask)
-                if is_bid:
-                    bid = raw
-                else:
-                    ask = raw
-                if raw is None:
-                    continue
-                # Its size follows; a quote with the old price's size would be wrong.
-                is_pending = is_pending or (size is None and is_due)
-            if size is None:
-                continue
-            if size != (bid_size if is_bid else ask_size):
+                try:
+                    raw = raws[price] if size or not is_absent(price, 0) else None
+                except IMPOSSIBLE:
+                    raw = None
+                    self.context.count(NO_PRICE)
+                if raw != (bid if is_bid else ask):
+                    is_due = is_new = True
+                    # Without a size, its own follows: that of the old price would be wrong.
+                    is_pending = is_pending or size is None
+                    if is_bid:
+                        bid, bid_size = raw, size
+                    else:
+                        ask, ask_size = raw, size
+            if size is not None and size != (bid_size if is_bid else ask_size):
                 is_due = is_due or not ignores_sizes
                 if is_bid:
                     bid_size = size
@@ -240,32 +257,24 @@ class LevelOneQuotes(Stream):
                     ask_size = size
             if not is_due or bid is None or ask is None or bid_size is None or ask_size is None:
                 continue
-            is_pending = False
-            digits = self.scale.price_precision(bid, ask) if raws.has_odd else self._digits
+            is_new, is_pending = True, False
+            digits = self.scale.price_precision(bid, ask) if raws.has_odd else digits
             quotes.append(
                 QuoteTick(
-                    self.instrument_id,
-                    bid,
-                    ask,
-                    bid_size,
-                    ask_size,
-                    digits,
-                    self._size_digits,
-                    now,
-                    now,
+                    instrument_id, bid, ask, bid_size, ask_size, digits, size_digits, now, now
                 )
             )
         self._bid, self._ask, self._bid_size, self._ask_size = bid, ask, bid_size, ask_size
         self._pending = is_pending
-        self._publish(quotes)
+        self._publish(quotes, is_new=is_new)
 
-    def _publish(self, quotes: list[QuoteTick]) -> None:
-        if not quotes:
+    def _publish(self, quotes: list[QuoteTick], *, is_new: bool) -> None:
+        if not is_new:
             return
-        self.prevailing.bid_raw, self.prevailing.ask_raw = quotes[-1].bid_raw, quotes[-1].ask_raw
+        self.prevailing.bid_raw, self.prevailing.ask_raw = self._bid, self._ask
         if len(quotes) == 1:
             self.sink.quote_tick(quotes[0])
-        else:
+        elif quotes:
             self.sink.quote_ticks(quotes)
 
     def tick_string(self, tick_type: int, value: str) -> None:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.model.fixed_point import RAW_MAX, RAW_MIN
+
 if TYPE_CHECKING:
     from posei_trader.adapters.interactive_brokers.historical.scales import Scale
 
-__all__ = ["Raws"]
+__all__ = ["IMPOSSIBLE", "NO_PRICE", "Raws"]
+
+IMPOSSIBLE: Final = (ValueError, OverflowError)
+"""What ``raws[price]`` raises for NaN, infinity, and IB's mark of a price that is not set."""
+
+NO_PRICE: Final = "impossible prices left out"
+"""Under which name such prices are counted."""
 
 _REMEMBERED: Final = 32_768
 
@@ -31,6 +39,8 @@ class Raws(dict[float, int]):
 
     def __missing__(self, price: float) -> int:
         raw = round(price * self._factor)
+        if not RAW_MIN <= raw <= RAW_MAX:
+            raise OverflowError(f"a price of {price} does not fit 64 bits")
         if raw % self._unit:
             self.has_odd = True
         if len(self) >= _REMEMBERED:

@@ -45,6 +45,12 @@ class StreamHost(Protocol):
     def is_interrupted(self, subscription: Subscription) -> bool:
         """Return whether IB is out of reach now, and the stream has brought nothing since."""
 
+    def is_in_doubt(self, subscription: Subscription) -> bool:
+        """Return whether a farm is away that may serve a stream, which is silent since."""
+
+    def clock_ahead_ns(self) -> int:
+        """Return how far our clock may be ahead of the venue's; 0 where it is not."""
+
     def lost_ns(self, subscription: Subscription) -> int:
         """Return since when a stream that was interrupted brings nothing, UNIX ns UTC."""
 
@@ -131,6 +137,14 @@ class StreamContext:
         """Return whether the stream is interrupted now: what it has may be incomplete."""
         return self.host.is_interrupted(self.subscription)
 
+    def is_in_doubt(self) -> bool:
+        """Return whether the stream may be interrupted: a farm is away that may serve it."""
+        return self.host.is_in_doubt(self.subscription)
+
+    def venue_ns(self) -> int:
+        """Return what time it is at the venue at least: ours, unless our clock is ahead of it."""
+        return self.clock.timestamp_ns() - self.host.clock_ahead_ns()
+
     def lost_ns(self) -> int:
         """Return since when the stream brings nothing, UNIX ns UTC."""
         return self.host.lost_ns(self.subscription)
@@ -159,7 +173,7 @@ class Stream:
 
     def stream_restarted(self, reason: str) -> None:
         """Take note that the stream was opened anew."""
-        self.prevailing.bid_raw = self.prevailing.ask_raw = None
+        self.prevailing.forget()
         _log.info("stream reopened", subscription=str(self.context.subscription), reason=reason)
         self.interrupted(reason)
 

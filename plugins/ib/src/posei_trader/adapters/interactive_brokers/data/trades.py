@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Final, final
 
-from posei_trader.adapters.interactive_brokers.data.quotes import LAST
-from posei_trader.adapters.interactive_brokers.data.raws import Raws
+from posei_trader.adapters.interactive_brokers.data.raws import IMPOSSIBLE, NO_PRICE, Raws
 from posei_trader.adapters.interactive_brokers.data.repair import Repair
 from posei_trader.adapters.interactive_brokers.data.seams import TickSeam, last_second, tail_of
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
@@ -30,7 +29,14 @@ if TYPE_CHECKING:
 
 _PAST_LIMIT: Final = 1
 _RT_VOLUME: Final = frozenset({48, 77})
-_LAST_SIZE: Final = frozenset({5, 71})
+_DELAYED_LAST: Final = 68
+_DELAYED_LAST_SIZE: Final = 71
+_DELAYED_LAST_TIME: Final = 88
+"""IB's tick types. The last price and size of live data are told by real-time volume too."""
+
+_DELAYED: Final = frozenset({3, 4})
+"""Market data types."""
+
 _NANOS_PER_MILLI: Final = 1_000_000
 
 _BUYER: Final = AggressorSide.BUYER
@@ -83,7 +89,11 @@ class _Trades(Stream):
 
     def _deliver(self, price: float, size: int, ts_event: int, mask: int) -> None:
         raws = self._raws
-        raw = raws[price]
+        try:
+            raw = raws[price]
+        except IMPOSSIBLE:
+            self.context.count(NO_PRICE)
+            return
         digits = self.scale.price_precision(raw) if raws.has_odd else self._digits
         side = aggressor_of(raw, self.prevailing)
         number = self._number = self._number + 1
@@ -159,11 +169,14 @@ class TickByTickTrades(_Trades):
 
     def trades(self, run: TradeColumns) -> None:
         """Take trades of IB's that came together."""
-        raws = list(map(self._raws.__getitem__, run.prices))
+        try:
+            raws = list(map(self._raws.__getitem__, run.prices))
+        except IMPOSSIBLE:
+            self._one_by_one(run)
+            return
         is_usual = self._out == self.sink.trade_tick and not self._raws.has_odd
         if not is_usual or self._is_halted or not all(run.sizes):
-            for _, *trade in zip(*run, strict=True):
-                self.trade(*trade)
+            self._one_by_one(run)
             return
         side_of = {raw: aggressor_of(raw, self.prevailing) for raw in set(raws)}
         flags_of = {raw: _flags_of(side, 0) for raw, side in side_of.items()}
@@ -196,6 +209,10 @@ class TickByTickTrades(_Trades):
         self._second = second * NANOS_PER_SECOND
         self.sink.trade_ticks(ticks)
 
+    def _one_by_one(self, run: TradeColumns) -> None:
+        for _, *trade in zip(*run, strict=True):
+            self.trade(*trade)
+
     def _empty_print(self, price: float, mask: int, ts_event: int) -> None:
         if mask & _PAST_LIMIT and not price:
             # This is how IB prints a halt.
@@ -216,22 +233,34 @@ class LevelOneTrades(_Trades):
     """Makes trades of level one, where tick-by-tick data is not to be had.
 
     Live data brings real-time volume, in which IB joins trades that happen within a quarter of a
-    second; delayed data brings only the last price and size, of which changes are seen.
+    second; delayed data brings only the last price and size, of which changes are seen. The first
+    of these are no trade, but what was printed before.
     """
 
-    __slots__ = ("_has_volume", "_price", "_size")
+    __slots__ = ("_is_delayed", "_last", "_price", "_ts_event", "_volume")
 
     def __init__(self, context: StreamContext) -> None:
         super().__init__(context)
-        self._has_volume = False
+        self._volume = ""
+        self._reset()
+
+    def _reset(self) -> None:
+        self._is_delayed = False
         self._price = 0.0
-        self._size = 0
+        self._last: tuple[float, int] | None = None
+        self._ts_event: int | None = None
 
     def tick_string(self, tick_type: int, value: str) -> None:
+        """Take real-time volume, or the second of the last delayed trade."""
+        if tick_type == _DELAYED_LAST_TIME:
+            self._ts_event = int(value) * NANOS_PER_SECOND
+        elif tick_type in _RT_VOLUME and not self._is_delayed and value != self._volume:
+            # It has the day's total, so that no two trades look the same.
+            self._volume = value
+            self._real_time_volume(value)
+
+    def _real_time_volume(self, value: str) -> None:
         """Take ``price;size;milliseconds;total;vwap;single``."""
-        if tick_type not in _RT_VOLUME:
-            return
-        self._has_volume = True
         parts = value.split(";")
         if len(parts) < 3 or not parts[0] or not parts[1]:
             # Odd lots come without a price.
@@ -244,22 +273,26 @@ class LevelOneTrades(_Trades):
         self._deliver(float(parts[0]), size, int(parts[2]) * _NANOS_PER_MILLI, 0)
 
     def tick_price(self, tick_type: int, price: float, size: int | None, attributes: int) -> None:
-        """Take the last price and the size that came with it."""
+        """Take the last delayed price and the size that came with it."""
         del attributes
-        if tick_type in LAST and price > 0:
-            self._last(price, self._size if size is None else size)
+        if tick_type == _DELAYED_LAST:
+            self._price = price
+            self._delayed(size)
 
     def tick_size(self, tick_type: int, size: int | None) -> None:
-        """Take the last size."""
-        if tick_type in _LAST_SIZE and size is not None:
-            self._last(self._price, size)
+        """Take the last delayed size."""
+        if tick_type == _DELAYED_LAST_SIZE:
+            self._delayed(size)
 
-    def _last(self, price: float, size: int) -> None:
-        if (price, size) == (self._price, self._size):
+    def _delayed(self, size: int | None) -> None:
+        """Take the size of the last price; without one, its size follows."""
+        price, before = self._price, self._last
+        if not size or price <= 0 or (price, size) == before:
             return
-        self._price, self._size = price, size
-        if price > 0 and size > 0 and not self._has_volume:
-            self._deliver(price, size, self.clock.timestamp_ns(), 0)
+        self._last = price, size
+        if before is not None:
+            now = self.clock.timestamp_ns()
+            self._deliver(price, size, now if self._ts_event is None else self._ts_event, 0)
 
     def tick_generic(self, tick_type: int, value: float) -> None:
         """Take a number: nothing of a trade."""
@@ -269,7 +302,13 @@ class LevelOneTrades(_Trades):
 
     def market_data_type(self, market_data_type: int) -> None:
         """Take the kind of data that follows."""
+        self._is_delayed = market_data_type in _DELAYED
         self.context.note_market_data_type(market_data_type)
 
     def parameters(self, parameters: MarketDataParameters) -> None:
         """Take the stream's parameters: the instrument has them already."""
+
+    def stream_restarted(self, reason: str) -> None:
+        """Forget the last delayed price: the next one may be from before."""
+        self._reset()
+        super().stream_restarted(reason)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from msgspec.structs import replace
 
+from posei_trader.adapters.interactive_brokers.data.closing import GRACE_NS, Closing, is_same
 from posei_trader.adapters.interactive_brokers.data.nearness import is_near
 from posei_trader.adapters.interactive_brokers.data.seams import bar_repair
 from posei_trader.adapters.interactive_brokers.data.streams import Stream
@@ -26,13 +27,11 @@ if TYPE_CHECKING:
     from posei_trader.model.bars import BarType
     from posei_trader.protocols import TimerHandle
 
-__all__ = ["GRACE_NS", "UpToDateBars"]
+__all__ = ["UpToDateBars"]
 
 _log = get_logger("InteractiveBrokersDataClient")
 
 _DAY_NS: Final = 86_400 * NANOS_PER_SECOND
-GRACE_NS: Final = NANOS_PER_SECOND
-"""How long after its end a bar waits for IB's last word on it."""
 
 
 @final
@@ -56,6 +55,7 @@ class UpToDateBars(Stream):
         "_audit",
         "_bar_type",
         "_candidate",
+        "_closing",
         "_current",
         "_delivered_open",
         "_is_suspicious",
@@ -63,7 +63,6 @@ class UpToDateBars(Stream):
         "_last_published",
         "_out",
         "_repair",
-        "_timer",
         "handle_revised_bars",
     )
 
@@ -94,7 +93,7 @@ class UpToDateBars(Stream):
         self._last_open = self._delivered_open = -1
         self._is_suspicious = False
         self._last_published: Bar | None = None
-        self._timer: TimerHandle | None = None
+        self._closing = Closing(context, bar_type, self._on_time, use_rth=use_rth)
         self._audit: TimerHandle | None = None
 
     @property
@@ -122,7 +121,7 @@ class UpToDateBars(Stream):
                 self._revise(bar)
         if last.ts_event <= self._last_open:
             return
-        now = self.clock.timestamp_ns()
+        now = self.context.venue_ns()
         if not is_near(last.ts_init, now):
             self._candidate = last
         elif is_first and last.ts_init <= now - GRACE_NS:
@@ -131,7 +130,14 @@ class UpToDateBars(Stream):
             # It may have ended while the answer was on its way: IB has a last word on it yet.
             is_missed = not is_first and last.ts_init <= now
             self._begin(replace(last, is_backfilled=is_missed), max(last.ts_init, now))
-        self._last_open = max(self._last_open, 0)
+        self._follow_on(last)
+
+    def _follow_on(self, first: Bar) -> None:
+        """Count what is before the first bar as delivered: from this bar on none may be missed."""
+        if self._last_open < 0:
+            self._last_open = self._delivered_open = first.ts_event - (
+                self._bar_type.spec.nanos or 1
+            )
 
     def _bridge_to(self, oldest: int) -> None:
         """Fetch what an interruption took, up to a bar that we have; what follows waits."""
@@ -171,6 +177,7 @@ class UpToDateBars(Stream):
             return
         if current is not None and opened > current.ts_event:
             self._publish(current)
+        self._follow_on(converted)
         if self._current is None:
             self._begin(converted, close_ns(bar.date, self._bar_type.spec))
         elif self._current.is_backfilled:
@@ -213,25 +220,19 @@ class UpToDateBars(Stream):
 
     def _begin(self, bar: Bar, ends: int) -> None:
         self._current = bar
-        self._stop_timer()
-        if is_near(ends, self.clock.timestamp_ns()):
-            self._timer = self.clock.call_at(ends + GRACE_NS, self._on_time)
+        self._closing.begin(bar.ts_event, ends)
 
-    def _on_time(self) -> None:
-        self._timer = None
+    def _on_time(self, known: Bar | None) -> None:
         if self._current is None:
             return
-        if self.context.is_interrupted():
-            # What came since is missing in it: the bar is fetched, or goes out when it is known.
-            now = self.clock.timestamp_ns()
-            self._timer = self.clock.call_at(now + GRACE_NS, self._on_time)
-        else:
-            self._publish(self._current)
+        if known is not None and not is_same(known, self._current):
+            self._current = replace(known, is_backfilled=True)
+        self._publish(self._current)
 
     def _publish(self, bar: Bar) -> None:
         if bar is self._current:
             self._current = None
-            self._stop_timer()
+            self._closing.stop()
         self._last_open = bar.ts_event
         self._last_published = bar
         self._out(replace(bar, ts_init=self.clock.timestamp_ns()))
@@ -241,7 +242,7 @@ class UpToDateBars(Stream):
         if published is None or bar.ts_event != published.ts_event:
             self.context.count("updates of old bars left out")
             return
-        if _same(bar, published):
+        if is_same(bar, published):
             return
         self._last_published = bar
         if self.handle_revised_bars:
@@ -251,15 +252,10 @@ class UpToDateBars(Stream):
         else:
             self.context.count("bar revisions left out, as configured")
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def stream_restarted(self, reason: str) -> None:
         """Forget the unfinished bar: the new history has it, complete, and what was missed."""
         self._current = self._candidate = None
-        self._stop_timer()
+        self._closing.stop()
         if self._repair.is_active:
             # What waits comes with the new history, which reaches back to what was delivered.
             self._repair.close()
@@ -272,7 +268,7 @@ class UpToDateBars(Stream):
         """Fetch what was missed while the stream stayed open and brought nothing."""
         self._current = self._candidate = None
         self._is_suspicious = True
-        self._stop_timer()
+        self._closing.stop()
         if self._repair.interrupted(reason):
             self._out = self._repair.hold
             self._audit_in(self._bar_type.spec.nanos or _DAY_NS)
@@ -306,23 +302,13 @@ class UpToDateBars(Stream):
         if self._current is not None and self._current.ts_event <= self._last_open:
             # It ended while it was being fetched, and has gone out from there.
             self._current = None
-            self._stop_timer()
+            self._closing.stop()
 
     def close(self) -> None:
         """Stop the clock, and fetch nothing any more."""
         self._current = self._candidate = None
-        self._stop_timer()
+        self._closing.stop()
         if self._audit is not None:
             self._audit.cancel()
             self._audit = None
         self._repair.close()
-
-
-def _same(one: Bar, other: Bar) -> bool:
-    return (one.open_raw, one.high_raw, one.low_raw, one.close_raw, one.volume_raw) == (
-        other.open_raw,
-        other.high_raw,
-        other.low_raw,
-        other.close_raw,
-        other.volume_raw,
-    )

@@ -6,19 +6,19 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final, final
 
-from posei_trader.adapters.interactive_brokers.historical.bar_specs import CALENDAR_BARS
 from posei_trader.adapters.interactive_brokers.historical.bar_times import floor_to_period
+from posei_trader.adapters.interactive_brokers.historical.completeness import complete_until
 from posei_trader.adapters.interactive_brokers.historical.download_progress import DownloadTracker
 from posei_trader.adapters.interactive_brokers.historical.download_report import (
     DownloadReport,
     StreamReport,
 )
+from posei_trader.adapters.interactive_brokers.historical.patience import patiently
 from posei_trader.adapters.interactive_brokers.historical.results import Unchecked
-from posei_trader.adapters.interactive_brokers.historical.segmentation import segments
+from posei_trader.adapters.interactive_brokers.historical.segmentation import is_on_clock, segments
 from posei_trader.adapters.interactive_brokers.historical.side_by_side import all_or_nothing
-from posei_trader.errors import DataFileError, FixRequest, InvalidRequest, PoseiError, RetryLater
+from posei_trader.errors import DataFileError, FixRequest, InvalidRequest, PoseiError
 from posei_trader.logs import get_logger
-from posei_trader.model.bars import NANOS_PER_SECOND
 from posei_trader.persistence import arrow_values
 from posei_trader.persistence.coverage import Span, missing_spans
 from posei_trader.persistence.gap_listing import ALL_HOURS, REGULAR
@@ -27,6 +27,8 @@ from posei_trader.persistence.sessions import SessionRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
 
     from posei_trader.adapters.interactive_brokers.client import InteractiveBrokersClient
     from posei_trader.adapters.interactive_brokers.historical.download_report import (
@@ -38,39 +40,13 @@ if TYPE_CHECKING:
         HistoryStream,
     )
     from posei_trader.adapters.interactive_brokers.historical.table_downloads import HistoryTable
-    from posei_trader.model.bars import BarSpecification
     from posei_trader.persistence.catalog import ParquetDataCatalog
 
-__all__ = ["CatalogDownload", "complete_until"]
+__all__ = ["CatalogDownload"]
 
 _log = get_logger("InteractiveBrokersHistory")
 
-_HOUR: Final = 3_600 * NANOS_PER_SECOND
-_LATE_TICKS: Final = 2 * NANOS_PER_SECOND
-_TRADED_LATE: Final = 2 * _HOUR
-"""After hours of a day can last until 01:00 UTC of the next."""
-
 _AT_ONCE: Final = 16
-_ATTEMPTS: Final = 5
-_LONGEST_PAUSE_S: Final = 60.0
-
-
-def complete_until(spec: BarSpecification | None, now_ns: int) -> int:
-    """Return the end of the time of which nothing can change any more.
-
-    Args:
-        spec: Which bars; None for ticks.
-        now_ns: Now, by the venue's clock.
-    """
-    if spec is None:
-        return now_ns - now_ns % NANOS_PER_SECOND - _LATE_TICKS
-    if spec.aggregation in CALENDAR_BARS:
-        return floor_to_period(now_ns - _TRADED_LATE, spec)
-    length = spec.nanos or 0
-    if length <= _HOUR:
-        return now_ns - now_ns % length
-    # The grid of longer bars differs from venue to venue.
-    return now_ns - now_ns % _HOUR - length
 
 
 @final
@@ -103,6 +79,8 @@ class CatalogDownload:
         self._timeout = timeout
         self._pause_s = pause_s
         self._label: Final = REGULAR if use_rth else ALL_HOURS
+        # All hours have the regular ones in them.
+        self._labels: Final = (ALL_HOURS, REGULAR) if use_rth else (ALL_HOURS,)
 
     async def run(
         self,
@@ -154,30 +132,36 @@ class CatalogDownload:
         report = StreamReport(
             kind=stream.kind, key=stream.key, start_ns=start_ns or end, end_ns=end
         )
-        try:
+
+        async def work() -> None:
             report.start_ns = await self._start(stream, start_ns, end)
-            await self._patiently(stream, report, tracker)
+            await self._fetch(stream, report, tracker)
             await self._examine(stream, report)
+
+        try:
+            await patiently(self._client, str(stream), work, lambda: report.fetched, self._pause_s)
         except DataFileError:
             raise
         except PoseiError as error:
             _log.error("a stream could not be downloaded", what=str(stream), reason=error.message)
             report.error = error
+            # What came before is stored, and the next run goes on behind it.
+            report.rows = self._stored(stream, report).num_rows
         return report
 
     async def _start(self, stream: HistoryStream, start_ns: int | None, end_ns: int) -> int:
         self._check_hours(stream)
-        known = self._known(stream)
+        known = self._known_from(stream)
         if start_ns is None:
-            if not known:
+            if known is None:
                 raise InvalidRequest(
                     "there is nothing in the catalog that could go on",
                     field="start",
                     value=str(stream),
                     remedy="say where to start",
                 )
-            return known[0].start_ns
-        if known and known[0].start_ns <= start_ns:
+            return known
+        if known is not None and known <= start_ns:
             return start_ns
         head = await self._source.head_ns(stream, use_rth=self._use_rth, timeout=self._timeout)
         if head is None or head <= start_ns:
@@ -186,11 +170,9 @@ class CatalogDownload:
         return head
 
     def _check_hours(self, stream: HistoryStream) -> None:
-        labels = self._catalog.coverage.labels(stream.kind, stream.key)
-        is_calendar = (
-            stream.bar_type is not None and stream.bar_type.spec.aggregation in CALENDAR_BARS
-        )
-        if is_calendar and labels - {self._label}:
+        if _is_part_of_all_hours(stream):
+            return
+        if self._catalog.coverage.labels(stream.kind, stream.key) - {self._label}:
             raise InvalidRequest(
                 "the catalog has these bars for other trading hours, with other prices",
                 field="use_rth",
@@ -198,43 +180,22 @@ class CatalogDownload:
                 remedy="ask for the same hours, or use another catalog",
             )
 
-    def _known(self, stream: HistoryStream) -> list[Span]:
-        coverage = self._catalog.coverage
-        known = coverage.spans(stream.kind, stream.key, ALL_HOURS)
-        if self._use_rth and not known:
-            return coverage.spans(stream.kind, stream.key, REGULAR)
-        return known
+    def _known_from(self, stream: HistoryStream) -> int | None:
+        """Return where what is known begins; None where nothing is."""
+        spans = self._catalog.coverage.spans
+        known = [one for label in self._labels for one in spans(stream.kind, stream.key, label)]
+        return min(known).start_ns if known else None
 
-    async def _patiently(
-        self, stream: HistoryStream, report: StreamReport, tracker: DownloadTracker
-    ) -> None:
-        """Go on after a lost connection or a timeout, as long as something comes in between."""
-        attempts, pause = 1, self._pause_s
-        while True:
-            before = report.fetched
-            try:
-                await self._fetch(stream, report, tracker)
-            except RetryLater as error:
-                if report.fetched > before:
-                    attempts, pause = 1, self._pause_s
-                if attempts >= _ATTEMPTS:
-                    raise
-                attempts += 1
-                _log.warning(
-                    "a download broke off and goes on soon",
-                    what=str(stream),
-                    reason=error.message,
-                    pause_s=pause,
-                )
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
-            else:
-                return
+    def _missing(self, stream: HistoryStream, report: StreamReport) -> list[Span]:
+        """Return what is not known, or was and has lost rows since: a file was removed."""
+        span = (report.start_ns, report.end_ns)
+        kept = self._catalog.coverage.kept(stream.kind, stream.key, self._labels, *span)
+        return missing_spans(kept, *span)
 
     async def _fetch(
         self, stream: HistoryStream, report: StreamReport, tracker: DownloadTracker
     ) -> None:
-        missing = missing_spans(self._known(stream), report.start_ns, report.end_ns)
+        missing = self._missing(stream, report)
         tracker.expect(
             stream,
             sum(one.end_ns - one.start_ns for one in missing),
@@ -267,9 +228,11 @@ class CatalogDownload:
         problem = self._difference(piece)
         if problem:
             report.problems += (problem,)
-        self._catalog.coverage.add(
-            stream.kind, stream.key, piece.start_ns, piece.end_ns, self._label
-        )
+        start = piece.start_ns
+        if stream.bar_type is not None:
+            # The bar of a period that began before the span is in its first piece.
+            start = floor_to_period(start, stream.bar_type.spec)
+        self._catalog.coverage.add(stream.kind, stream.key, start, piece.end_ns, self._label)
 
     def _difference(self, piece: HistoryTable) -> str:
         kind, key, table = piece.rows
@@ -292,12 +255,16 @@ class CatalogDownload:
 
     # -- afterwards -----------------------------------------------------------------------------
 
-    async def _examine(self, stream: HistoryStream, report: StreamReport) -> None:
+    def _stored(self, stream: HistoryStream, report: StreamReport) -> pa.Table:
+        """Return what the catalog holds of the span."""
         first = report.start_ns
         if stream.bar_type is not None:
             # A daily bar belongs to the span when its day does.
             first = floor_to_period(first, stream.bar_type.spec)
-        rows = self._catalog.table(stream.kind, stream.key, first, max(first, report.end_ns))
+        return self._catalog.table(stream.kind, stream.key, first, max(first, report.end_ns))
+
+    async def _examine(self, stream: HistoryStream, report: StreamReport) -> None:
+        rows = self._stored(stream, report)
         report.rows = rows.num_rows
         if report.end_ns <= report.start_ns:
             return
@@ -323,6 +290,15 @@ class CatalogDownload:
         self._catalog.write_sessions(
             stream.traded.instrument.id, [SessionRow(one, self._use_rth) for one in sessions]
         )
+
+
+def _is_part_of_all_hours(stream: HistoryStream) -> bool:
+    """Return whether the records of regular hours are the same ones among those of all hours."""
+    if stream.bar_type is None:
+        return True
+    # A session that opens at half past the hour is where a longer bar would be in its middle.
+    length = stream.bar_type.spec.nanos
+    return length is not None and is_on_clock(length)
 
 
 def _requests(stream: HistoryStream, part: Span) -> int:

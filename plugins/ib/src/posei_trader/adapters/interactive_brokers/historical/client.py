@@ -43,6 +43,8 @@ class HistoricInteractiveBrokersClient(BarRequests, TickRequests):
         connection_timeout: Seconds that `connect` may take.
         request_timeout: Seconds that an answer of IB may take.
         max_connection_attempts: Give up after so many failures in a row; 0 for never.
+        max_reconnection_attempts: The same for a connection that was lost; None for
+            `max_connection_attempts`.
         instrument_provider: How instruments are named and loaded.
         limits: IB's limits for this login; None for the published ones.
     """
