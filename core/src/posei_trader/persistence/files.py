@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from posei_trader.errors import DataFileError, InvalidRequest, PoseiError
+from posei_trader.errors import DataFileError, PoseiError
 from posei_trader.model.bars import BarType
 from posei_trader.model.identifiers import InstrumentId
 from posei_trader.persistence import parquet_content, schemas
@@ -233,13 +233,6 @@ class FileStore:
         Raises:
             DataFileError: the place is not writable, or the disk is full.
         """
-        if first_ns < 0:
-            raise InvalidRequest(
-                "a record before 1970 cannot be stored",
-                field="ts_event",
-                value=first_ns,
-                remedy="give UNIX nanoseconds, UTC",
-            )
         folder = f"{self.root}/{kind}/{directory}"
         content = parquet_content.encoded(table)
         written = f"-{turn}" if turn else ""

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.data.nearness import is_near
+from posei_trader.adapters.interactive_brokers.data.pending import Pending
 from posei_trader.errors import PoseiError
 from posei_trader.model.bars import NANOS_PER_SECOND
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
     from posei_trader.model.bars import Bar, BarType
-    from posei_trader.protocols import TimerHandle
 
 __all__ = ["GRACE_NS", "Closing", "is_same"]
 
@@ -26,7 +25,7 @@ _DOUBT_NS: Final = 5 * NANOS_PER_SECOND
 
 
 @final
-class Closing:
+class Closing(Pending):
     """Closes one bar after the other by the clock.
 
     While IB is out of reach a bar waits: what came since is missing in it, and it is fetched
@@ -48,6 +47,7 @@ class Closing:
         *,
         use_rth: bool,
     ) -> None:
+        super().__init__()
         self._context = context
         self._clock = context.clock
         self._bar_type = bar_type
@@ -55,8 +55,6 @@ class Closing:
         self._use_rth = use_rth
         self._opens = self._ends = 0
         self._was_in_doubt = False
-        self._timer: TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
 
     def begin(self, opens_ns: int, ends_ns: int) -> None:
         """Wait for the end of a bar; in a replay, whose time is not ours, the next one closes it.
@@ -73,12 +71,7 @@ class Closing:
 
     def stop(self) -> None:
         """Close nothing. Idempotent."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        self._cancel()
 
     def _due(self) -> int:
         return self._ends + GRACE_NS + self._context.host.clock_ahead_ns()

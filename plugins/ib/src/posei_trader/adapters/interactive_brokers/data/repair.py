@@ -9,16 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, final
 
 from posei_trader.adapters.interactive_brokers.data.nearness import is_near
+from posei_trader.adapters.interactive_brokers.data.pending import Pending
 from posei_trader.errors import PoseiError
 from posei_trader.logs import get_logger
 from posei_trader.model.bars import NANOS_PER_SECOND
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable
 
     from posei_trader.adapters.interactive_brokers.data.streams import StreamContext
-    from posei_trader.protocols import TimerHandle
 
 __all__ = ["LOOK_BACK_NS", "Repair", "Seam", "Stamped"]
 
@@ -68,7 +67,7 @@ class Seam(Protocol[ItemT]):
 
 
 @final
-class Repair(Generic[ItemT]):
+class Repair(Pending, Generic[ItemT]):
     """Bridge the interruptions of one stream.
 
     Args:
@@ -89,6 +88,7 @@ class Repair(Generic[ItemT]):
         restored: Callable[[], None],
         limit_ns: int,
     ) -> None:
+        super().__init__()
         self._context = context
         self._clock = context.clock
         self._seam = seam
@@ -98,8 +98,6 @@ class Repair(Generic[ItemT]):
         self._limit_ns = limit_ns
         self._held: list[ItemT] | None = None
         self._since = self._until = 0
-        self._timer: TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def is_active(self) -> bool:
@@ -228,11 +226,3 @@ class Repair(Generic[ItemT]):
         for item in held:
             self._deliver(item)
         self._restored()
-
-    def _cancel(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None

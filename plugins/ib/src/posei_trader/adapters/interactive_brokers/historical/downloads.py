@@ -8,7 +8,7 @@ module only says what is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -65,8 +65,6 @@ if TYPE_CHECKING:
 __all__ = ["HistoryDownloads"]
 
 PartT = TypeVar("PartT")
-
-_FOREVER: Final = 2**63 - 1
 
 
 class HistoryDownloads:
@@ -238,7 +236,7 @@ class HistoryDownloads:
                     await self._segment(traded, bar_type, rest, use_rth=use_rth, timeout=timeout)
                     for rest in segments(segment.start_ns, cut, spec, segment.ask_until_ns)
                 ]
-                parts = [*older[::-1], found.in_order().clipped(cut, _FOREVER)]
+                parts = [*older[::-1], found.in_order().clipped(cut, segment.end_ns)]
                 found = BarColumns.joined(parts)
         return found
 
