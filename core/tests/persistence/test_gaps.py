@@ -54,6 +54,35 @@ def test_hours_begin_at_the_open_and_then_at_each_full_hour():
     ]
 
 
+def test_in_zones_of_half_hours_bars_begin_at_half_past_for_others():
+    """Mumbai: from a quarter past nine on, and then at each full hour of the local clock."""
+    days = [session(f"2024-01-{day}T03:45", f"2024-01-{day}T10:00") for day in (10, 11)]
+    opens = [
+        at(f"2024-01-{day}T{time}")
+        for day in (10, 11)
+        for time in ("03:45", "04:30", "05:30", "06:30", "07:30", "08:30", "09:30")
+    ]
+    span = at("2024-01-10"), at("2024-01-12")
+    assert bar_gaps(opens, spec("1-HOUR-LAST"), days, *span) == []
+    del opens[4:7]
+    assert bar_gaps(opens, spec("1-HOUR-LAST"), days, *span) == [
+        Gap(at("2024-01-10T07:30"), at("2024-01-10T10:00"), 3, False)
+    ]
+    assert len(bar_gaps([], spec("1-HOUR-LAST"), days, *span)) == 2
+
+
+@pytest.mark.parametrize("minutes", [10, 20, 30, 60])
+def test_bars_may_go_on_from_an_open_at_a_quarter_past(minutes):
+    day = session("2024-01-10T03:45", "2024-01-10T10:00")
+    opens = list(range(day.open_ns, day.close_ns, minutes * MINUTE))
+    size = spec(f"{minutes}-MINUTE-LAST" if minutes < 60 else "1-HOUR-LAST")
+    assert bar_gaps(opens, size, [day], day.open_ns, day.close_ns) == []
+    missing = opens.pop(3)
+    assert bar_gaps(opens, size, [day], day.open_ns, day.close_ns) == [
+        Gap(missing, missing + minutes * MINUTE, 1, False)
+    ]
+
+
 def test_a_session_without_a_bar_is_marked_as_a_whole():
     gaps = bar_gaps(
         hourly("2024-01-08"), spec("1-HOUR-LAST"), DAYS, at("2024-01-08"), at("2024-01-10")
@@ -192,6 +221,27 @@ def test_of_a_download_of_regular_hours_only_those_can_be_missing(tmp_path, make
     )
     catalog.coverage.add("bars", key, T0, T0 + 8 * MINUTE, REGULAR)
     assert catalog.gaps("bars", key) == [Gap(T0 + 3 * MINUTE, T0 + 4 * MINUTE, 1, False)]
+
+
+def test_spans_of_regular_and_of_all_hours_are_each_compared_with_their_own(
+    tmp_path, make_bar, make_session
+):
+    catalog = ParquetDataCatalog(tmp_path)
+    catalog.write_data([make_bar(2), make_bar(62)])
+    key = make_bar(2).bar_type
+    hours = [make_session(0, 4), make_session(2, 4, regular=True)]
+    hours += [make_session(60, 64), make_session(61, 63, regular=True)]
+    catalog.write_sessions(key.instrument_id, hours)
+    catalog.coverage.add("bars", key, T0 + HOUR, T0 + 2 * HOUR, REGULAR)
+    catalog.coverage.add("bars", key, T0, T0 + 62 * MINUTE, ALL_HOURS)
+    assert catalog.gaps("bars", key) == [
+        Gap(T0, T0 + 2 * MINUTE, 2, False),
+        Gap(T0 + 3 * MINUTE, T0 + 4 * MINUTE, 1, False),
+        Gap(T0 + 60 * MINUTE, T0 + 62 * MINUTE, 2, True),
+    ]
+    catalog.coverage.add("bars", key, T0 + 2 * HOUR, T0 + 3 * HOUR, REGULAR)
+    catalog.write_sessions(key.instrument_id, [make_session(130, 131, regular=True)])
+    assert catalog.gaps("bars", key)[-1] == Gap(T0 + 130 * MINUTE, T0 + 131 * MINUTE, 1, True)
 
 
 def test_a_stream_without_rows_has_only_gaps(tmp_path, instrument_id, make_session):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import BarType
 from posei_trader.persistence import arrow_values, schemas
-from posei_trader.persistence.coverage import Span
+from posei_trader.persistence.coverage import Span, missing_spans
 from posei_trader.persistence.files import key_directory
 from posei_trader.persistence.gaps import bar_gaps, tick_gaps
 from posei_trader.persistence.session_rows import sessions_of
@@ -50,20 +50,22 @@ def gaps_of(
         InvalidRequest: no sessions are given, and none are stored.
     """
     kind, key, table = rows
-    labels = coverage.labels(kind, key)
-    is_regular = labels == {REGULAR}
-    if sessions is None:
-        sessions = _stored(streams, key, regular=is_regular)
     moments = arrow_values.arrow_to_time(table["ts_event"])
-    known = coverage.spans(kind, key, REGULAR if is_regular else ALL_HOURS)
+    whole, regular = (coverage.spans(kind, key, label) for label in (ALL_HOURS, REGULAR))
+    # All hours have the regular ones in them.
+    regular = [more for one in regular for more in missing_spans(whole, *one)]
     gaps: list[Gap] = []
-    for span in known or _span_of_rows(moments, sessions):
-        start, end = max(span.start_ns, wanted.start_ns), min(span.end_ns, wanted.end_ns)
-        if kind == schemas.BARS.name and isinstance(key, BarType):
-            gaps += bar_gaps(moments, key.spec, sessions, start, end)
-        else:
-            gaps += tick_gaps(moments, sessions, start, end)
-    return gaps
+    for known, is_regular in ((whole, False), (regular, True)):
+        if not known and (is_regular or regular):
+            continue
+        hours = _stored(streams, key, regular=is_regular) if sessions is None else sessions
+        for span in known or _span_of_rows(moments, hours):
+            start, end = max(span.start_ns, wanted.start_ns), min(span.end_ns, wanted.end_ns)
+            if kind == schemas.BARS.name and isinstance(key, BarType):
+                gaps += bar_gaps(moments, key.spec, hours, start, end)
+            else:
+                gaps += tick_gaps(moments, hours, start, end)
+    return sorted(gaps)
 
 
 def _span_of_rows(moments: list[int], sessions: list[Session]) -> list[Span]:

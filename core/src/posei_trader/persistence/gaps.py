@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from posei_trader.model.bars import NANOS_PER_SECOND
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Gap", "bar_gaps", "tick_gaps"]
 
 _HOUR: Final = 3_600 * NANOS_PER_SECOND
+_QUARTER: Final = 900 * NANOS_PER_SECOND
 _DAY: Final = 24 * _HOUR
 _EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
 
@@ -52,8 +54,9 @@ def bar_gaps(
     """Return where bars are missing.
 
     Up to an hour, a bar is expected at the open of a session and at each multiple of its length
-    after it; of longer intraday bars, whose grid differs from venue to venue, every moment of a
-    session has to lie in one. Days, weeks and months are expected where they have a session.
+    after it, or, in zones of half hours, as much later as most bars of the span are; of longer
+    intraday bars, whose grid differs from venue to venue, every moment of a session has to lie in
+    one. Days, weeks and months are expected where they have a session.
 
     Args:
         opens: When the bars that are there opened, UNIX ns UTC, ascending.
@@ -69,10 +72,11 @@ def bar_gaps(
         return tick_gaps(opens, sessions, start_ns, end_ns)
     gaps: list[Gap] = []
     present = set(opens)
+    phase = _phase(present, length, sessions)
     for session in sessions:
         if session.open_ns < end_ns and start_ns < session.close_ns:
             if length <= _HOUR:
-                gaps += _missing_opens(present, length, session, start_ns, end_ns)
+                gaps += _missing_opens(present, length, phase, session, start_ns, end_ns)
             else:
                 gaps += _holes(opens, length, session, start_ns, end_ns)
     return gaps
@@ -100,30 +104,43 @@ def tick_gaps(
     return gaps
 
 
+def _phase(present: set[int], length: int, sessions: Sequence[Session]) -> int:
+    """Return how much later than at multiples of their length bars open: by a venue's own clock."""
+    if length > _HOUR or _QUARTER % length == 0:
+        return 0  # no zone and no session differs by less than a quarter of an hour
+    inside = present.difference(session.open_ns for session in sessions)
+    commonest = Counter(moment % length for moment in inside).most_common(1)
+    return commonest[0][0] if commonest else 0
+
+
 def _missing_opens(
-    present: set[int], length: int, session: Session, start_ns: int, end_ns: int
+    present: set[int], length: int, phase: int, session: Session, start_ns: int, end_ns: int
 ) -> Iterator[Gap]:
-    expected = [moment for moment in _grid(session, length) if start_ns <= moment < end_ns]
+    expected = [moment for moment in _grid(session, length, phase) if start_ns <= moment < end_ns]
     missing = [moment for moment in expected if moment not in present]
     whole = bool(expected) and len(missing) == len(expected)
     run: list[int] = []
     place = {moment: number for number, moment in enumerate(expected)} if missing else {}
     for moment in missing:
         if run and place[moment] != place[run[-1]] + 1:
-            yield _run_of(run, length, session, whole=False)
+            yield _run_of(run, length, phase, session, whole=False)
             run = []
         run.append(moment)
     if run:
-        yield _run_of(run, length, session, whole=whole)
+        yield _run_of(run, length, phase, session, whole=whole)
 
 
-def _grid(session: Session, length: int) -> Iterator[int]:
+def _grid(session: Session, length: int, phase: int) -> Iterator[int]:
     yield session.open_ns
-    yield from range(session.open_ns - session.open_ns % length + length, session.close_ns, length)
+    yield from range(_next(session.open_ns, length, phase), session.close_ns, length)
 
 
-def _run_of(run: list[int], length: int, session: Session, *, whole: bool) -> Gap:
-    end = run[-1] - run[-1] % length + length
+def _next(moment: int, length: int, phase: int) -> int:
+    return moment - (moment - phase) % length + length
+
+
+def _run_of(run: list[int], length: int, phase: int, session: Session, *, whole: bool) -> Gap:
+    end = _next(run[-1], length, phase)
     return Gap(run[0], min(end, session.close_ns), len(run), whole)
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from posei_trader.adapters.interactive_brokers.common import IBContract
+from posei_trader.adapters.interactive_brokers.historical.catalog_download import (
+    _is_part_of_all_hours,
+)
 from posei_trader.adapters.interactive_brokers.historical.completeness import complete_until
+from posei_trader.adapters.interactive_brokers.historical.streams import HistoryStream
 from posei_trader.errors import (
     DataFileError,
     InvalidRequest,
@@ -221,6 +226,32 @@ async def test_bars_that_begin_elsewhere_in_other_hours_are_not_mixed(connect, t
         assert "other trading hours" in stream.error.message
     assert catalog.bars() == stored
     assert (await client.download(catalog, **wanted, use_rth=first)).is_whole
+
+
+@pytest.mark.parametrize(
+    ("begins", "kept_apart"),
+    [
+        ("0930", {"20-MINUTE", "1-HOUR"}),
+        ("0915", {"10-MINUTE", "20-MINUTE", "30-MINUTE", "1-HOUR"}),
+        ("0400", {"20-MINUTE", "1-HOUR"}),  # as all hours do
+    ],
+)
+async def test_hours_are_kept_apart_at_sizes_at_which_their_bars_differ(
+    connect, begins, kept_apart
+):
+    client = await connect()
+    [instrument] = await client.request_instruments(contracts=[AAPL])
+    listed = ";".join(f"202311{day:02d}:{begins}-202311{day:02d}:1600" for day in (6, 7))
+    details = {**instrument.info["details"], "liquidHours": listed}
+    venue = msgspec.structs.replace(instrument, info={**instrument.info, "details": details})
+    sizes = ("15-SECOND", "1-MINUTE", "10-MINUTE", "15-MINUTE", "20-MINUTE", "30-MINUTE", "1-HOUR")
+    apart = set()
+    for size in sizes:
+        bar_type = BarType(instrument.id, BarSpecification.from_str(f"{size}-LAST"))
+        stream = HistoryStream(SimpleNamespace(instrument=venue), bar_type)
+        if not _is_part_of_all_hours(stream):
+            apart.add(size)
+    assert apart == kept_apart
 
 
 async def test_all_hours_have_the_regular_ones_in_them(connect, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 from typing import TYPE_CHECKING, Final, final
 
 from posei_trader.adapters.interactive_brokers.historical.bar_times import floor_to_period
@@ -15,8 +16,11 @@ from posei_trader.adapters.interactive_brokers.historical.download_report import
 )
 from posei_trader.adapters.interactive_brokers.historical.patience import patiently
 from posei_trader.adapters.interactive_brokers.historical.results import Unchecked
-from posei_trader.adapters.interactive_brokers.historical.segmentation import is_on_clock, segments
+from posei_trader.adapters.interactive_brokers.historical.segmentation import is_on_clock
 from posei_trader.adapters.interactive_brokers.historical.side_by_side import all_or_nothing
+from posei_trader.adapters.interactive_brokers.instruments import details_of
+from posei_trader.adapters.interactive_brokers.instruments.sessions import sessions
+from posei_trader.adapters.interactive_brokers.venue_time import to_nanos
 from posei_trader.errors import DataFileError, FixRequest, InvalidRequest, PoseiError
 from posei_trader.logs import get_logger
 from posei_trader.persistence import arrow_values
@@ -199,7 +203,7 @@ class CatalogDownload:
         tracker.expect(
             stream,
             sum(one.end_ns - one.start_ns for one in missing),
-            sum(_requests(stream, one) for one in missing),
+            sum([await self._requests(stream, one) for one in missing]),
         )
         for part in missing:
             pieces = self._source.tables(
@@ -208,7 +212,7 @@ class CatalogDownload:
                 part.end_ns,
                 use_rth=self._use_rth,
                 timeout=self._timeout,
-                on_page=lambda records: tracker.page(stream, records),
+                on_page=lambda records, _until: tracker.page(stream, records),
             )
             async with contextlib.aclosing(pieces):
                 async for piece in pieces:
@@ -219,6 +223,12 @@ class CatalogDownload:
         if missing:
             self._catalog.consolidate(stream.kind, stream.key)
             self._catalog.coverage.tidy(stream.kind, stream.key)
+
+    async def _requests(self, stream: HistoryStream, part: Span) -> int:
+        try:
+            return await self._source.request_count(stream, *part, self._use_rth, self._timeout)
+        except FixRequest:
+            return 1  # it fails, and says why, where it is fetched
 
     def _store(self, stream: HistoryStream, piece: HistoryTable, report: StreamReport) -> None:
         """Store, verify, and only then note that the span is whole."""
@@ -280,7 +290,7 @@ class CatalogDownload:
             report.gaps_unknown = gaps.reason
             return
         report.gaps = tuple(gaps)
-        sessions, _ = await self._source.hours.sessions(
+        found, _ = await self._source.hours.sessions(
             stream.traded,
             report.start_ns,
             report.end_ns,
@@ -288,7 +298,7 @@ class CatalogDownload:
             timeout=self._timeout,
         )
         self._catalog.write_sessions(
-            stream.traded.instrument.id, [SessionRow(one, self._use_rth) for one in sessions]
+            stream.traded.instrument.id, [SessionRow(one, self._use_rth) for one in found]
         )
 
 
@@ -298,13 +308,11 @@ def _is_part_of_all_hours(stream: HistoryStream) -> bool:
         return True
     # A session that opens at half past the hour is where a longer bar would be in its middle.
     length = stream.bar_type.spec.nanos
-    return length is not None and is_on_clock(length)
-
-
-def _requests(stream: HistoryStream, part: Span) -> int:
-    if stream.bar_type is None or stream.traded.is_continuous:
-        return 1
-    try:
-        return len(segments(part.start_ns, part.end_ns, stream.bar_type.spec))
-    except FixRequest:
-        return 1
+    if length is None or not is_on_clock(length):
+        return False
+    details = details_of(stream.traded.instrument)
+    begins, all_begin = (
+        {one.open for one in sessions(hours)}
+        for hours in (details.liquidHours, details.tradingHours or details.liquidHours)
+    )
+    return all(to_nanos(one.replace(tzinfo=dt.UTC)) % length == 0 for one in begins - all_begin)
