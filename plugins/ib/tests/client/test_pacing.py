@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,8 +168,108 @@ async def test_history_that_has_to_wait_does_not_hold_up_the_rest(rig):
     assert 14 < status.next_historical_s < 16
 
 
+class PlainList:
+    """Who waits, looked at one by one: slow, and right."""
+
+    def __init__(self, budget: HistoricalBudget) -> None:
+        self._budget = budget
+        self._commands: list[Command] = []
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def add(self, command: Command) -> None:
+        self._commands.append(command)
+
+    def remove(self, command: Command) -> bool:
+        if command not in self._commands:
+            return False
+        self._commands.remove(command)
+        return True
+
+    def take(self, now: int) -> tuple[Command | None, int | None]:
+        delays = []
+        for command in self._commands:
+            cost = command.cost
+            shared = self._budget.shared_delay_ns(cost.is_small, cost.weight, now)
+            delays.append(max(shared, self._budget.own_delay_ns(cost, now)))
+            if delays[-1] == 0:
+                self._commands.remove(command)
+                return command, None
+        return None, min(delays, default=None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=st.lists(
+        st.tuples(
+            st.sampled_from(["ask", "ask", "ask", "end", "withdraw", "pass"]),
+            st.integers(0, 12),
+            st.integers(0, 2),
+            st.booleans(),
+            st.sampled_from([1, 2]),
+        ),
+        min_size=50,
+        max_size=150,
+    )
+)
+def test_of_those_that_may_go_the_first_that_came_goes_first(events, new_clock):
+    limits = PacingLimits(small_bar_requests=8, small_bar_s=60, historical_simultaneous=10)
+    rigs = [Rig(new_clock(), limits) for _ in range(2)]
+    plain = rigs[1].scheduler
+    plain._historical = PlainList(plain._history)
+    for rig in rigs:
+        asked = []
+        for number, (what, identity, group, small, weight) in enumerate(events):
+            if what == "ask":
+                cost = HistoricalCost((identity, group), (group, weight), small, weight)
+                asked.append(rig.submit(Lane.HISTORICAL, b"%d" % number, cost))
+            elif what == "end" and rig.scheduler.status().open_historical:
+                rig.scheduler.historical_finished()
+            elif what == "withdraw" and asked:
+                rig.scheduler.withdraw(asked[identity % len(asked)])
+            elif what == "pass":
+                rig.clock.advance(identity / 4)
+        for _ in range(2_000):
+            rig.clock.advance(1)
+            while rig.scheduler.status().open_historical:
+                rig.scheduler.historical_finished()
+            if not rig.scheduler.status().waiting_historical:
+                break
+        assert not rig.scheduler.status().waiting_historical
+    by_lines, one_by_one = ([data for _, data in rig.sent] for rig in rigs)
+    assert by_lines == one_by_one
+
+
+@pytest.mark.parametrize("groups", [1, 1_000_000])
+async def test_what_waits_costs_nothing_when_something_else_happens(shop, groups):
+    def calls(count: int) -> int:
+        """Return how many calls it takes to ask, and to answer what the rules let go."""
+        rig, made = Rig(shop.VirtualClock()), 0
+
+        def note(frame, event, argument):
+            nonlocal made
+            made += 1
+
+        sys.setprofile(note)
+        try:
+            commands = [rig.history(number, group=number % groups) for number in range(count)]
+            for _ in range(count):
+                rig.clock.advance(0.5)
+                if rig.scheduler.status().open_historical:
+                    rig.scheduler.historical_finished()
+            for command in commands:
+                rig.scheduler.withdraw(command)
+        finally:
+            sys.setprofile(None)
+        return made
+
+    few, many = calls(400), calls(1_600)
+    assert many < 5 * few
+
+
 async def test_a_complaint_holds_requests_but_not_orders(rig):
-    rig.scheduler.hold(10, historical_only=False)
+    rig.scheduler.hold(10)
     rig.submit(Lane.REQUEST, b"request")
     rig.submit(Lane.ORDER, b"order")
     assert [data for _, data in rig.sent] == [b"order"]
@@ -176,7 +278,7 @@ async def test_a_complaint_holds_requests_but_not_orders(rig):
 
 
 async def test_what_was_withdrawn_is_not_sent(rig):
-    rig.scheduler.hold(10, historical_only=False)
+    rig.scheduler.hold(10)
     command = rig.submit(Lane.REQUEST)
     assert rig.scheduler.withdraw(command)
     assert not rig.scheduler.withdraw(command)
@@ -186,7 +288,7 @@ async def test_what_was_withdrawn_is_not_sent(rig):
 
 async def test_when_the_connection_goes_everything_that_waits_is_told(rig):
     told = []
-    rig.scheduler.hold(10, historical_only=False)
+    rig.scheduler.hold(10)
     command = Command(b"x", Lane.REQUEST, on_dropped=told.append)
     rig.scheduler.submit(command)
     error = ConnectionLost("gone")
@@ -197,7 +299,7 @@ async def test_when_the_connection_goes_everything_that_waits_is_told(rig):
 
 
 async def test_the_lanes_are_bounded(rig):
-    rig.scheduler.hold(10, historical_only=False)
+    rig.scheduler.hold(10)
     for _ in range(10_000):
         rig.submit(Lane.REQUEST)
     with pytest.raises(ResourceExhausted):

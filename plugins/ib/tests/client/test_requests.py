@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from itertools import pairwise
 
 import pytest
 
@@ -213,23 +214,134 @@ async def test_other_failures_of_history_are_never_empty(shop, text, error):
         await asking
 
 
+PACING = "Historical Market Data Service error message:Historical data request pacing violation"
+
+
+def until_sent(client, clock):
+    """Let time pass until a historical request that waits has been sent."""
+    while client.pacing().waiting_historical and not client.pacing().open_historical:
+        clock.advance(client.pacing().next_historical_s + 0.001)
+
+
 async def test_a_pacing_violation_is_asked_again_more_slowly_and_in_the_end_raised(shop):
     gateway = await shop.gateway()
     clock = shop.VirtualClock()
     client = await shop.connected(gateway, clock=clock)
+    began = clock.now
     asking = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY))
-    text = "Historical Market Data Service error message:Historical data request pacing violation"
-    for pause in (5, 10, 20, None):
+    times = []
+    while not asking.done():
         req_id = (await gateway.asked(20))[1]
-        gateway.send(4, 2, req_id, 162, text, "")
-        if pause is None:
-            break
-        await shop.until(lambda: client.pacing().waiting_historical)
-        clock.advance(max(pause, 15.4))
-    with pytest.raises(PacingViolation) as caught:
+        times.append((clock.now - began) / 1e9)
+        gateway.send(4, 2, req_id, 162, PACING, "")
+        await shop.until(lambda: client.pacing().waiting_historical or asking.done())
+        until_sent(client, clock)
+    with pytest.raises(PacingViolation, match="longer than it counts back") as caught:
         await asking
     assert caught.value.code == 162
-    assert gateway.count(20) == 4
+    assert "under this login" in caught.value.remedy
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    # An identical request has to wait for fifteen seconds anyway.
+    assert pauses[:4] == pytest.approx([15.3, 15.3, 20, 40], abs=0.01)
+    assert pauses[4:] == pytest.approx([60] * len(pauses[4:]), abs=0.01)
+    assert 660 < times[-1] < 740
+
+
+async def test_refusals_of_the_pace_are_found_out_about_by_one_request_for_all(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+
+    async def ask(day):
+        return await client.get_historical_bars(
+            shop.AAPL, **{**HISTORY, "end": f"202401{day:02d}-21:00:00", "bar_size": "30 secs"}
+        )
+
+    asking = [asyncio.create_task(ask(day)) for day in range(2, 12)]
+    for _ in range(6):
+        gateway.send(4, 2, (await gateway.asked(20))[1], 162, PACING, "")
+    await shop.until(lambda: client.pacing().waiting_historical == 10)
+    # Six refusals are one: five seconds, and then ten for the one that finds out.
+    for pause in (5, 10):
+        clock.advance(pause - 0.1)
+        assert client.pacing().open_historical == 0
+        clock.advance(0.2)
+        assert client.pacing().open_historical == 1
+        clock.advance(20)
+        assert client.pacing().open_historical == 1
+        gateway.send(4, 2, (await gateway.asked(20))[1], 162, PACING, "")
+        await shop.until(lambda: client.pacing().open_historical == 0)
+    clock.advance(20)
+    req_id = (await gateway.asked(20))[1]
+    bar = (1704229200, 1.0, 1.0, 1.0, 1.0, 5, 1.0, 3)
+    gateway.send(17, req_id, "", "", 1, *bar)
+    await shop.until(lambda: client.pacing().open_historical == 5)
+    clock.advance(3)
+    for _ in range(9):
+        gateway.send(17, (await gateway.asked(20))[1], "", "", 1, *bar)
+    assert [len(bars) for bars in await asyncio.gather(*asking)] == 10 * [1]
+
+
+async def test_long_bars_do_not_wait_for_the_ten_minutes_of_small_ones(shop):
+    gateway = await shop.gateway()
+    clock = shop.VirtualClock()
+    client = await shop.connected(gateway, clock=clock)
+    small = asyncio.create_task(
+        client.get_historical_bars(shop.AAPL, **{**HISTORY, "bar_size": "30 secs"})
+    )
+    for _ in range(3):
+        gateway.send(4, 2, (await gateway.asked(20))[1], 162, PACING, "")
+        await shop.until(lambda: client.pacing().waiting_historical == 1)
+        until_sent(client, clock)
+    long = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY))
+    await shop.until(lambda: client.pacing().open_historical == 2)
+    assert client.pacing().waiting_historical == 0
+    for task in (small, long):
+        task.cancel()
+
+
+async def test_each_who_shares_an_answer_waits_for_it_as_long_as_it_said(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+
+    async def ask(seconds):
+        try:
+            return len(await client.get_contract_details(shop.AAPL, timeout=seconds))
+        except RequestTimeout as error:
+            return error.message
+
+    patient_first = asyncio.create_task(ask(50.0))
+    req_id = (await gateway.asked(9))[2]
+    hasty = await asyncio.wait_for(ask(0.05), 5)
+    assert hasty == "IB did not answer within 0.05 s; nothing is known"
+    gateway.send(*details(req_id, "AAPL", 1))
+    gateway.send(52, 1, req_id)
+    assert await patient_first == 1
+
+    hasty_first = asyncio.create_task(ask(0.05))
+    req_id = (await gateway.asked(9))[2]
+    patient = asyncio.create_task(ask(50.0))
+    assert "0.05 s" in await hasty_first
+    gateway.send(*details(req_id, "AAPL", 1))
+    gateway.send(52, 1, req_id)
+    assert await patient == 1
+    assert gateway.count(9) == 2
+    assert client.health().requests == ()
+
+
+async def test_ib_is_told_when_the_time_of_the_last_who_shares_an_answer_is_up(shop):
+    gateway = await shop.gateway()
+    client = await shop.connected(gateway)
+    first = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY, timeout=0.02))
+    req_id = (await gateway.asked(20))[1]
+    second = asyncio.create_task(client.get_historical_bars(shop.AAPL, **HISTORY, timeout=0.1))
+    with pytest.raises(RequestTimeout, match=r"within 0\.02 s"):
+        await first
+    assert gateway.count(25) == 0
+    with pytest.raises(RequestTimeout, match=r"within 0\.1 s"):
+        await second
+    assert await gateway.asked(25) == ["25", "1", req_id]
+    assert client.pacing().open_historical == 0
 
 
 async def test_after_a_pacing_violation_the_answer_still_comes(shop):

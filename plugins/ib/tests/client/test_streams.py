@@ -130,7 +130,7 @@ async def test_a_stream_that_was_never_sent_is_never_cancelled(shop):
     gateway = await shop.gateway()
     clock = shop.VirtualClock()
     client = await shop.connected(gateway, clock=clock)
-    client._session.scheduler.hold(10, historical_only=False)
+    client._session.scheduler.hold(10)
     client.subscribe_market_data(shop.AAPL, shop.Listener()).close()
     clock.advance(20)
     await client.connect()

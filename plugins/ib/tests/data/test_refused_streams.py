@@ -70,7 +70,7 @@ async def test_delayed_data_serves_level_one_and_what_falls_back_to_it(open_feed
     feed = await open_feed(gateway, market_data_type="DELAYED_FROZEN")
     for subscription in LEVEL_ONE:
         await feed.subscribe(subscription)
-    await feed.run(8)
+    await feed.run(16)
     assert feed.sink.failures == []
     assert feed.sink.quotes
     assert feed.sink.trades
@@ -78,7 +78,7 @@ async def test_delayed_data_serves_level_one_and_what_falls_back_to_it(open_feed
     for subscription in NEVER_DELAYED:
         await refused(feed, subscription)
     count = len(feed.sink.quotes)
-    await feed.run(8)
+    await feed.run(16)
     assert len(feed.sink.quotes) > count  # the others are unharmed
     feed.check()
 

@@ -68,6 +68,8 @@ async def connect(start_gateway) -> AsyncIterator[Callable[..., object]]:
                 "client_id": 5,
                 "connection_timeout": 30.0,
                 "limits": UNPACED,
+                # An attempt to come back counts at every hour of the day.
+                "maintenance_windows": (),
                 **settings,
             }
         )

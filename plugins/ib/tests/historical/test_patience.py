@@ -10,6 +10,7 @@ from posei_trader.adapters.interactive_brokers.common import IBContract
 from posei_trader.adapters.interactive_brokers.historical.client import (
     HistoricInteractiveBrokersClient,
 )
+from posei_trader.adapters.interactive_brokers.maintenance import IBMaintenanceWindow
 from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
 from posei_trader.errors import ConnectionFailed, ConnectionLost
 from posei_trader.persistence.catalog import ParquetDataCatalog
@@ -127,6 +128,26 @@ async def test_a_connection_that_is_given_up_says_why_and_what_is_stored(
     assert isinstance(stream.error, ConnectionFailed)
     assert "start TWS or IB Gateway" in stream.error.remedy
     assert 0 < stream.rows == stream.written == len(catalog.bars()) < ROWS
+
+
+def test_attempts_in_a_maintenance_window_of_its_own_do_not_count(warped, tmp_path):
+    always = IBMaintenanceWindow(start="00:00", end="00:00", time_zone="UTC")
+
+    async def work():
+        async with (
+            SimulatedIBGateway(SimulatedIBGatewayConfig(**SETTINGS)) as gateway,
+            client_of(gateway, max_connection_attempts=1, maintenance_windows=[always]) as client,
+        ):
+            return await client.download(
+                ParquetDataCatalog(tmp_path),
+                progress=once_begun(lambda: gateway.faults.restart(HOUR)),
+                **MINUTES,
+            )
+
+    report, seconds = warped(work())
+    assert report.errors == ()
+    assert report.streams[0].rows == ROWS
+    assert HOUR <= seconds < HOUR + 300
 
 
 async def test_a_client_that_is_disconnected_waits_for_nothing(start_gateway, connect, tmp_path):

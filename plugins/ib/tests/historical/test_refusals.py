@@ -143,8 +143,9 @@ def test_too_fast_for_ever_fails_in_the_end(warped, interceptor_of):
             return len(interceptor.asked)
 
     asked, seconds = warped(work())
-    assert asked == 4
-    assert 35 <= seconds < 70
+    # As long as IB counts back and a minute, at most once a minute in the end.
+    assert 14 <= asked <= 16
+    assert 660 <= seconds < 760
 
 
 @pytest.mark.parametrize(

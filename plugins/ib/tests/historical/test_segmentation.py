@@ -57,6 +57,30 @@ def test_neighbours_meet_exactly_and_cover_the_span(spec, start_s, seconds):
 
 
 @given(
+    st.sampled_from(["1-SECOND-LAST", "5-SECOND-BID", "30-SECOND-MID"]),
+    st.integers(1_000_000_000, 1_700_000_000),
+    st.lists(st.integers(1, 60_000), min_size=3, max_size=20),
+)
+def test_what_is_busy_is_asked_for_once_and_with_as_few_requests_as_it_takes(text, start_s, steps):
+    spec = BarSpecification.from_str(text)
+    moments = [(start_s + passed) * SECOND for passed in itertools.accumulate(steps)]
+    busy = list(itertools.pairwise(moments))[::2]
+    start, end = moments[0] - SECOND, moments[-1] - SECOND
+    parts = segments(start, end, spec, None, busy)
+    for newer, older in itertools.pairwise(parts):
+        assert newer.start_ns >= older.end_ns
+    left = [[max(begin, start), min(close, end)] for begin, close in busy if begin < end]
+    for part in parts:
+        assert part.end_ns == left[-1][1]  # it begins where something is missing
+        while left and left[-1][1] > part.start_ns:
+            left[-1][1] = max(left[-1][0], part.start_ns)
+            if left[-1][0] == left[-1][1]:
+                left.pop()
+    assert not left
+    assert len(parts) <= len(segments(start, end, spec))
+
+
+@given(
     st.sampled_from(["1-DAY-LAST", "1-WEEK-MID", "1-MONTH-ASK"]),
     st.integers(1_000_000_000, 1_700_000_000),
     st.integers(300 * 86_400, 4_000 * 86_400),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.pacing_refusals import BackOff
 from posei_trader.errors import ResourceExhausted
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ __all__ = [
 _SECOND: Final = 1_000_000_000
 _MARGIN: Final = 1.02
 """Windows are counted this much longer than IB's: the network can push two messages together."""
+_RESERVE_S: Final = 60.0
+"""Refusals may last as long as IB looks back, and this much longer."""
 
 
 @final
@@ -193,6 +196,7 @@ class HistoricalBudget:
         self._groups: dict[Hashable, _Window] = {}
         self._small = _Window(limits.small_bar_requests, limits.small_bar_s)
         self._held_until = 0
+        self._back_off = BackOff(_window(limits.small_bar_s) + int(_RESERVE_S * _SECOND))
         self.open = 0
 
     @property
@@ -200,22 +204,36 @@ class HistoricalBudget:
         """Whether one has to end before another may start."""
         return self.open >= self._limits.historical_simultaneous
 
-    def delay_ns(self, cost: HistoricalCost, now_ns: int) -> int:
-        """Return how long until the request may be sent, 0 for now; `is_full` comes on top."""
-        last = self._identical.get(cost.identity)
-        delays = [self._held_until - now_ns]
-        if last is not None:
-            delays.append(last + _window(self._limits.identical_s) - now_ns)
+    def is_closed(self, *, is_small: bool) -> bool:
+        """Whether a request that finds out if IB goes on has to end before such a one may start."""
+        return self._back_off.is_closed(is_small=is_small)
+
+    def shared_delay_ns(self, is_small: bool, weight: int, now_ns: int) -> int:
+        """Return how long all requests of a kind have to wait, 0 for not at all.
+
+        `own_delay_ns`, `is_closed` and `is_full` come on top.
+        """
+        held = max(self._held_until, self._back_off.until_ns(is_small=is_small)) - now_ns
+        window = self._small.delay_ns(now_ns, weight, self._small.limit) if is_small else 0
+        return max(0, held, window)
+
+    def own_delay_ns(self, cost: HistoricalCost, now_ns: int) -> int:
+        """Return how long a request has to wait for others like it, 0 for not at all."""
         group = self._groups.get(cost.group)
-        if group is not None:
-            delays.append(group.delay_ns(now_ns, cost.weight, max(group.limit, cost.weight)))
-        if cost.is_small:
-            delays.append(self._small.delay_ns(now_ns, cost.weight, self._small.limit))
-        return max(0, *delays)
+        delay = self.repeat_delay_ns(cost, now_ns)
+        if group is None:
+            return delay
+        return max(delay, group.delay_ns(now_ns, cost.weight, max(group.limit, cost.weight)))
+
+    def repeat_delay_ns(self, cost: HistoricalCost, now_ns: int) -> int:
+        """Return how long a request has to wait for an identical one, 0 for not at all."""
+        last = self._identical.get(cost.identity)
+        return 0 if last is None else max(0, last + _window(self._limits.identical_s) - now_ns)
 
     def spend(self, cost: HistoricalCost, now_ns: int) -> None:
         """Take note of a request that was sent; `finish` it when it is answered."""
         self._forget(now_ns)
+        self._back_off.sent(cost)
         self._identical[cost.identity] = now_ns
         group = self._groups.get(cost.group)
         if group is None:
@@ -229,9 +247,18 @@ class HistoricalBudget:
         """Call `ended` whenever a request has ended: there may be room for another."""
         self._sharers.append(ended)
 
-    def finish(self) -> None:
-        """Take note that a request has ended."""
+    def refused(self, cost: HistoricalCost, now_ns: int) -> bool:
+        """Take note that IB refused the pace; return whether to ask again. `finish` it too."""
+        return self._back_off.refused(cost, now_ns)
+
+    def answered(self, cost: HistoricalCost) -> None:
+        """Take note that a request was answered. `finish` it too."""
+        self._back_off.answered(cost)
+
+    def finish(self, cost: HistoricalCost | None = None) -> None:
+        """Take note that a request has ended, whichever way; None for one that is not known."""
         self.open -= 1
+        self._back_off.ended(cost)
         self._sharers.rotate(-1)  # another one is the first to use the room each time
         for ended in tuple(self._sharers):
             ended()
@@ -246,6 +273,7 @@ class HistoricalBudget:
         The rules are looked at one by one, so this is a bound and not a plan.
         """
         ends = [now_ns, self._held_until if costs else now_ns]
+        ends += [self._back_off.until_ns(is_small=kind) for kind in {one.is_small for one in costs}]
         small = [cost.weight for cost in costs if cost.is_small]
         if small:
             ends.append(self._small.finish_ns(now_ns, small))

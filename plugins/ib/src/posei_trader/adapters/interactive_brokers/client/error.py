@@ -92,7 +92,7 @@ class InteractiveBrokersClientErrorMixin(ClientPart):
         now = self._session.clock.timestamp_ns()
         self._errors.recent.append(ReportedError(now, req_id, code, message))
         if code == _TOO_FAST:
-            self._session.scheduler.hold(_HOLD_S, historical_only=False)
+            self._session.scheduler.hold(_HOLD_S)
         if rule.about in _CONNECTION:
             self._log_code(rule, req_id, code, message, "")
             self._session.on_notice(Notice(req_id, code, message, rule))

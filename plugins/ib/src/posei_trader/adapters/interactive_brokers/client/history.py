@@ -96,7 +96,8 @@ class HistoryRequests(ClientPart):
 
         Raises:
             MarketDataNotPermitted: the account lacks the subscription.
-            PacingViolation: IB refused several times, in spite of our pacing.
+            PacingViolation: IB refused all history for longer than the ten minutes that it counts
+                back: something else uses up what the login has.
             InstrumentNotFound: no such contract.
             RequestRejected: IB refused for another reason.
             RetryLater: the answer did not come.

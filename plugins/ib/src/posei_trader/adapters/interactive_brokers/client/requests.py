@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 
 from posei_trader.adapters.interactive_brokers.client.scheduler import Command, Lane, Scheduler
-from posei_trader.errors import ConnectionLost, InvalidRequest, PoseiError, RequestTimeout
+from posei_trader.errors import (
+    ConnectionLost,
+    InvalidRequest,
+    PacingViolation,
+    PoseiError,
+    RequestTimeout,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -64,21 +70,42 @@ class Question(Generic[RowT]):
 
 @final
 @dataclass(slots=True, eq=False)
+class _Waiter(Generic[RowT]):
+    """Somebody who wants an answer, and for how long: others may want it longer."""
+
+    answer: asyncio.Future[list[RowT]]
+    timeout: float
+    deadline: asyncio.TimerHandle | None = None
+
+    def unlimit(self) -> None:
+        """Stop its time."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def refuse(self, error: PoseiError) -> None:
+        """Raise to it."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            self.answer.exception()  # read once: nobody may be waiting any more
+
+
+@final
+@dataclass(slots=True, eq=False)
 class Request(Generic[RowT]):
     """A question on its way; its rows are shown to nobody before they are complete."""
 
     question: Question[RowT]
     req_id: int
-    future: asyncio.Future[list[RowT]]
-    timeout: float
+    ended: asyncio.Future[None]
+    waiters: list[_Waiter[RowT]]
     command: Command | None = None
     rows: list[RowT] = field(default_factory=list)
-    waiters: int = 0
     tries: int = 0
     losses: int = 0
+    refusal: PoseiError | None = None
     is_sent: bool = False
     is_parked: bool = False
-    deadline: asyncio.TimerHandle | None = None
 
     def add(self, row: RowT) -> None:
         """Take a part of the answer."""
@@ -132,13 +159,13 @@ class RequestTable:
     async def ask(self, question: Question[RowT], timeout: float) -> list[RowT]:
         """Return the complete answer.
 
-        An equal question that is on its way is joined. Cancelling the last who waits cancels the
-        request at IB too.
+        An equal question that is on its way is joined. When the last who waits is cancelled, or
+        its time is up, the request is cancelled at IB too.
 
         Args:
             question: What is asked.
-            timeout: Seconds from sending to the complete answer; waiting for IB's pacing rules
-                does not count.
+            timeout: Seconds from sending, or from joining what is sent, to the complete answer;
+                waiting for IB's pacing rules does not count.
 
         Raises:
             InvalidRequest: the timeout is no time that an answer can take.
@@ -157,43 +184,50 @@ class RequestTable:
             busy = self._by_channel.get(question.channel)
             if busy is None or busy.question.key == question.key:
                 break
-            await asyncio.wait((busy.future,))
+            await asyncio.wait((busy.ended,))
+        waiter: _Waiter[RowT] = _Waiter(asyncio.get_running_loop().create_future(), timeout)
         request: Request[RowT] | None = self._by_key.get(question.key)
         if request is None:
-            request = self._start(question, timeout)
+            request = self._start(question, waiter)
         else:
             self.shared += 1
-            request.timeout = max(request.timeout, timeout)
-        request.waiters += 1
+            request.waiters.append(waiter)
+            if request.is_sent or request.is_parked:
+                self._limit(request, waiter)
         try:
-            await asyncio.wait((request.future,))
+            await asyncio.wait((waiter.answer,))
         finally:
-            request.waiters -= 1
-            if request.waiters == 0 and not request.future.done():
-                self._abandon(request)
-        return list(request.future.result())
+            self._leave(request, waiter)
+        return waiter.answer.result()
 
     def complete(self, request: Request[RowT]) -> None:
         """Hand the rows to everybody who waits."""
+        if request.question.cost is not None:
+            self._scheduler.historical_answered(request.question.cost)
         if not request.question.ends_itself:
             self._cancel_at_ib(request)
-        if self._remove(request):
-            request.future.set_result(request.rows)
+        for waiter in self._remove(request):
+            if not waiter.answer.done():
+                waiter.answer.set_result(list(request.rows))
 
     def fail(self, request: Request[RowT], error: PoseiError) -> None:
         """Raise to everybody who waits."""
-        if self._remove(request):
-            request.future.set_exception(error)
-            request.future.exception()  # read once: nobody may be waiting any more
+        for waiter in self._remove(request):
+            waiter.refuse(error)
 
     def retry(self, request: Request[RowT], error: PoseiError) -> None:
-        """Send it again after a pause that doubles each time; in the end, fail."""
-        if request.tries >= _TRIES:
+        """Send it again when IB may take it: it came too fast. In the end, fail."""
+        cost = request.question.cost
+        if cost is not None:
+            request.refusal = error
+            if not self._scheduler.historical_refused(cost):
+                self._give_up(request)
+                return
+        elif request.tries >= _TRIES:
             self.fail(request, error)
             return
-        is_historical = request.question.cost is not None
-        pause = _FIRST_PAUSE_S * 2 ** (request.tries - 1)
-        self._scheduler.hold(pause, historical_only=is_historical)
+        else:
+            self._scheduler.hold(_FIRST_PAUSE_S * 2 ** (request.tries - 1))
         self._unsend(request)
         old = request.req_id
         del self._by_id[old]
@@ -226,9 +260,8 @@ class RequestTable:
 
     # --- the life of a request --------------------------------------------------------------------
 
-    def _start(self, question: Question[RowT], timeout: float) -> Request[RowT]:
-        future: asyncio.Future[list[RowT]] = asyncio.get_running_loop().create_future()
-        request = Request(question, 0, future, timeout)
+    def _start(self, question: Question[RowT], waiter: _Waiter[RowT]) -> Request[RowT]:
+        request = Request(question, 0, asyncio.get_running_loop().create_future(), [waiter])
         self._by_key[question.key] = request
         if question.channel is not None:
             self._by_channel[question.channel] = request
@@ -244,7 +277,7 @@ class RequestTable:
         return self.is_healing and request.question.repeats
 
     def _park(self, request: Request[RowT]) -> None:
-        """Keep a request until the connection is back, but no longer than its answer may take."""
+        """Keep a request until the connection is back, but for nobody longer than it may take."""
         self._unsend(request)
         if request.command is not None:
             self._scheduler.withdraw(request.command)
@@ -253,19 +286,8 @@ class RequestTable:
             self._ids.retire(request.req_id)
         request.rows.clear()
         request.is_parked = True
-        loop = request.future.get_loop()
-        request.deadline = loop.call_later(request.timeout, self._expire_parked, request)
-
-    def _expire_parked(self, request: Request[RowT]) -> None:
-        self.fail(
-            request,
-            ConnectionLost(
-                f"the connection was lost, and is not back after {request.timeout:g} s",
-                field="request",
-                value=request.question.subject,
-                remedy="ask again when the client is connected",
-            ),
-        )
+        for waiter in request.waiters:
+            self._limit(request, waiter)
 
     def _dropped(self, request: Request[RowT], error: PoseiError) -> None:
         if not self._may_wait(request):
@@ -290,50 +312,70 @@ class RequestTable:
 
     def _sent(self, request: Request[RowT]) -> None:
         request.is_sent = True
-        loop = request.future.get_loop()
-        request.deadline = loop.call_later(request.timeout, self._expire, request)
+        for waiter in request.waiters:
+            self._limit(request, waiter)
 
     def _unsend(self, request: Request[RowT]) -> None:
         """Undo what being sent entails."""
-        if request.deadline is not None:
-            request.deadline.cancel()
-            request.deadline = None
+        for waiter in request.waiters:
+            waiter.unlimit()
         if request.is_sent:
             request.is_sent = False
             if request.question.cost is not None:
-                self._scheduler.historical_finished()
+                self._scheduler.historical_finished(request.question.cost)
 
-    def _expire(self, request: Request[RowT]) -> None:
-        self.timed_out += 1
-        self._cancel_at_ib(request)
-        self.fail(
-            request,
-            RequestTimeout(
-                f"IB did not answer within {request.timeout:g} s; nothing is known",
+    def _limit(self, request: Request[RowT], waiter: _Waiter[RowT]) -> None:
+        """Start the time of somebody who waits."""
+        loop = waiter.answer.get_loop()
+        waiter.deadline = loop.call_later(waiter.timeout, self._expire, request, waiter)
+
+    def _expire(self, request: Request[RowT], waiter: _Waiter[RowT]) -> None:
+        error: PoseiError
+        if request.is_parked:
+            error = ConnectionLost(
+                f"the connection was lost, and is not back after {waiter.timeout:g} s",
+                field="request",
+                value=request.question.subject,
+                remedy="ask again when the client is connected",
+            )
+        else:
+            self.timed_out += 1
+            error = RequestTimeout(
+                f"IB did not answer within {waiter.timeout:g} s; nothing is known",
                 field="request",
                 value=request.question.subject,
                 remedy="try again later, or raise request_timeout",
-            ),
-        )
+            )
+        waiter.refuse(error)
+        self._leave(request, waiter)
 
-    def _abandon(self, request: Request[RowT]) -> None:
-        self._cancel_at_ib(request)
-        if self._remove(request):
-            request.future.cancel()
+    def _give_up(self, request: Request[RowT]) -> None:
+        """Fail a request that IB refuses the pace of, and those that it refused before."""
+        for other in list(self._by_key.values()):
+            if other.refusal is not None and (other is request or not other.is_sent):
+                self.fail(other, _refused_for_good(other.refusal))
+
+    def _leave(self, request: Request[RowT], waiter: _Waiter[RowT]) -> None:
+        """Let somebody go; with the last one, the request ends."""
+        if waiter not in request.waiters:
+            return
+        waiter.unlimit()
+        request.waiters.remove(waiter)
+        if not request.waiters:
+            self._cancel_at_ib(request)
+            self._remove(request)
 
     def _cancel_at_ib(self, request: Request[RowT]) -> None:
         cancel = request.question.cancel
-        if request.command is not None and self._scheduler.withdraw(request.command):
-            return
         if cancel is not None and request.is_sent:
             data = self._encode(lambda ib: cancel(ib, request.req_id))
             if data:
                 self._scheduler.submit(Command(data, Lane.REQUEST))
 
-    def _remove(self, request: Request[RowT]) -> bool:
-        """Forget a request; False when that was done before."""
+    def _remove(self, request: Request[RowT]) -> list[_Waiter[RowT]]:
+        """Forget a request; return who waited for it, nobody when that was done before."""
         if self._by_key.get(request.question.key) is not request:
-            return False
+            return []
         del self._by_key[request.question.key]
         if self._by_id.pop(request.req_id, None) is not None:
             self._ids.retire(request.req_id)
@@ -341,7 +383,22 @@ class RequestTable:
         if channel is not None and self._by_channel.get(channel) is request:
             del self._by_channel[channel]
         if request.command is not None:
-            self._scheduler.withdraw(request.command)
+            if not request.is_sent:
+                self._scheduler.withdraw(request.command)
             request.command = None  # which knows the request: a long answer would wait for a GC
         self._unsend(request)
-        return True
+        if not request.ended.done():
+            request.ended.set_result(None)
+        waiters, request.waiters = request.waiters, []
+        return waiters
+
+
+def _refused_for_good(error: PoseiError) -> PacingViolation:
+    """Everything was refused for longer than IB looks back."""
+    return PacingViolation(
+        f"IB has refused everything for longer than it counts back: {error.message}",
+        field=error.field,
+        value=error.value,
+        remedy="end what else asks for history under this login, TWS included, or ask again later",
+        code=error.code,
+    )

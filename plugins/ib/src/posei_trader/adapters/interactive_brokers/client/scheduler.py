@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Final, final
 
+from posei_trader.adapters.interactive_brokers.client.waiting import WaitingHistory
 from posei_trader.adapters.interactive_brokers.pacing import (
     HistoricalBudget,
     HistoricalCost,
@@ -91,7 +92,7 @@ class Scheduler:
         self._history.share(self._has_room)
         self._orders: deque[Command] = deque()
         self._requests: deque[Command] = deque()
-        self._historical: deque[Command] = deque()
+        self._historical = WaitingHistory(self._history)
         self._timer: TimerHandle | None = None
         self._next_historical_ns: int | None = None
 
@@ -101,7 +102,7 @@ class Scheduler:
         Raises:
             ResourceExhausted: too many wait already.
         """
-        lane = self._lane(command.lane)
+        lane = self._lane(command)
         if len(lane) >= _LONGEST_LANE:
             raise ResourceExhausted(
                 "too many requests wait to be sent",
@@ -109,7 +110,10 @@ class Scheduler:
                 value=len(lane),
                 remedy="ask for less at a time",
             )
-        lane.append(command)
+        if isinstance(lane, deque):
+            lane.append(command)
+        else:
+            lane.add(command)
         self._pump()
 
     def send_order(self, data: bytes, messages: int = 1) -> bool:
@@ -128,28 +132,43 @@ class Scheduler:
 
     def withdraw(self, command: Command) -> bool:
         """Take back a command that was not sent yet; False when it is too late."""
+        lane = self._lane(command)
+        if not isinstance(lane, deque):
+            return lane.remove(command)
         try:
-            self._lane(command.lane).remove(command)
+            lane.remove(command)
         except ValueError:
             return False
         return True
 
-    def historical_finished(self) -> None:
-        """Take note that a historical request was answered or cancelled."""
-        self._history.finish()
+    def historical_refused(self, cost: HistoricalCost) -> bool:
+        """Take note that IB refused the pace of a request: all history waits.
 
-    def hold(self, seconds: float, *, historical_only: bool) -> None:
+        Returns:
+            Whether to ask again; False when IB has refused everything for so long that it is not
+            our pace.
+        """
+        return self._history.refused(cost, self._clock.timestamp_ns())
+
+    def historical_answered(self, cost: HistoricalCost) -> None:
+        """Take note that a historical request was answered; `historical_finished` comes too."""
+        self._history.answered(cost)
+
+    def historical_finished(self, cost: HistoricalCost | None = None) -> None:
+        """Take note that a historical request has ended: answered, refused or cancelled."""
+        self._history.finish(cost)
+
+    def hold(self, seconds: float) -> None:
         """Send no requests for a while: IB complained. Orders go on."""
         until = self._clock.timestamp_ns() + int(seconds * _SECOND)
         self._history.hold(until)
-        if not historical_only:
-            self._messages.hold(until)
+        self._messages.hold(until)
 
     def connection_lost(self, error: PoseiError) -> None:
         """Drop everything that waits, and say so."""
-        dropped = [*self._orders, *self._requests, *self._historical]
-        for lane in (self._orders, self._requests, self._historical):
-            lane.clear()
+        dropped = [*self._orders, *self._requests, *self._historical.clear()]
+        self._orders.clear()
+        self._requests.clear()
         self._stop_timer()
         for command in dropped:
             if command.on_dropped is not None:
@@ -182,9 +201,9 @@ class Scheduler:
         Args:
             further: Requests that will be made, besides those that wait here.
         """
-        waiting = [command.cost for command in self._historical if command.cost is not None]
         now = self._clock.timestamp_ns()
-        return (self._history.finish_ns([*waiting, *further], now) - now) / _SECOND
+        costs = [*self._historical.costs(), *further]
+        return (self._history.finish_ns(costs, now) - now) / _SECOND
 
     def _has_room(self) -> None:
         if self._historical:
@@ -192,8 +211,10 @@ class Scheduler:
 
     # --- how it is decided ------------------------------------------------------------------------
 
-    def _lane(self, lane: Lane) -> deque[Command]:
-        return (self._orders, self._requests, self._historical)[lane.value]
+    def _lane(self, command: Command) -> deque[Command] | WaitingHistory:
+        if command.lane is Lane.ORDER:
+            return self._orders
+        return self._requests if command.cost is None else self._historical
 
     def _pump(self) -> None:
         self._stop_timer()
@@ -225,16 +246,10 @@ class Scheduler:
         self._next_historical_ns = None
         if self._history.is_full:
             return None, None
-        soonest: int | None = None
-        for index, command in enumerate(self._historical):
-            delay = 0 if command.cost is None else self._history.delay_ns(command.cost, now)
-            if delay == 0:
-                del self._historical[index]
-                return command, None
-            soonest = delay if soonest is None else min(soonest, delay)
-        if soonest is not None:
-            self._next_historical_ns = now + soonest
-        return None, soonest
+        command, delay = self._historical.take(now)
+        if delay is not None:
+            self._next_historical_ns = now + delay
+        return command, delay
 
     def _send(self, command: Command, now: int) -> None:
         self._messages.spend(now, command.messages)

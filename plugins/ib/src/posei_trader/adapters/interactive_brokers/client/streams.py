@@ -360,7 +360,7 @@ class StreamRegistry:
         """Take note that the historical part of a stream was answered."""
         if stream.is_costing:
             stream.is_costing = False
-            self._scheduler.historical_finished()
+            self._scheduler.historical_finished(stream.plan.cost)
 
     def _reissue(self, stream: Stream, reason: str) -> None:
         stream.pause = None

@@ -15,6 +15,7 @@ from posei_trader.adapters.interactive_brokers.historical.research_connection im
     ResearchConnection,
 )
 from posei_trader.adapters.interactive_brokers.historical.results import HistoryResult
+from posei_trader.adapters.interactive_brokers.historical.side_by_side import all_or_nothing
 from posei_trader.adapters.interactive_brokers.historical.streams import HistoryStream
 from posei_trader.errors import Unsupported
 from posei_trader.model.bars import BarSpecification, BarType
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
     from posei_trader.adapters.interactive_brokers.historical.asking import Form
-    from posei_trader.adapters.interactive_brokers.historical.progress import ProgressTracker
     from posei_trader.adapters.interactive_brokers.historical.results import HistoryProgress
     from posei_trader.adapters.interactive_brokers.historical.table_downloads import HistoryTable
     from posei_trader.adapters.interactive_brokers.traded import Traded
@@ -122,7 +122,11 @@ class BarRequests(ResearchConnection):
         span = self._span(start_date_time, end_date_time, duration, tz_name)
         subjects = await self._traded(contracts, instrument_ids)
         skips, tracker = Skips(), self._tracker("bars", progress)
-        streams = self._bar_streams(subjects, specs, span, skips, tracker)
+        streams = self._bar_streams(subjects, specs, span, skips)
+        counts = await all_or_nothing(
+            self._source.request_count(stream, *span, use_rth, timeout) for stream in streams
+        )
+        tracker.expect(sum(counts))
         found = await collect(
             self._source,
             streams,
@@ -168,7 +172,7 @@ class BarRequests(ResearchConnection):
         specs = bar_specs(bar_specifications)
         span = self._span(start_date_time, end_date_time, duration, tz_name)
         subjects = await self._traded(contracts, instrument_ids)
-        for stream in self._bar_streams(subjects, specs, span, Skips(), None):
+        for stream in self._bar_streams(subjects, specs, span, Skips()):
             pieces = self._source.tables(stream, *span, use_rth=use_rth, timeout=timeout)
             async with contextlib.aclosing(pieces):
                 async for piece in pieces:
@@ -180,7 +184,6 @@ class BarRequests(ResearchConnection):
         specs: Sequence[BarSpecification],
         span: tuple[int, int],
         skips: Skips,
-        tracker: ProgressTracker | None,
         *,
         must: bool = True,
     ) -> list[HistoryStream]:
@@ -189,12 +192,10 @@ class BarRequests(ResearchConnection):
             for spec in specs:
                 bar_type = BarType(traded.instrument.id, spec)
                 try:
-                    plan = self._source.downloads.plan(traded, bar_type, *span)
+                    self._source.downloads.plan(traded, bar_type, *span)
                 except Unsupported as error:
                     skips.add(traded.instrument.id, str(spec), error)
                     continue
-                if tracker is not None:
-                    tracker.expect(len(plan))
                 streams.append(HistoryStream(traded, bar_type))
         if must:
             skips.check(has_work=bool(streams))

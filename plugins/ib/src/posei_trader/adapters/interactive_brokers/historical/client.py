@@ -45,6 +45,8 @@ class HistoricInteractiveBrokersClient(BarRequests, TickRequests):
         max_connection_attempts: Give up after so many failures in a row; 0 for never.
         max_reconnection_attempts: The same for a connection that was lost; None for
             `max_connection_attempts`.
+        maintenance_windows: When IB is expected to be away: an attempt to come back that fails
+            then does not count.
         instrument_provider: How instruments are named and loaded.
         limits: IB's limits for this login; None for the published ones.
     """
@@ -109,7 +111,7 @@ class HistoricInteractiveBrokersClient(BarRequests, TickRequests):
         skips = Skips()
         asked = (start_ns if start_ns is not None else end_ns - 1, end_ns)
         streams = [
-            *self._bar_streams(subjects, specs, asked, skips, None, must=False),
+            *self._bar_streams(subjects, specs, asked, skips, must=False),
             *self._tick_streams(subjects, kinds, skips, must=False),
         ]
         skips.check(has_work=bool(streams))

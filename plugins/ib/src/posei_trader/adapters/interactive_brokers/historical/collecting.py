@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from posei_trader.adapters.interactive_brokers.historical.completeness import complete_until
@@ -32,7 +33,9 @@ class Wanted(NamedTuple):
         timeout: Seconds for each request to IB.
         as_tables: Arrow tables instead of objects.
         check_gaps: Whether to look for gaps.
-        on_answer: Called after each answer with its number of records.
+        on_segment: Called after each answer with its number of bars.
+        on_page: Called after each answer with the stream, its number of ticks, and until when all
+            is known, UNIX ns UTC.
     """
 
     start_ns: int
@@ -41,7 +44,8 @@ class Wanted(NamedTuple):
     timeout: float | None
     as_tables: bool
     check_gaps: bool
-    on_answer: Callable[[int], None]
+    on_segment: Callable[[int], None] | None = None
+    on_page: Callable[[HistoryStream, int, int], None] | None = None
 
 
 class Collected(NamedTuple):
@@ -135,22 +139,23 @@ async def _objects(
             *span,
             use_rth=wanted.use_rth,
             timeout=wanted.timeout,
-            on_segment=wanted.on_answer,
+            on_segment=wanted.on_segment,
         )
+    on_page = None if wanted.on_page is None else partial(wanted.on_page, stream)
     if stream.ticks == "TRADES":
         return await source.downloads.trades(
             stream.traded,
             *span,
             use_rth=wanted.use_rth,
             timeout=wanted.timeout,
-            on_page=wanted.on_answer,
+            on_page=on_page,
         )
     return await source.downloads.quotes(
         stream.traded,
         *span,
         use_rth=wanted.use_rth,
         timeout=wanted.timeout,
-        on_page=wanted.on_answer,
+        on_page=on_page,
     )
 
 
@@ -163,8 +168,9 @@ async def _table(source: HistorySource, stream: HistoryStream, wanted: Wanted) -
             wanted.end_ns,
             use_rth=wanted.use_rth,
             timeout=wanted.timeout,
-            on_segment=wanted.on_answer,
+            on_segment=wanted.on_segment,
         )
+    on_page = None if wanted.on_page is None else partial(wanted.on_page, stream)
     return await source.downloads.tick_table(
         stream.traded,
         stream.ticks,
@@ -172,5 +178,5 @@ async def _table(source: HistorySource, stream: HistoryStream, wanted: Wanted) -
         wanted.end_ns,
         use_rth=wanted.use_rth,
         timeout=wanted.timeout,
-        on_page=wanted.on_answer,
+        on_page=on_page,
     )

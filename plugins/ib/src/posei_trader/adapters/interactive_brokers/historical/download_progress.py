@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Final, final
 
@@ -88,6 +89,11 @@ class DownloadTracker:
         self._left[stream] = 0
         self._requests_left[stream] = 0
         self._tell()
+
+    @property
+    def requests_left(self) -> int:
+        """Return how many requests it will take still, as far as is known."""
+        return math.ceil(sum(self._requests_left.values()))
 
     def state(self) -> DownloadProgress:
         """Return how far it has come."""

@@ -8,7 +8,7 @@ module only says what is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ from posei_trader.adapters.interactive_brokers.historical.bar_specs import (
     check_has,
     what_to_show,
 )
+from posei_trader.adapters.interactive_brokers.historical.busy_hours import BusyHours, is_small
 from posei_trader.adapters.interactive_brokers.historical.columns import BarColumns
 from posei_trader.adapters.interactive_brokers.historical.conversion import (
     Discarded,
@@ -66,6 +67,9 @@ __all__ = ["HistoryDownloads"]
 
 PartT = TypeVar("PartT")
 
+_MANY: Final = 4
+"""Requests that make it worth one more to ask which of them are needed."""
+
 
 class HistoryDownloads:
     """Fetches bars and ticks.
@@ -78,6 +82,7 @@ class HistoryDownloads:
     def __init__(self, client: InteractiveBrokersClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
+        self._busy: Final = BusyHours(self._columns, self.now_ns)
 
     def pending(self) -> tuple[str, ...]:
         """Return what is being asked of IB now, for people."""
@@ -107,6 +112,35 @@ class HistoryDownloads:
         # A bar of a day or longer is there or not by the end as it was given: see `_whole_last`.
         limit = None if spec.aggregation in CALENDAR_BARS else self.now_ns()
         return segments(start_ns, end_ns, spec, limit)
+
+    async def requests(
+        self,
+        traded: Traded,
+        bar_type: BarType,
+        start_ns: int,
+        end_ns: int,
+        *,
+        use_rth: bool,
+        timeout: float | None = None,
+    ) -> list[Segment]:
+        """Return the requests that a span needs, newest first, as few as it takes.
+
+        Of small bars IB allows so few that it is asked first when there were any; see `BusyHours`.
+
+        Raises:
+            As :meth:`plan`.
+            RetryLater: the answer did not come.
+        """
+        plan = self.plan(traded, bar_type, start_ns, end_ns)
+        if len(plan) < _MANY or not is_small(bar_type.spec):
+            return plan
+        busy = await self._busy.spans(
+            traded, bar_type, start_ns, end_ns, use_rth=use_rth, timeout=timeout
+        )
+        if busy is None:
+            return plan
+        found = segments(start_ns, end_ns, bar_type.spec, self.now_ns(), busy) if busy else []
+        return found or plan[:1]  # who asks for nothing is refused nothing
 
     async def bars(
         self,
@@ -161,7 +195,9 @@ class HistoryDownloads:
         make: Callable[[BarColumns], PartT],
     ) -> list[PartT]:
         """Return what is made of the bars of each request that a span needs, oldest first."""
-        plan = self.plan(traded, bar_type, start_ns, end_ns)
+        plan = await self.requests(
+            traded, bar_type, start_ns, end_ns, use_rth=use_rth, timeout=timeout
+        )
 
         async def fetch(segment: Segment) -> PartT:
             found = await self._part(
@@ -173,6 +209,19 @@ class HistoryDownloads:
 
         parts = await all_or_nothing(fetch(segment) for segment in plan)
         return parts[::-1]
+
+    async def _columns(
+        self,
+        traded: Traded,
+        bar_type: BarType,
+        start_ns: int,
+        end_ns: int,
+        use_rth: bool,
+        timeout: float | None,
+    ) -> list[BarColumns]:
+        return await self._bar_parts(
+            traded, bar_type, start_ns, end_ns, use_rth, timeout, None, lambda found: found
+        )
 
     async def _part(
         self,
@@ -285,14 +334,14 @@ class HistoryDownloads:
         *,
         use_rth: bool,
         timeout: float | None = None,
-        on_page: Callable[[int], None] | None = None,
+        on_page: Callable[[int, int], None] | None = None,
     ) -> list[QuoteTick]:
         """Fetch the quotes of a span, ascending: all of them, or it raises. See `bars`."""
         rows: list[HistoricalQuote] = []
         async for page in self._quote_pages(traded, start_ns, end_ns, use_rth, timeout):
             rows += page.rows
             if on_page is not None:
-                on_page(len(page.rows))
+                on_page(len(page.rows), page.until_ns)
         discarded = Discarded()
         ticks = convert_quotes(rows, traded.instrument.id, Scale(traded), discarded)
         report_discarded(discarded, f"quotes of {traded.instrument.id}")
@@ -306,14 +355,14 @@ class HistoryDownloads:
         *,
         use_rth: bool,
         timeout: float | None = None,
-        on_page: Callable[[int], None] | None = None,
+        on_page: Callable[[int, int], None] | None = None,
     ) -> list[TradeTick]:
         """Fetch the trades of a span, ascending: all of them, or it raises. See `bars`."""
         rows: list[HistoricalTrade] = []
         async for page in self._trade_pages(traded, start_ns, end_ns, use_rth, timeout):
             rows += page.rows
             if on_page is not None:
-                on_page(len(page.rows))
+                on_page(len(page.rows), page.until_ns)
         discarded = Discarded()
         ticks = convert_trades(rows, traded.instrument.id, Scale(traded), discarded)
         report_discarded(discarded, f"trades of {traded.instrument.id}")

@@ -12,6 +12,10 @@ from posei_trader.logs import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from posei_trader.adapters.interactive_brokers.historical.download_progress import (
+        DownloadTracker,
+    )
+
 _log = get_logger("HistoricInteractiveBrokersClient")
 
 LOG_EVERY_S: Final = 5.0
@@ -27,6 +31,7 @@ class ProgressTracker:
         callback: Called after every answer; None logs every few seconds.
         now: Seconds of a clock that never goes backwards; None for the system's.
         forecast: Seconds that IB's pacing rules demand still.
+        covered: Knows how much time is covered, where nobody knows how many answers are needed.
     """
 
     def __init__(
@@ -35,7 +40,9 @@ class ProgressTracker:
         callback: Callable[[HistoryProgress], None] | None,
         now: Callable[[], float] | None = None,
         forecast: Callable[[], float] | None = None,
+        covered: DownloadTracker | None = None,
     ) -> None:
+        self._covered = covered
         self._forecast = forecast
         self._finish = self._forecast_at = -math.inf
         self._what = what
@@ -75,6 +82,10 @@ class ProgressTracker:
     def state(self) -> HistoryProgress:
         """Return how far it has come."""
         elapsed = self._now() - self._started
+        if self._covered is not None:
+            total = self._done + self._covered.requests_left
+            eta = self._covered.state().eta_s
+            return HistoryProgress(self._done, total, self._records, elapsed, eta)
         left = self._total - self._done
         eta = elapsed / self._done * left if self._done else None
         if eta is not None and left:

@@ -16,6 +16,7 @@ from posei_trader.adapters.interactive_brokers.historical.progress import Progre
 from posei_trader.adapters.interactive_brokers.historical.side_by_side import all_or_nothing
 from posei_trader.adapters.interactive_brokers.historical.spans import span_of
 from posei_trader.adapters.interactive_brokers.historical.streams import HistorySource
+from posei_trader.adapters.interactive_brokers.maintenance import NORTH_AMERICA
 from posei_trader.adapters.interactive_brokers.pacing import PacingLimits
 from posei_trader.adapters.interactive_brokers.providers import (
     InteractiveBrokersInstrumentProvider,
@@ -30,10 +31,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from posei_trader.adapters.interactive_brokers.contract_types import IBContract
+    from posei_trader.adapters.interactive_brokers.historical.download_progress import (
+        DownloadTracker,
+    )
     from posei_trader.adapters.interactive_brokers.historical.results import HistoryProgress
     from posei_trader.adapters.interactive_brokers.historical.table_downloads import (
         TableDownloads,
     )
+    from posei_trader.adapters.interactive_brokers.maintenance import IBMaintenanceWindow
     from posei_trader.model.instruments import Instrument
 
 __all__ = ["TIMEOUT_S", "ResearchConnection"]
@@ -57,6 +62,8 @@ class ResearchConnection:
         max_connection_attempts: Give up after so many failures in a row; 0 for never.
         max_reconnection_attempts: The same for a connection that was lost; None for
             `max_connection_attempts`.
+        maintenance_windows: When IB is expected to be away: an attempt to come back that fails
+            then does not count.
         instrument_provider: How instruments are named and loaded.
         limits: IB's limits for this login; None for the published ones.
     """
@@ -73,6 +80,7 @@ class ResearchConnection:
         request_timeout: float = 60.0,
         max_connection_attempts: int = 0,
         max_reconnection_attempts: int | None = None,
+        maintenance_windows: Sequence[IBMaintenanceWindow] = NORTH_AMERICA,
         instrument_provider: InteractiveBrokersInstrumentProviderConfig | None = None,
         limits: PacingLimits | None = None,
     ) -> None:
@@ -89,6 +97,7 @@ class ResearchConnection:
                 connection_timeout=connection_timeout,
                 max_attempts=max_connection_attempts,
                 max_reconnects=max_reconnection_attempts,
+                maintenance=tuple(maintenance_windows),
             ),
             # Nobody orders here: nothing is held back for orders.
             limits=limits or PacingLimits(order_reserve=0),
@@ -200,9 +209,13 @@ class ResearchConnection:
     # -- for the requests ---------------------------------------------------------------------
 
     def _tracker(
-        self, what: str, progress: Callable[[HistoryProgress], None] | None
+        self,
+        what: str,
+        progress: Callable[[HistoryProgress], None] | None,
+        covered: DownloadTracker | None = None,
     ) -> ProgressTracker:
-        return ProgressTracker(what, progress, forecast=self._client.history_forecast_s)
+        forecast = self._client.history_forecast_s
+        return ProgressTracker(what, progress, forecast=forecast, covered=covered)
 
     def _span(
         self,

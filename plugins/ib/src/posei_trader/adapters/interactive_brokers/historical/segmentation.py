@@ -9,7 +9,8 @@ is, and are asked for past their ends where it does not.
 
 from __future__ import annotations
 
-from typing import Final
+import bisect
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,6 +20,9 @@ from posei_trader.adapters.interactive_brokers.venue_time import from_nanos
 from posei_trader.errors import InvalidRequest
 from posei_trader.model.bars import NANOS_PER_SECOND, BarSpecification
 from posei_trader.model.enums import BarAggregation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DAY: Final = 86_400
 _WEEK: Final = 7 * _DAY
@@ -80,12 +84,17 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 def segments(
-    start_ns: int, end_ns: int, spec: BarSpecification, limit_ns: int | None = None
+    start_ns: int,
+    end_ns: int,
+    spec: BarSpecification,
+    limit_ns: int | None = None,
+    busy: Sequence[tuple[int, int]] = (),
 ) -> list[Segment]:
     """Return the requests that cover a span, newest first, each as long as IB allows.
 
-    Neighbours meet exactly: the start of one is the end of the next. Bars of a day and longer are
-    cut where a bar begins, and so are those of which the clock says where that is.
+    Neighbours meet exactly, unless nothing lies between them: the start of one is the end of the
+    next. Bars of a day and longer are cut where a bar begins, and so are those of which the clock
+    says where that is.
 
     Args:
         start_ns: First moment, UNIX ns UTC; of bars of a day and longer, the bar around it counts.
@@ -93,6 +102,8 @@ def segments(
         spec: Which bars.
         limit_ns: How far after the end IB may be asked, so that the last bar comes whole; None for
             the end itself.
+        busy: Starts and ends, UNIX ns UTC, ascending, apart from each other: what lies between
+            them is not asked for. Empty for all of the span.
 
     Raises:
         InvalidRequest: the span is empty.
@@ -103,8 +114,14 @@ def segments(
     longest = LONGEST_SECONDS[size] * NANOS_PER_SECOND
     limit = end_ns if limit_ns is None else max(end_ns, limit_ns)
     parts: list[Segment] = []
+    begun = [begin for begin, _ in busy]
     end = end_ns
     while end > start_ns:
+        if busy:
+            last = bisect.bisect_left(begun, end) - 1
+            end = min(end, busy[last][1]) if last >= 0 else start_ns
+            if end <= start_ns:
+                break
         ask_until = min(limit, _whole_until(end, spec))
         start = _start(ask_until - longest, start_ns, spec)
         reach = ask_until - floor_to_period(start, spec)

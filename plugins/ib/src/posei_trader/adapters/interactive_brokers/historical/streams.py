@@ -92,7 +92,7 @@ class HistorySource:
         *,
         use_rth: bool,
         timeout: float | None = None,
-        on_page: Callable[[int], None] | None = None,
+        on_page: Callable[[int, int], None] | None = None,
     ) -> AsyncGenerator[HistoryTable, None]:
         """Fetch a stream piece by piece. As `TableDownloads.bar_tables` and `tick_tables`."""
         if stream.bar_type is not None:
@@ -108,6 +108,26 @@ class HistorySource:
             timeout=timeout,
             on_page=on_page,
         )
+
+    async def request_count(
+        self,
+        stream: HistoryStream,
+        start_ns: int,
+        end_ns: int,
+        use_rth: bool,
+        timeout: float | None,
+    ) -> int:
+        """Return how many requests the bars of a span need; 1 for ticks: nobody knows.
+
+        Raises:
+            As `HistoryDownloads.requests`.
+        """
+        if stream.bar_type is None:
+            return 1
+        plan = await self.downloads.requests(
+            stream.traded, stream.bar_type, start_ns, end_ns, use_rth=use_rth, timeout=timeout
+        )
+        return len(plan)
 
     async def head_ns(
         self, stream: HistoryStream, *, use_rth: bool, timeout: float | None = None

@@ -96,9 +96,14 @@ class TableDownloads(HistoryDownloads):
         Raises:
             As :meth:`bars`, while iterating; what was yielded before is right.
         """
-        plan = self.plan(traded, bar_type, start_ns, end_ns)
+        plan = await self.requests(
+            traded, bar_type, start_ns, end_ns, use_rth=use_rth, timeout=timeout
+        )
+        plan.reverse()
+        # What was empty between two requests belongs to the later one: pieces meet exactly.
+        ends = [*(segment.end_ns for segment in plan[:-1]), end_ns]
 
-        async def fetch(segment: Segment) -> HistoryTable:
+        async def fetch(segment: Segment, first: int, end: int) -> HistoryTable:
             columns = await self._part(
                 traded, bar_type, segment, end_ns, use_rth=use_rth, timeout=timeout
             )
@@ -106,9 +111,10 @@ class TableDownloads(HistoryDownloads):
             table = bars_table(columns, bar_type.spec, Scale(traded), discarded)
             report_discarded(discarded, str(bar_type))
             rows = CatalogTable(schemas.BARS.name, bar_type, table)
-            return HistoryTable(rows, segment.start_ns, segment.end_ns or end_ns)
+            return HistoryTable(rows, first, end)
 
-        async with contextlib.aclosing(in_turn(map(fetch, reversed(plan)))) as pieces:
+        work = map(fetch, plan, [start_ns, *ends[:-1]], ends)
+        async with contextlib.aclosing(in_turn(work)) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -123,7 +129,7 @@ class TableDownloads(HistoryDownloads):
         *,
         use_rth: bool,
         timeout: float | None = None,
-        on_page: Callable[[int], None] | None = None,
+        on_page: Callable[[int, int], None] | None = None,
         rows_at_least: int = _ROWS_OF_A_PIECE,
     ) -> AsyncGenerator[HistoryTable, None]:
         """Fetch the ticks of a span piece by piece, ascending: what is yielded is whole.
@@ -135,7 +141,8 @@ class TableDownloads(HistoryDownloads):
             end_ns: End, UNIX ns UTC, not included.
             use_rth: Regular trading hours only.
             timeout: Seconds for each request to IB.
-            on_page: Called after each answer with the number of its ticks.
+            on_page: Called after each answer with the number of its ticks, and until when all is
+                known, UNIX ns UTC.
             rows_at_least: How many ticks a piece has before it is yielded; the last has the rest.
 
         Raises:
@@ -160,7 +167,7 @@ class TableDownloads(HistoryDownloads):
             rows += page.rows
             known = min(page.until_ns, end_ns)
             if on_page is not None:
-                on_page(len(page.rows))
+                on_page(len(page.rows), page.until_ns)
             if len(rows) >= rows_at_least and known < end_ns:
                 yield piece(rows, first, known)
                 rows, first = [], known
@@ -176,7 +183,7 @@ class TableDownloads(HistoryDownloads):
         *,
         use_rth: bool,
         timeout: float | None = None,
-        on_page: Callable[[int], None] | None = None,
+        on_page: Callable[[int, int], None] | None = None,
     ) -> CatalogTable:
         """Fetch the ticks of a span as an Arrow table. Otherwise as `tick_tables`."""
         pieces = [

@@ -14,12 +14,14 @@ from posei_trader.adapters.interactive_brokers.historical.asking import (
     tick_kinds,
 )
 from posei_trader.adapters.interactive_brokers.historical.collecting import Wanted, collect
+from posei_trader.adapters.interactive_brokers.historical.download_progress import DownloadTracker
 from posei_trader.adapters.interactive_brokers.historical.research_connection import (
     TIMEOUT_S,
     ResearchConnection,
 )
 from posei_trader.adapters.interactive_brokers.historical.results import HistoryResult
 from posei_trader.adapters.interactive_brokers.historical.streams import HistoryStream
+from posei_trader.adapters.interactive_brokers.historical.tick_progress import TickProgress
 from posei_trader.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -117,13 +119,15 @@ class TickRequests(ResearchConnection):
         kinds = tick_kinds(tick_types, tick_type)
         span = self._span(start_date_time, end_date_time, None, tz_name)
         subjects = await self._traded(contracts, instrument_ids)
-        skips, tracker = Skips(), self._tracker("ticks", progress)
+        skips = Skips()
         streams = self._tick_streams(subjects, kinds, skips)
-        tracker.expect(len(streams))
+        covered = DownloadTracker(self._client, len(streams), None)
+        tracker = self._tracker("ticks", progress, covered)
+        pages = TickProgress(covered, tracker, streams, *span, self._source.downloads.now_ns())
         found = await collect(
             self._source,
             streams,
-            Wanted(*span, use_rth, timeout, as_tables, check_gaps, tracker.answered),
+            Wanted(*span, use_rth, timeout, as_tables, check_gaps, on_page=pages.answered),
         )
         ticks = sorted(found.records, key=attrgetter("ts_event"))
         return HistoryResult(
