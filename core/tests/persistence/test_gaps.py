@@ -8,14 +8,15 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from posei_trader.errors import InvalidRequest
-from posei_trader.model.bars import BarSpecification
+from posei_trader.model.bars import BarSpecification, BarType
 from posei_trader.model.ticks import QuoteTick
 from posei_trader.persistence.catalog import ParquetDataCatalog
 from posei_trader.persistence.gap_listing import ALL_HOURS, REGULAR
 from posei_trader.persistence.gaps import Gap, bar_gaps, tick_gaps
-from posei_trader.persistence.sessions import Session, joined
+from posei_trader.persistence.sessions import Session, SessionRow, joined
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -254,3 +255,65 @@ def test_a_stream_without_rows_has_only_gaps(tmp_path, instrument_id, make_sessi
     ]
     catalog.write_data([QuoteTick(instrument_id, 1, 2, 3, 4, 5, 0, T0, T0)])
     assert catalog.gaps("quote_ticks", instrument_id, sessions=given_) == []
+
+
+@pytest.fixture
+def weekly():
+    return BarType.from_str("EUR/USD.IDEALPRO-1-WEEK-LAST-EXTERNAL")
+
+
+@pytest.fixture
+def weeks(tmp_path, weekly, make_bar):
+    """A catalog with the first of three weeks, each with sessions from Monday to Friday."""
+    catalog = ParquetDataCatalog(tmp_path)
+    catalog.write_data([replace(make_bar(0, of=weekly), ts_event=at("2024-01-08"))])
+    days = [f"2024-01-{day:02}" for week in (8, 15, 22) for day in range(week, week + 5)]
+    hours = [session(f"{day}T14:30", f"{day}T21:00") for day in days]
+    rows = [SessionRow(one, regular) for one in hours for regular in (False, True)]
+    catalog.write_sessions(weekly.instrument_id, rows)
+    return catalog
+
+
+@pytest.mark.parametrize("labels", [(ALL_HOURS, REGULAR), (REGULAR, ALL_HOURS), (REGULAR, REGULAR)])
+def test_a_week_that_is_missing_is_one_gap_wherever_known_spans_meet(weeks, weekly, labels):
+    add = weeks.coverage.add
+    add("bars", weekly, at("2024-01-08"), at("2024-01-17"), labels[0])
+    # With a hole between them, for spans of one label that meet are one.
+    add("bars", weekly, at("2024-01-17T01:00"), at("2024-01-29"), labels[1])
+    assert weeks.gaps("bars", weekly) == [Gap(at("2024-01-15"), at("2024-01-29"), 2, True)]
+
+
+def test_what_is_looked_at_may_begin_within_a_bar(weeks, weekly, make_bar):
+    weeks.coverage.add("bars", weekly, at("2024-01-08"), at("2024-01-15"), REGULAR)
+    assert weeks.gaps("bars", weekly, start=at("2024-01-10")) == []
+    four_hours = BarType.from_str("EUR/USD.IDEALPRO-4-HOUR-LAST-EXTERNAL")
+    opens = (at("2024-01-08T12:00"), at("2024-01-08T16:00"), at("2024-01-08T20:00"))
+    weeks.write_data([replace(make_bar(0, of=four_hours), ts_event=one) for one in opens])
+    weeks.coverage.add("bars", four_hours, at("2024-01-08"), at("2024-01-09"), REGULAR)
+    assert weeks.gaps("bars", four_hours, start=at("2024-01-08T19:59")) == []
+
+
+def test_only_hours_that_matter_have_to_be_known(tmp_path, make_bar, make_session):
+    catalog = ParquetDataCatalog(tmp_path)
+    key = make_bar(0).bar_type
+    assert catalog.gaps("bars", key) == []  # nothing is there, nothing is missing
+    catalog.write_data([make_bar(1)])
+    catalog.coverage.add("bars", key, T0, T0 + 4 * MINUTE, REGULAR)
+    catalog.coverage.add("bars", key, T0 + HOUR, T0 + 2 * HOUR, ALL_HOURS)
+    catalog.write_sessions(key.instrument_id, [make_session(0, 3, regular=True)])
+    assert [gap.missing for gap in catalog.gaps("bars", key, end=T0 + HOUR)] == [1, 1]
+    assert catalog.gaps("bars", key, start=T0 + 3 * HOUR) == []
+    with pytest.raises(InvalidRequest, match=r"(?s)all hours.*--all-hours"):
+        catalog.gaps("bars", key)
+    catalog.write_sessions(key.instrument_id, [make_session(60, 61)])
+    assert catalog.gaps("bars", key)[-1].start_ns == T0 + HOUR
+
+
+def test_it_is_told_which_hours_are_not_known(tmp_path, make_bar, make_session):
+    catalog = ParquetDataCatalog(tmp_path)
+    key = make_bar(0).bar_type
+    catalog.coverage.add("bars", key, T0, T0 + 4 * MINUTE, REGULAR)
+    catalog.write_sessions(key.instrument_id, [make_session(0, 3)])
+    with pytest.raises(InvalidRequest, match="regular hours") as caught:
+        catalog.gaps("bars", key)
+    assert "--all-hours" not in str(caught.value)

@@ -15,7 +15,6 @@ from posei_trader.persistence.gap_listing import gaps_of
 from posei_trader.persistence.incoming import incoming, rows_of
 from posei_trader.persistence.integrity import problems_of
 from posei_trader.persistence.keys import bar_types_of, instrument_ids_of, stream_key
-from posei_trader.persistence.schemas import CatalogTable
 from posei_trader.persistence.session_rows import sessions_of, sessions_table
 from posei_trader.persistence.spans import bounds
 from posei_trader.persistence.streams import Streams
@@ -276,12 +275,12 @@ class ParquetDataCatalog:
         Raises:
             InvalidRequest: no sessions are given, and none are stored.
         """
-        table = self.table(kind, key, start, end)
-        name = stream_key(schemas.named(kind), key)
+        columns = schemas.named(kind)
         return gaps_of(
             self._streams,
             self.coverage,
-            CatalogTable(kind, name, table),
+            columns.name,
+            stream_key(columns, key),
             Span(*bounds(start, end)),
             None if sessions is None else list(sessions),
         )

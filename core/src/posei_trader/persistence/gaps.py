@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from posei_trader.model.bars import BarSpecification
     from posei_trader.persistence.sessions import Session
 
-__all__ = ["Gap", "bar_gaps", "tick_gaps"]
+__all__ = ["CALENDAR", "Gap", "bar_gaps", "first_open", "tick_gaps"]
 
 _HOUR: Final = 3_600 * NANOS_PER_SECOND
 _QUARTER: Final = 900 * NANOS_PER_SECOND
 _DAY: Final = 24 * _HOUR
+CALENDAR: Final = frozenset({BarAggregation.DAY, BarAggregation.WEEK, BarAggregation.MONTH})
+"""Bars of the calendar's days, not of the clock's hours."""
 _EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
 
 
@@ -66,7 +68,7 @@ def bar_gaps(
         end_ns: End, not included.
     """
     length = spec.nanos
-    if spec.aggregation in {BarAggregation.DAY, BarAggregation.WEEK, BarAggregation.MONTH}:
+    if spec.aggregation in CALENDAR:
         return _period_gaps(opens, spec, sessions, start_ns, end_ns)
     if length is None:
         return tick_gaps(opens, sessions, start_ns, end_ns)
@@ -80,6 +82,18 @@ def bar_gaps(
             else:
                 gaps += _holes(opens, length, session, start_ns, end_ns)
     return gaps
+
+
+def first_open(spec: BarSpecification, moment_ns: int) -> int:
+    """Return the earliest open that a bar can have whose interval a moment lies in.
+
+    Args:
+        spec: Which bars.
+        moment_ns: UNIX ns UTC.
+    """
+    if spec.aggregation in CALENDAR:
+        return _period_of(moment_ns, spec.aggregation)
+    return moment_ns - (spec.nanos or 1) + 1
 
 
 def tick_gaps(
