@@ -72,6 +72,15 @@ def test_in_zones_of_half_hours_bars_begin_at_half_past_for_others():
     assert len(bar_gaps([], spec("1-HOUR-LAST"), days, *span)) == 2
 
 
+def test_where_bars_begin_is_not_learned_from_those_of_the_open():
+    opens = [MONDAY.open_ns, at("2024-01-08T16:00"), TUESDAY.open_ns]
+    found = bar_gaps(opens, spec("1-HOUR-LAST"), DAYS, at("2024-01-08"), at("2024-01-09"))
+    assert found == [
+        Gap(at("2024-01-08T15:00"), at("2024-01-08T16:00"), 1, False),
+        Gap(at("2024-01-08T17:00"), at("2024-01-08T21:00"), 4, False),
+    ]
+
+
 @pytest.mark.parametrize("minutes", [10, 20, 30, 60])
 def test_bars_may_go_on_from_an_open_at_a_quarter_past(minutes):
     day = session("2024-01-10T03:45", "2024-01-10T10:00")

@@ -204,8 +204,12 @@ class WarpSelector(selectors.DefaultSelector):
     """Instead of waiting for a timer, time moves on to it.
 
     Both ends of every connection live on the one loop: when nothing is there to be read, nothing
-    is on its way.
+    is on its way. A busy machine may be late with what was just written: the longer the step, the
+    longer it is really waited for, or the watchdog bites while an answer is on its way.
     """
+
+    PATIENCE = 1 / 1_000
+    LONGEST_S = 0.02
 
     def __init__(self) -> None:
         super().__init__()
@@ -215,6 +219,8 @@ class WarpSelector(selectors.DefaultSelector):
         if timeout is None:
             return super().select(None)
         events = super().select(0)
+        if not events and timeout > 1:
+            events = super().select(min(timeout * self.PATIENCE, self.LONGEST_S))
         if not events and timeout > 0:
             self.now += timeout
         return events

@@ -229,20 +229,27 @@ async def test_bars_that_begin_elsewhere_in_other_hours_are_not_mixed(connect, t
 
 
 @pytest.mark.parametrize(
-    ("begins", "kept_apart"),
+    ("begins", "all_begin", "kept_apart"),
     [
-        ("0930", {"20-MINUTE", "1-HOUR"}),
-        ("0915", {"10-MINUTE", "20-MINUTE", "30-MINUTE", "1-HOUR"}),
-        ("0400", {"20-MINUTE", "1-HOUR"}),  # as all hours do
+        ("0930", "0400", {"20-MINUTE", "1-HOUR"}),
+        ("0915", "0400", {"10-MINUTE", "20-MINUTE", "30-MINUTE", "1-HOUR"}),
+        ("0400", "0400", {"20-MINUTE", "1-HOUR"}),
+        ("0915", "0915", {"20-MINUTE", "1-HOUR"}),  # as all hours do
+        ("0915", None, {"20-MINUTE", "1-HOUR"}),  # the venue lists no others
     ],
 )
 async def test_hours_are_kept_apart_at_sizes_at_which_their_bars_differ(
-    connect, begins, kept_apart
+    connect, begins, all_begin, kept_apart
 ):
     client = await connect()
     [instrument] = await client.request_instruments(contracts=[AAPL])
-    listed = ";".join(f"202311{day:02d}:{begins}-202311{day:02d}:1600" for day in (6, 7))
-    details = {**instrument.info["details"], "liquidHours": listed}
+
+    def listed(first):
+        days = (6, 7) if first else ()
+        return ";".join(f"202311{day:02d}:{first}-202311{day:02d}:1600" for day in days)
+
+    hours = {"liquidHours": listed(begins), "tradingHours": listed(all_begin)}
+    details = {**instrument.info["details"], **hours}
     venue = msgspec.structs.replace(instrument, info={**instrument.info, "details": details})
     sizes = ("15-SECOND", "1-MINUTE", "10-MINUTE", "15-MINUTE", "20-MINUTE", "30-MINUTE", "1-HOUR")
     apart = set()
