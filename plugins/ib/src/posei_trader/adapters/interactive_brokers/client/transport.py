@@ -22,7 +22,7 @@ class GatewaySocket(asyncio.BufferedProtocol):
     """One TCP connection.
 
     A read that fills the buffer is the last in its turn of the loop, so that a burst leaves turns
-    to everything else; uvloop would go on for 31 more.
+    to everything else. The loops of asyncio read once in a turn; uvloop would go on for 31 more.
 
     Args:
         deliver: Called for each message or run, see `FrameReader`.
@@ -34,6 +34,7 @@ class GatewaySocket(asyncio.BufferedProtocol):
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._is_closed = False
+        self._reads_on = False
         self._room = 0
         self.reads = 0
         """How often bytes came; whoever watches for life compares it."""
@@ -72,6 +73,7 @@ class GatewaySocket(asyncio.BufferedProtocol):
         """Take the transport."""
         # uvloop's transports are no subclasses of asyncio.Transport, though they are transports.
         self._transport = cast("asyncio.Transport", transport)
+        self._reads_on = not isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
         """Return where bytes are read into."""
@@ -86,7 +88,7 @@ class GatewaySocket(asyncio.BufferedProtocol):
             self._reader.written(nbytes)
         except FramingError as error:
             self._end(f"the other side does not speak the TWS protocol: {error}")
-        if nbytes == self._room:
+        if self._reads_on and nbytes == self._room:
             self._rest()
 
     def eof_received(self) -> bool:

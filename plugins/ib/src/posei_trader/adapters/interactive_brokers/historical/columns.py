@@ -75,8 +75,9 @@ class BarColumns(NamedTuple):
             start_ns: First moment, UNIX ns UTC.
             end_ns: End, UNIX ns UTC.
         """
-        first, stop = (bisect_left(self.opened, _whole_second(ns)) for ns in (start_ns, end_ns))
-        if first == 0 and stop == len(self.opened):
+        opened = self.opened.numbers if isinstance(self.opened, GaplessSeconds) else self.opened
+        first, stop = (bisect_left(opened, _whole_second(ns)) for ns in (start_ns, end_ns))
+        if first == 0 and stop == len(opened):
             return self
         return self._taken(lambda values: values[first:stop])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
+from posei_trader.adapters.interactive_brokers.wire.bar_requests import BarRequests
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage, UnknownMessage
 from posei_trader.adapters.interactive_brokers.wire.framing import frame
 from posei_trader.adapters.interactive_brokers.wire.order_terms import check_written
@@ -140,6 +141,7 @@ class _EncodingClient(EClient):
         self.serverVersion_: Any = server_version
         self.clientId: Any = client_id
         self.frames: list[bytes] = []
+        self._bars = BarRequests(is_text=server_version < BINARY_FROM)
 
     def isConnected(self) -> bool:
         return True
@@ -154,6 +156,18 @@ class _EncodingClient(EClient):
         """Refuse what would be left out of the order."""
         check_written(order, contract, self.version)
         super().placeOrder(orderId, contract, order)
+
+    def reqHistoricalData(
+        self, reqId: int, contract: Contract, endDateTime: str, *terms: Any
+    ) -> None:
+        """Write the parts of a span after the first one."""
+        written = self._bars.written(reqId, contract, endDateTime, terms)
+        if written is not None:
+            self.frames.append(written)
+            return
+        super().reqHistoricalData(reqId, contract, endDateTime, *terms)
+        if self.frames:
+            self._bars.learn(reqId, contract, endDateTime, terms, self.frames[-1])
 
     def sendMsg(self, *parts: Any) -> None:
         """Collect a text request; older releases put the id into the text."""
