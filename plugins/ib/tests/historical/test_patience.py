@@ -45,20 +45,26 @@ def once_begun(act):
     return progress
 
 
-def test_a_gateway_that_is_away_for_an_hour_is_waited_for(warped, tmp_path, caplog):
-    async def work():
-        config = SimulatedIBGatewayConfig(**SETTINGS)
-        async with SimulatedIBGateway(config) as gateway, client_of(gateway) as client:
-            return await client.download(
-                ParquetDataCatalog(tmp_path),
-                progress=once_begun(lambda: gateway.faults.restart(HOUR)),
-                **MINUTES,
-            )
+async def across_an_hours_restart(catalog, **settings):
+    """Download, while the gateway restarts for an hour once a part is stored."""
+    config = SimulatedIBGatewayConfig(**SETTINGS)
+    async with SimulatedIBGateway(config) as gateway, client_of(gateway, **settings) as client:
+        return await client.download(
+            ParquetDataCatalog(catalog),
+            progress=once_begun(lambda: gateway.faults.restart(HOUR)),
+            **MINUTES,
+        )
 
-    report, seconds = warped(work())
+
+def assert_waited_an_hour(report, seconds):
     assert report.errors == ()
     assert report.streams[0].rows == ROWS
     assert HOUR <= seconds < HOUR + 300
+
+
+def test_a_gateway_that_is_away_for_an_hour_is_waited_for(warped, tmp_path, caplog):
+    report, seconds = warped(across_an_hours_restart(tmp_path))
+    assert_waited_an_hour(report, seconds)
     assert "a download waits for the connection" in caplog.text
 
 
@@ -87,9 +93,7 @@ def test_a_gateway_that_has_lost_ibs_servers_is_waited_for(warped, tmp_path, int
             )
 
     report, seconds = warped(work())
-    assert report.errors == ()
-    assert report.streams[0].rows == ROWS
-    assert HOUR <= seconds < HOUR + 300
+    assert_waited_an_hour(report, seconds)
 
 
 def test_a_question_that_ends_every_connection_is_not_asked_for_ever(
@@ -133,21 +137,9 @@ async def test_a_connection_that_is_given_up_says_why_and_what_is_stored(
 def test_attempts_in_a_maintenance_window_of_its_own_do_not_count(warped, tmp_path):
     always = IBMaintenanceWindow(start="00:00", end="00:00", time_zone="UTC")
 
-    async def work():
-        async with (
-            SimulatedIBGateway(SimulatedIBGatewayConfig(**SETTINGS)) as gateway,
-            client_of(gateway, max_connection_attempts=1, maintenance_windows=[always]) as client,
-        ):
-            return await client.download(
-                ParquetDataCatalog(tmp_path),
-                progress=once_begun(lambda: gateway.faults.restart(HOUR)),
-                **MINUTES,
-            )
-
-    report, seconds = warped(work())
-    assert report.errors == ()
-    assert report.streams[0].rows == ROWS
-    assert HOUR <= seconds < HOUR + 300
+    patience = {"max_connection_attempts": 1, "maintenance_windows": [always]}
+    report, seconds = warped(across_an_hours_restart(tmp_path, **patience))
+    assert_waited_an_hour(report, seconds)
 
 
 async def test_a_client_that_is_disconnected_waits_for_nothing(start_gateway, connect, tmp_path):

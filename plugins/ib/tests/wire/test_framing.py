@@ -15,6 +15,8 @@ from posei_trader.adapters.interactive_brokers.wire.framing import (
     FrameReader,
     Framing,
     frame,
+    frame_with_id,
+    split_frame,
 )
 
 
@@ -208,3 +210,11 @@ def test_time_is_linear_in_the_length_of_a_burst():
 
     short, long = (min(seconds(count) for _ in range(5)) for count in (10_000, 100_000))
     assert long < 30 * short
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.binary(max_size=300))
+def test_a_frame_with_an_id_is_read_and_split_as_it_was_made(message_id, payload):
+    whole = frame_with_id(message_id, payload)
+    assert fed([whole], Framing.BINARY) == [(message_id, payload)]
+    assert split_frame(whole) == (message_id, payload)

@@ -7,10 +7,13 @@ others are that one with two fields changed, as long as everything else is the s
 from __future__ import annotations
 
 from collections.abc import Callable
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, final
 
-from posei_trader.adapters.interactive_brokers.wire.framing import frame
+from posei_trader.adapters.interactive_brokers.wire.framing import (
+    frame,
+    frame_with_id,
+    split_frame,
+)
 from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import generated
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["BarRequests"]
 
 _PROTOBUF_ID: Final = 220
-_HEADER: Final = Struct(">II")  # length and id
 _PREFIX: Final = 4
 _REQ_ID: Final = 1
 _END: Final = 15
@@ -85,9 +87,10 @@ def _text(req_id: int, end: str, whole: bytes) -> Write | None:
 
 
 def _protobuf(whole: bytes) -> Write | None:
-    if _HEADER.unpack_from(whole)[1] != _PROTOBUF_ID:
+    message_id, body = split_frame(whole)
+    if message_id != _PROTOBUF_ID:
         return None
-    request: Any = generated("HistoricalDataRequest").FromString(whole[_HEADER.size :])
+    request: Any = generated("HistoricalDataRequest").FromString(body)
 
     def write(req_id: int, end: str) -> bytes:
         request.reqId = req_id
@@ -95,7 +98,6 @@ def _protobuf(whole: bytes) -> Write | None:
             request.endDateTime = end
         else:
             request.ClearField("endDateTime")
-        body: bytes = request.SerializeToString()
-        return _HEADER.pack(len(body) + _PREFIX, _PROTOBUF_ID) + body
+        return frame_with_id(_PROTOBUF_ID, request.SerializeToString())
 
     return write

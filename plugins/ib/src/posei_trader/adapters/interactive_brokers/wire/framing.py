@@ -29,12 +29,15 @@ __all__ = [
     "FrameReader",
     "Framing",
     "frame",
+    "frame_with_id",
+    "split_frame",
 ]
 
 LARGEST_FRAME: Final = 0xFFFFFF
 """Longest payload that IB's own clients accept."""
 
 _PREFIX: Final = Struct(">I")
+_PREFIX_AND_ID: Final = Struct(">II")
 _USUAL_SIZE: Final = 128 * 1024
 _NO_ID: Final = -1
 _TEXT_IDS: Final = {str(number).encode(): number for number in range(1, 256)}
@@ -61,6 +64,17 @@ A run for which it returns something false is delivered again, message by messag
 def frame(payload: bytes) -> bytes:
     """Return the payload with its length in front."""
     return _PREFIX.pack(len(payload)) + payload
+
+
+def frame_with_id(message_id: int, payload: bytes) -> bytes:
+    """Return a message with its length and its id, in four bytes, in front."""
+    return _PREFIX_AND_ID.pack(_PREFIX.size + len(payload), message_id) + payload
+
+
+def split_frame(whole: bytes) -> tuple[int, bytes]:
+    """Return the id and the payload of what `frame_with_id` returned."""
+    _, message_id = _PREFIX_AND_ID.unpack_from(whole)
+    return message_id, whole[_PREFIX_AND_ID.size :]
 
 
 @unique

@@ -11,12 +11,11 @@ import inspect
 from functools import cache
 from importlib.metadata import PathDistribution
 from pathlib import Path
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from posei_trader.adapters.interactive_brokers.wire.bar_requests import BarRequests
 from posei_trader.adapters.interactive_brokers.wire.errors import MalformedMessage, UnknownMessage
-from posei_trader.adapters.interactive_brokers.wire.framing import frame
+from posei_trader.adapters.interactive_brokers.wire.framing import frame, frame_with_id
 from posei_trader.adapters.interactive_brokers.wire.order_terms import check_written
 from posei_trader.errors import InvalidRequest, MissingDependency, PluginError, Unsupported
 
@@ -58,7 +57,6 @@ BINARY_FROM: Final = 201
 _MAX_KNOWN: Final[int] = server_versions.MAX_CLIENT_VER
 _OLDEST_USABLE: Final = 187
 _PROTOBUF_OFFSET: Final = 200
-_ID: Final = Struct(">I")
 _UPDATE_GATEWAY: Final = 503
 _TAKES_ID: Final = "msgId" in inspect.signature(Decoder.interpret).parameters
 
@@ -175,13 +173,13 @@ class _EncodingClient(EClient):
         if not ids:
             self.frames.append(frame(text.encode()))
         elif self.version >= BINARY_FROM:
-            self.frames.append(frame(_ID.pack(ids[0]) + text.encode()))
+            self.frames.append(frame_with_id(ids[0], text.encode()))
         else:
             self.frames.append(frame(f"{ids[0]}\0{text}".encode()))
 
     def sendMsgProtoBuf(self, msgId: int, msg: bytes) -> None:
         """Collect a protobuf request."""
-        self.frames.append(frame(_ID.pack(msgId) + msg))
+        self.frames.append(frame_with_id(msgId, msg))
 
 
 class RequestEncoder:

@@ -8,12 +8,12 @@ of other kinds are left to `ibapi`. For servers that take orders as text: :mod:`
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ibapi.const import UNSET_DECIMAL, UNSET_DOUBLE, UNSET_INTEGER
 from ibapi.order import Order
 
+from posei_trader.adapters.interactive_brokers.wire.framing import frame_with_id, split_frame
 from posei_trader.adapters.interactive_brokers.wire.protobuf_fields import generated
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ PLACE_ORDER: Final = 203
 PLACE_ORDERS_FROM: Final = 203
 """First server version that takes orders so."""
 
-_HEADER: Final = Struct(">II")  # length and id
 _CONTRACTS_AT_MOST: Final = 1_000
 
 
@@ -158,11 +157,11 @@ class PlaceOrderEncoder:
                 target.ClearField(name)
             else:
                 setattr(target, name, written)
-        body: bytes = request.SerializeToString()
-        return _HEADER.pack(len(body) + 4, PLACE_ORDER) + body
+        return frame_with_id(PLACE_ORDER, request.SerializeToString())
 
     def _template(self, contract: Hashable) -> Any:
-        template = self._request.FromString(self._blank(contract)[_HEADER.size :])
+        _, body = split_frame(self._blank(contract))
+        template = self._request.FromString(body)
         if len(self._templates) >= _CONTRACTS_AT_MOST:
             del self._templates[next(iter(self._templates))]
         self._templates[contract] = template
